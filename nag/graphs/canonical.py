@@ -1,0 +1,246 @@
+"""Canonical form: the function-preserving normal form of an architecture, and its hash.
+
+Two steps, both batched. *Reduction* contracts identities, drops what carries no signal from input to output and
+merges parameter-free twins, as the space's `Semantics` declare. *Labelling* finds a node order that depends on the
+isomorphism class alone: colour refinement (Weisfeiler and Leman 1968) in both directions, then
+individualisation-refinement over what stays tied (McKay and Piperno 2014), so that it is exact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidArchitecture
+from nag.graphs.batch import DagBatch
+
+__all__ = ["CanonicalForms", "Semantics", "canonical_forms", "canonical_hashes", "levels", "reduce"]
+
+_CHUNK = 32768
+_MAX_LEAVES = 20000
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """What the operations of a vocabulary mean to the canonical form.
+
+    Args:
+        vocabulary: Names of the operations.
+        identity: Operations that pass on the sum of their inputs unchanged.
+        zero: Operations that pass on nothing.
+        mergeable: Parameter-free operations: two of them with the same inputs compute the same.
+        concatenating: Operations whose inputs are concatenated, so that an input counts once however often it comes.
+        input: Operation of the node that the signal enters by.
+        output: Operation of the node that the signal leaves by.
+    """
+
+    vocabulary: tuple[str, ...]
+    identity: frozenset[str] = frozenset()
+    zero: frozenset[str] = frozenset()
+    mergeable: frozenset[str] = frozenset()
+    concatenating: frozenset[str] = frozenset()
+    input: str = "input"
+    output: str = "output"
+
+    def where(self, ops: Tensor, names: frozenset[str] | set[str]) -> Tensor:
+        """Marks the nodes whose operation is one of `names`; same shape as `ops`, bool."""
+        table = torch.tensor([name in names for name in self.vocabulary], device=ops.device)
+        return table[ops]
+
+
+@dataclass(frozen=True)
+class CanonicalForms:
+    """Canonical node orders of a batch.
+
+    Args:
+        order: (B, N) int64, the node that stands at each canonical position (topological; removed nodes last).
+        hashes: B hexadecimal digests, equal exactly for isomorphic graphs of one vocabulary.
+    """
+
+    order: Tensor
+    hashes: list[str]
+
+
+def levels(dags: DagBatch) -> Tensor:
+    """Longest path from any source to each node: (B, N) int64, 0 at sources."""
+    linked = dags.adjacency > 0
+    level = torch.zeros_like(dags.ops)
+    for v in range(1, dags.max_nodes):
+        level[:, v] = ((level[:, :v] + 1) * linked[:, :v, v]).amax(1)
+    return level
+
+
+def reduce(dags: DagBatch, semantics: Semantics) -> DagBatch:
+    """Reduces every graph to the multigraph of what it computes; node positions stay, dropped nodes leave the mask.
+
+    Identities are contracted (paths through them become edges; their multiplicities add, or count once into
+    concatenating nodes), zero operations and all that is not on a path from input to output are dropped, twins merged.
+
+    Args:
+        dags: B graphs in topological order.
+        semantics: What the operations mean.
+    """
+    ops, mask = dags.ops, dags.mask
+    adjacency = dags.adjacency.clone()
+    ends = semantics.where(ops, {semantics.input, semantics.output}) & mask
+    once = (semantics.where(ops, semantics.concatenating) & mask).unsqueeze(1)
+
+    def without(gone: Tensor) -> Tensor:
+        keep = ~gone
+        return adjacency * keep.unsqueeze(1) * keep.unsqueeze(2)
+
+    adjacency = without(semantics.where(ops, semantics.zero) & ~ends)
+    identity = semantics.where(ops, semantics.identity) & mask & ~ends
+    for v in range(dags.max_nodes):
+        through = adjacency[:, :, v, None] * adjacency[:, v, None, :]
+        adjacency = adjacency + through * identity[:, v, None, None]
+    adjacency = without(identity)
+    adjacency = torch.where(once, adjacency.clamp(max=1), adjacency)
+
+    alive = (_reached(adjacency, ops, mask, semantics) & mask) | ends
+    adjacency = without(~alive)
+    mergeable = semantics.where(ops, semantics.mergeable) & alive
+    for v in range(dags.max_nodes):
+        for u in range(v):
+            twin = mergeable[:, u] & mergeable[:, v] & (ops[:, u] == ops[:, v])
+            twin = twin & (adjacency[:, :, u] == adjacency[:, :, v]).all(1)
+            adjacency[:, u] += adjacency[:, v] * twin[:, None]
+            mergeable[:, v] &= ~twin
+            alive[:, v] &= ~twin
+            adjacency = without(~alive)
+    adjacency = torch.where(once, adjacency.clamp(max=1), adjacency)
+    return DagBatch(ops * alive, adjacency, alive)
+
+
+def _reached(adjacency: Tensor, ops: Tensor, mask: Tensor, semantics: Semantics) -> Tensor:
+    """Nodes on a path from the input to the output: (B, N) bool."""
+    linked = adjacency > 0
+    forward = semantics.where(ops, {semantics.input}) & mask
+    backward = semantics.where(ops, {semantics.output}) & mask
+    size = ops.shape[1]
+    for v in range(1, size):
+        forward[:, v] |= (forward[:, :v] & linked[:, :v, v]).any(1)
+    for u in range(size - 2, -1, -1):
+        backward[:, u] |= (backward[:, u + 1 :] & linked[:, u, u + 1 :]).any(1)
+    return forward & backward
+
+
+def canonical_hashes(dags: DagBatch, semantics: Semantics) -> list[str]:
+    """Hashes of what each graph computes: equal for equal normal forms, whatever the node order."""
+    return canonical_forms(reduce(dags, semantics), semantics.vocabulary).hashes
+
+
+def canonical_forms(dags: DagBatch, vocabulary: Sequence[str]) -> CanonicalForms:
+    """Canonical order and hash of each graph as it stands, without reduction.
+
+    Args:
+        dags: B multigraphs in topological order; the mask may have gaps.
+        vocabulary: Names of the operations; enters the hash.
+    """
+    key = hashlib.blake2b("\0".join(vocabulary).encode(), digest_size=16).digest()
+    orders: list[Tensor] = []
+    hashes: list[str] = []
+    for start in range(0, len(dags), _CHUNK):
+        chunk = dags[start : start + _CHUNK]
+        order, certificates = _label(chunk)
+        orders.append(order)
+        hashes.extend(hashlib.blake2b(text, digest_size=16, key=key).hexdigest() for text in certificates)
+    return CanonicalForms(torch.cat(orders) if orders else dags.ops, hashes)
+
+
+def _label(dags: DagBatch) -> tuple[Tensor, list[bytes]]:
+    """Canonical order and certificate of each graph, by breadth-first individualisation-refinement."""
+    level = levels(dags)
+    colour = _refine(dags, _mix(dags.ops + 1) * dags.mask)
+    root = torch.arange(len(dags), device=dags.device)
+    best_order = torch.zeros_like(dags.ops)
+    best: list[bytes | None] = [None] * len(dags)
+    leaves = torch.zeros(len(dags), dtype=torch.int64, device=dags.device)
+    while len(root):
+        order, tied = _sort(colour, level, dags.mask)
+        discrete = ~tied.any(1)
+        done = discrete.nonzero().squeeze(1)
+        if len(done):
+            certificates = _certificates(dags[done].take_nodes(order[done]))
+            better: dict[int, int] = {}
+            for leaf, (r, text) in enumerate(zip(root[done].tolist(), certificates, strict=True)):
+                current = best[r]
+                if current is None or text < current:
+                    best[r] = text
+                    better[r] = leaf
+            if better:
+                best_order[list(better)] = order[done][list(better.values())]
+            leaves.index_add_(0, root[done], torch.ones_like(done))
+            if int(leaves.max()) > _MAX_LEAVES:
+                raise InvalidArchitecture("a graph is too symmetric for an exact canonical form", "Use smaller graphs.")
+        rest = (~discrete).nonzero().squeeze(1)
+        if not len(rest):
+            break
+        dags, level, root = dags[rest], level[rest], root[rest]
+        parent, node = _branches(dags, colour[rest], order[rest], tied[rest])
+        colour = colour[rest][parent]
+        dags, level, root = dags[parent], level[parent], root[parent]
+        rows = torch.arange(len(parent), device=colour.device)
+        colour[rows, node] = _mix(colour[rows, node] + 0x5851F42D)
+        colour = _refine(dags, colour)
+    return best_order, [text if text is not None else b"" for text in best]
+
+
+def _branches(dags: DagBatch, colour: Tensor, order: Tensor, tied: Tensor) -> tuple[Tensor, Tensor]:
+    """The nodes to individualise: the first tied cell of each graph, or one node of it if all are exact twins."""
+    first = order.gather(1, tied.float().argmax(1, keepdim=True))
+    cell = (colour == colour.gather(1, first)) & dags.mask
+    level = levels(dags)
+    cell &= level == level.gather(1, first)
+    like_first = (dags.adjacency == dags.adjacency.gather(1, first.unsqueeze(2).expand(-1, 1, dags.max_nodes))).all(2)
+    columns = dags.adjacency.gather(2, first.unsqueeze(1).expand(-1, dags.max_nodes, 1))
+    like_first &= (dags.adjacency == columns).all(1)
+    twins = (like_first | ~cell).all(1, keepdim=True)
+    only_first = torch.zeros_like(cell).scatter_(1, first, True)
+    parent, node = torch.where(twins, only_first, cell).nonzero().unbind(1)
+    return parent, node
+
+
+def _sort(colour: Tensor, level: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Order of the nodes by level and colour, absent ones last; and which positions begin a tie."""
+    level = torch.where(mask, level, level.shape[1] + 1)
+    order = colour.argsort(dim=1, stable=True)
+    order = order.gather(1, level.gather(1, order).argsort(dim=1, stable=True))
+    colours, levels_, present = colour.gather(1, order), level.gather(1, order), mask.gather(1, order)
+    tied = torch.zeros_like(mask)
+    tied[:, :-1] = (colours[:, 1:] == colours[:, :-1]) & (levels_[:, 1:] == levels_[:, :-1]) & present[:, 1:]
+    return order, tied
+
+
+def _refine(dags: DagBatch, colour: Tensor) -> Tensor:
+    """Colour refinement along and against the edges, as many rounds as there can be path lengths."""
+    incoming = dags.adjacency.transpose(1, 2)
+    for _ in range(max(dags.max_nodes - 1, 1)):
+        ahead = (incoming * _mix(colour + 0x1B873593).unsqueeze(1)).sum(2)
+        behind = (dags.adjacency * _mix(colour + 0x27D4EB2F).unsqueeze(1)).sum(2)
+        colour = _mix(colour * 3 + _mix(ahead) * 5 + _mix(behind + 1) * 7) * dags.mask
+    return colour
+
+
+def _mix(x: Tensor) -> Tensor:
+    """Scrambles 64-bit integers (splitmix64, Steele et al. 2014, with arithmetic shifts)."""
+    x = (x ^ (x >> 30)) * -4658895280553007687
+    x = (x ^ (x >> 27)) * -7723592293110705685
+    return x ^ (x >> 31)
+
+
+def _certificates(dags: DagBatch) -> list[bytes]:
+    """The graphs' operations and adjacency as bytes, without padding; nodes must stand first."""
+    sizes = dags.num_nodes
+    texts: list[bytes] = [b""] * len(dags)
+    for size in sizes.unique().tolist():
+        rows = (sizes == size).nonzero().squeeze(1)
+        flat = torch.cat([dags.ops[rows, :size], dags.adjacency[rows, :size, :size].flatten(1)], 1)
+        table = flat.to(torch.int32).cpu().numpy()
+        for row, values in zip(rows.tolist(), table, strict=True):
+            texts[row] = values.tobytes()
+    return texts

@@ -1,0 +1,20 @@
+"""Search spaces: what may be generated, how it is written, what is valid."""
+
+from nag.spaces.codecs import Codec
+from nag.spaces.constraints import Constraint
+from nag.spaces.enumeration import enumerate_space, is_enumerable, sample_uniform
+from nag.spaces.loader import list_spaces, load_space, space_from_mapping
+from nag.spaces.space import SearchSpace, SpaceMasks
+
+__all__ = [
+    "Codec",
+    "Constraint",
+    "SearchSpace",
+    "SpaceMasks",
+    "enumerate_space",
+    "is_enumerable",
+    "list_spaces",
+    "load_space",
+    "sample_uniform",
+    "space_from_mapping",
+]

@@ -1,0 +1,196 @@
+"""Enumeration and exact uniform sampling of a search space, one graph for each isomorphism class."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from itertools import permutations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidRequest
+from nag.graphs import DagBatch
+from nag.spaces.constraints import satisfies_all
+from nag.spaces.space import SearchSpace
+
+__all__ = ["enumerate_space", "is_enumerable", "sample_uniform"]
+
+_MAX_WIRINGS = 1 << 22
+_MAX_GRAPHS = 4_000_000
+_CHUNK = 1 << 18
+
+
+def is_enumerable(space: SearchSpace) -> bool:
+    """Whether `enumerate_space` is feasible (the number of raw graphs and of distinct wirings stays in the millions)."""
+    try:
+        enumerate_space(space)
+    except InvalidRequest:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4)
+def _enumerate(fingerprint: str, holder: _Holder) -> DagBatch:
+    space = holder.space
+    parts = [_enumerate_size(space, n) for n in range(space.min_nodes, space.max_nodes + 1)]
+    return DagBatch.cat([part.pad(space.max_nodes) for part in parts])
+
+
+class _Holder:
+    """Carries a space past the cache's key, which is the fingerprint alone."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+
+    def __hash__(self) -> int:
+        return hash(self.space.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Holder) and self.space.fingerprint == other.space.fingerprint
+
+
+def enumerate_space(space: SearchSpace) -> DagBatch:
+    """Every architecture of the space once, up to isomorphism, in a fixed order.
+
+    Raises:
+        InvalidRequest: The space is too large to enumerate.
+    """
+    return _enumerate(space.fingerprint, _Holder(space))
+
+
+def _enumerate_size(space: SearchSpace, n: int) -> DagBatch:
+    """All architectures of n nodes: first the distinct wirings, then every assignment of operations to each."""
+    wirings = _wirings(space, n)
+    nodes = space.masks.nodes[n, :n]
+    choices = [row.nonzero().squeeze(1) for row in nodes]
+    per_wiring = math.prod(len(choice) for choice in choices)
+    if per_wiring * len(wirings) > _MAX_GRAPHS:
+        raise InvalidRequest(f"search space {space.name} is too large to enumerate", "Sample from it instead.")
+    ops = torch.cartesian_prod(*choices).view(-1, n)
+    found: list[DagBatch] = []
+    step = max(1, _CHUNK // per_wiring)
+    seen: set[str] = set()
+    for start in range(0, len(wirings), step):
+        block = wirings[start : start + step]
+        dags = DagBatch(
+            ops.repeat(len(block), 1),
+            block.repeat_interleave(per_wiring, 0),
+            torch.ones(len(block) * per_wiring, n, dtype=torch.bool),
+        )
+        dags = dags[satisfies_all(dags, space.semantics, space.constraints)]
+        fresh = []
+        for i, digest in enumerate(space.hashes(dags)):
+            if digest not in seen:
+                seen.add(digest)
+                fresh.append(i)
+        found.append(dags[torch.tensor(fresh, dtype=torch.int64)])
+    return DagBatch.cat(found).pad(space.max_nodes) if found else _empty(space.max_nodes)
+
+
+def _empty(size: int) -> DagBatch:
+    zeros = torch.zeros(0, size, dtype=torch.int64)
+    return DagBatch(zeros, torch.zeros(0, size, size, dtype=torch.int64), zeros.bool())
+
+
+def _wirings(space: SearchSpace, n: int) -> Tensor:
+    """Adjacency matrices (W, n, n) of n nodes that keep the masks and the constraints on wiring alone.
+
+    Where all inner positions allow the same operations, isomorphic wirings appear once.
+    """
+    edges = space.masks.edges[n, :n, :n]
+    free = edges.all(-1).nonzero()
+    fixed = (edges[..., 1] & ~edges[..., 0]).long()
+    if len(free) > 22 or 2 ** len(free) > _MAX_WIRINGS:
+        raise InvalidRequest(f"search space {space.name} is too large to enumerate", "Sample from it instead.")
+    inner = space.masks.nodes[n, 1 : n - 1]
+    interchangeable = bool((inner == inner[:1]).all()) if len(inner) else True
+    first_op = space.masks.nodes[n, :n].float().argmax(-1)
+    rules = tuple(rule for rule in space.constraints if rule.about_wiring_only)
+    kept: list[Tensor] = []
+    seen: set[str] = set()
+    for start in range(0, 2 ** len(free), _CHUNK):
+        codes = torch.arange(start, min(start + _CHUNK, 2 ** len(free)))
+        adjacency = fixed.expand(len(codes), n, n).clone()
+        for bit, (u, v) in enumerate(free.tolist()):
+            adjacency[:, u, v] = (codes >> bit) & 1
+        mask = torch.ones(len(codes), n, dtype=torch.bool)
+        dags = DagBatch(first_op.expand(len(codes), n), adjacency, mask)
+        dags = dags[satisfies_all(dags, space.semantics, rules)]
+        if interchangeable:
+            fresh = []
+            for i, digest in enumerate(space.hashes(dags)):
+                if digest not in seen:
+                    seen.add(digest)
+                    fresh.append(i)
+            dags = dags[torch.tensor(fresh, dtype=torch.int64)]
+        kept.append(dags.adjacency)
+    return torch.cat(kept)
+
+
+def sample_uniform(space: SearchSpace, count: int, seed: int) -> DagBatch:
+    """Independent uniform draws from the isomorphism classes of the space.
+
+    Draws from the enumeration where there is one; otherwise labelled graphs are drawn uniformly, and a valid one is
+    kept with probability 1 / (number of labelled graphs in its class), which makes the classes equally likely.
+
+    Args:
+        space: The search space.
+        count: Number of draws.
+        seed: Seed of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    if is_enumerable(space):
+        every = enumerate_space(space)
+        return every[torch.from_numpy(rng.integers(len(every), size=count))]
+    found: list[DagBatch] = []
+    total, tries = 0, 0
+    while total < count:
+        dags = _propose(space, 1 << 16, rng)
+        dags = dags[space.is_valid(dags)]
+        keep = torch.from_numpy(rng.random(len(dags))) * _class_sizes(space, dags) < 1
+        found.append(dags[keep])
+        total += len(found[-1])
+        tries += 1
+        if tries == 1000 and total == 0:
+            raise InvalidRequest(f"no valid architecture of {space.name} found in {tries << 16} draws", "Loosen its constraints.")
+    return DagBatch.cat(found)[:count]
+
+
+def _propose(space: SearchSpace, count: int, rng: np.random.Generator) -> DagBatch:
+    """Labelled graphs that keep the masks, uniformly over all of them."""
+    sizes = np.arange(space.min_nodes, space.max_nodes + 1)
+    options = torch.cat([space.masks.nodes.flatten(2).sum(-1), space.masks.edges.flatten(1, 2).sum(-1)], 1).double()
+    log_weight = options.clamp(min=1).log().sum(1)[sizes].numpy()
+    weight = np.exp(log_weight - log_weight.max())
+    n = torch.from_numpy(rng.choice(sizes, size=count, p=weight / weight.sum()))
+
+    def pick(allowed: Tensor) -> Tensor:
+        noise = torch.from_numpy(rng.random(allowed.shape, dtype=np.float32))
+        return (noise * allowed + allowed).argmax(-1)
+
+    mask = torch.arange(space.max_nodes) < n[:, None]
+    return DagBatch(pick(space.masks.nodes[n]) * mask, pick(space.masks.edges[n]), mask)
+
+
+def _class_sizes(space: SearchSpace, dags: DagBatch) -> Tensor:
+    """Number of labelled graphs isomorphic to each graph that keep topological order and masks: (B,) int64."""
+    result = torch.zeros(len(dags), dtype=torch.int64)
+    for i in range(len(dags)):
+        n = int(dags.num_nodes[i])
+        if n > 9:
+            raise InvalidRequest(f"uniform sampling of {space.name} is not feasible", "It is neither enumerable nor small.")
+        inner = torch.tensor(list(permutations(range(1, n - 1))) or [()], dtype=torch.int64).view(-1, n - 2)
+        ends = torch.zeros(len(inner), 1, dtype=torch.int64)
+        rest = torch.arange(n, space.max_nodes).expand(len(inner), -1)
+        order = torch.cat([ends, inner, ends + n - 1, rest], 1)
+        copies = DagBatch(
+            dags.ops[i].expand(len(order), -1),
+            dags.adjacency[i].expand(len(order), -1, -1),
+            dags.mask[i].expand(len(order), -1),
+        ).take_nodes(order)
+        sorted_ = (copies.adjacency.tril() == 0).all(2).all(1)
+        copies = copies[sorted_ & space.is_valid(copies)]
+        result[i] = len(torch.unique(torch.cat([copies.ops, copies.adjacency.flatten(1)], 1), dim=0))
+    return result

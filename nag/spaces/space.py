@@ -1,0 +1,214 @@
+"""The search space: vocabulary, masks, constraints and codec of a family of architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidArchitecture, did_you_mean
+from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes
+from nag.spaces.codecs import Codec
+from nag.spaces.constraints import Constraint, satisfies_all
+
+__all__ = ["SearchSpace", "SpaceMasks"]
+
+
+@dataclass(frozen=True)
+class SpaceMasks:
+    """Which categories each position may take, by number of nodes n = 0..N.
+
+    Args:
+        nodes: (N + 1, N, K) bool, allowed operations.
+        edges: (N + 1, N, N, 2) bool, allowed edge categories (absent, present).
+    """
+
+    nodes: Tensor
+    edges: Tensor
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A family of architectures, equal up to isomorphism.
+
+    Args:
+        name: Short name.
+        title: One line for people.
+        semantics: Vocabulary and what its operations mean.
+        min_nodes: Least number of nodes, input and output included.
+        max_nodes: Greatest number of nodes.
+        allowed_ops: Operations that each inner position may take; the last entry serves all further positions.
+        wiring: The fixed edges, or None where edges are free.
+        required: Edges that every architecture has (free wiring).
+        forbidden: Edges that none has (free wiring).
+        constraints: What masks cannot express.
+        codec: Native strings.
+        costs: Additive cost models: name -> {operation or "base": cost}.
+        fingerprint: Digest of the description.
+    """
+
+    name: str
+    title: str
+    semantics: Semantics
+    min_nodes: int
+    max_nodes: int
+    allowed_ops: tuple[tuple[str, ...], ...]
+    wiring: tuple[tuple[int, int], ...] | None
+    required: tuple[tuple[int, int], ...]
+    forbidden: tuple[tuple[int, int], ...]
+    constraints: tuple[Constraint, ...]
+    codec: Codec
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Names of all operations, input and output first."""
+        return self.semantics.vocabulary
+
+    @cached_property
+    def masks(self) -> SpaceMasks:
+        """Allowed categories of every position."""
+        size, index = self.max_nodes, {name: i for i, name in enumerate(self.vocabulary)}
+        nodes = torch.zeros(size + 1, size, len(index), dtype=torch.bool)
+        edges = torch.zeros(size + 1, size, size, 2, dtype=torch.bool)
+        edges[..., 0] = True
+        for n in range(self.min_nodes, size + 1):
+            nodes[n, 0, index[self.semantics.input]] = True
+            nodes[n, n - 1, index[self.semantics.output]] = True
+            nodes[n, n:, 0] = True
+            for position in range(1, n - 1):
+                allowed = self.allowed_ops[min(position, len(self.allowed_ops)) - 1]
+                nodes[n, position, [index[op] for op in allowed]] = True
+            if self.wiring is None:
+                edges[n, :n, :n, 1] = torch.ones(n, n).triu(1).bool()
+                for u, v in self.forbidden:
+                    edges[n, u, v, 1] = False
+            for u, v in self.required if self.wiring is None else self.wiring:
+                edges[n, u, v, 0], edges[n, u, v, 1] = False, True
+        return SpaceMasks(nodes, edges)
+
+    # -- validity ---------------------------------------------------------------------------------------------------
+
+    def is_valid(self, dags: DagBatch) -> Tensor:
+        """Which graphs belong to the space: (B,) bool."""
+        return self._keeps_masks(dags) & satisfies_all(dags, self.semantics, self.constraints)
+
+    def _keeps_masks(self, dags: DagBatch) -> Tensor:
+        sizes = dags.num_nodes
+        good = (sizes >= self.min_nodes) & (sizes <= self.max_nodes) & (dags.max_nodes <= self.max_nodes)
+        if dags.max_nodes > self.max_nodes:
+            return good
+        dags = dags.pad(self.max_nodes)
+        good = good & (dags.mask == (torch.arange(self.max_nodes, device=dags.device) < sizes[:, None])).all(1)
+        nodes, edges = self.masks.nodes.to(dags.device)[sizes], self.masks.edges.to(dags.device)[sizes]
+        good = good & nodes.gather(2, dags.ops.unsqueeze(2)).squeeze(2).all(1)
+        good = good & (dags.adjacency <= 1).all(2).all(1)
+        return good & edges.gather(3, dags.adjacency.clamp(max=1).unsqueeze(3)).squeeze(3).all(2).all(1)
+
+    def validate(self, arch: Architecture) -> None:
+        """Raises `InvalidArchitecture` with the reason if `arch` does not belong to the space."""
+        if not self.min_nodes <= arch.num_nodes <= self.max_nodes:
+            raise InvalidArchitecture(
+                f"the architecture has {arch.num_nodes} nodes", f"{self.name} has {self.min_nodes} to {self.max_nodes}."
+            )
+        dags = DagBatch.from_architectures([arch], self.vocabulary, self.max_nodes)  # raises on unknown operations
+        nodes, edges = self.masks.nodes[arch.num_nodes], self.masks.edges[arch.num_nodes]
+        for position, op in enumerate(arch.ops):
+            allowed = [name for name, good in zip(self.vocabulary, nodes[position].tolist(), strict=True) if good]
+            if op not in allowed:
+                raise InvalidArchitecture(f"node {position} cannot be '{op}'", did_you_mean(op, allowed))
+        for u in range(arch.num_nodes):
+            for v in range(u + 1, arch.num_nodes):
+                present = (u, v) in arch.edges
+                if not edges[u, v, int(present)]:
+                    fault = "is not allowed" if present else "is missing"
+                    raise InvalidArchitecture(f"edge {u}->{v} {fault} in {self.name}", "Its wiring is fixed there.")
+        for constraint in self.constraints:
+            if not constraint.satisfied(dags, self.semantics).all():
+                raise InvalidArchitecture(f"{self.name} does not hold this architecture: {constraint.reason}", "See its YAML file.")
+
+    # -- codecs -----------------------------------------------------------------------------------------------------
+
+    def encode(self, arch: Architecture) -> str:
+        """The native string of an architecture."""
+        return self.codec.encode(arch)
+
+    def decode(self, text: str) -> Architecture:
+        """The architecture of a native string.
+
+        Raises:
+            InvalidArchitecture: Not of the codec's form, or not in the space.
+        """
+        arch = self.codec.decode(text)
+        self.validate(arch)
+        return arch
+
+    def to_dags(self, archs: Sequence[Architecture]) -> DagBatch:
+        """Encodes architectures as integers, padded to the space's size."""
+        return DagBatch.from_architectures(archs, self.vocabulary, self.max_nodes)
+
+    def to_architectures(self, dags: DagBatch) -> list[Architecture]:
+        """Decodes integer-coded graphs."""
+        return dags.to_architectures(self.vocabulary)
+
+    def hashes(self, dags: DagBatch) -> list[str]:
+        """One digest an architecture: equal exactly for isomorphic graphs."""
+        return canonical_forms(dags, self.vocabulary).hashes
+
+    def canonical_hashes(self, dags: DagBatch) -> list[str]:
+        """One digest a function: equal for architectures with one canonical form."""
+        return canonical_hashes(dags, self.semantics)
+
+    def estimate_costs(self, dags: DagBatch) -> dict[str, Tensor]:
+        """Additive costs of each graph by the space's cost models: name -> (B,) float."""
+        result = {}
+        for name, model in self.costs.items():
+            per_op = torch.tensor([model.get(op, 0.0) for op in self.vocabulary], device=dags.device)
+            result[name] = model.get("base", 0.0) + (per_op[dags.ops] * dags.mask).sum(1)
+        return result
+
+    # -- edits ------------------------------------------------------------------------------------------------------
+
+    def neighbours(self, arch: Architecture) -> list[Architecture]:
+        """All architectures one edit away: one operation changed, or one edge added, removed or moved.
+
+        Where the space derives the output's edges from the rest, they follow the edit.
+        """
+        candidates: list[Architecture] = []
+        for position, op in enumerate(arch.ops):
+            for i, good in enumerate(self.masks.nodes[arch.num_nodes][position].tolist()):
+                if good and self.vocabulary[i] != op:
+                    ops = (*arch.ops[:position], self.vocabulary[i], *arch.ops[position + 1 :])
+                    candidates.append(Architecture(ops, arch.edges))
+        if self.wiring is None:
+            candidates.extend(Architecture(arch.ops, edges) for edges in self._rewirings(arch))
+        if not candidates:
+            return []
+        dags = self.to_dags(candidates)
+        keep = self.is_valid(dags).tolist()
+        seen = {self.hashes(self.to_dags([arch]))[0]}
+        found = []
+        for candidate, digest, good in zip(candidates, self.hashes(dags), keep, strict=True):
+            if good and digest not in seen:
+                seen.add(digest)
+                found.append(candidate)
+        return found
+
+    def _rewirings(self, arch: Architecture) -> list[tuple[tuple[int, int], ...]]:
+        present = set(arch.edges)
+        pairs = [(u, v) for u in range(arch.num_nodes) for v in range(u + 1, arch.num_nodes)]
+        absent = [pair for pair in pairs if pair not in present]
+        edits = [present | {new} for new in absent] + [present - {old} for old in present]
+        edits += [present - {old} | {new} for old in present for new in absent]
+        if any(constraint.name == "output_from_leaves" for constraint in self.constraints):
+            edits = [self._with_leaves(edges, arch.num_nodes - 1) for edges in edits]
+        return sorted({tuple(sorted(edges)) for edges in edits})
+
+    @staticmethod
+    def _with_leaves(edges: set[tuple[int, int]], last: int) -> set[tuple[int, int]]:
+        inner = {(u, v) for u, v in edges if v != last}
+        return inner | {(u, last) for u in range(1, last) if u not in {source for source, _ in inner}}
