@@ -217,12 +217,14 @@ def _sort(colour: Tensor, level: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _refine(dags: DagBatch, colour: Tensor) -> Tensor:
-    """Colour refinement along and against the edges, as many rounds as there can be path lengths."""
+    """Colour refinement along and against the edges, one round less than a graph has nodes (so padding changes nothing)."""
     incoming = dags.adjacency.transpose(1, 2)
-    for _ in range(max(dags.max_nodes - 1, 1)):
+    rounds = dags.num_nodes - 1
+    for done in range(int(rounds.max()) if len(rounds) else 0):
         ahead = (incoming * _mix(colour + 0x1B873593).unsqueeze(1)).sum(2)
         behind = (dags.adjacency * _mix(colour + 0x27D4EB2F).unsqueeze(1)).sum(2)
-        colour = _mix(colour * 3 + _mix(ahead) * 5 + _mix(behind + 1) * 7) * dags.mask
+        fresh = _mix(colour * 3 + _mix(ahead) * 5 + _mix(behind + 1) * 7) * dags.mask
+        colour = torch.where((done < rounds)[:, None], fresh, colour)
     return colour
 
 

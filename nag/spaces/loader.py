@@ -126,6 +126,7 @@ class _Reader:
             constraints=self.constraints(),
             codec=self.codec(wiring, high),
             costs=self.costs(vocabulary),
+            description=self.data,
             fingerprint=hashlib.sha256(json.dumps(self.data, sort_keys=True).encode()).hexdigest()[:32],
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,6 +48,7 @@ class SearchSpace:
         constraints: What masks cannot express.
         codec: Native strings.
         costs: Additive cost models: name -> {operation or "base": cost}.
+        description: The mapping that the space was built from, as in its YAML file.
         fingerprint: Digest of the description.
     """
 
@@ -62,6 +64,7 @@ class SearchSpace:
     constraints: tuple[Constraint, ...]
     codec: Codec
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    description: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
 
     @property

@@ -1,0 +1,100 @@
+"""Makes a task of a user's CSV table: checks it against its search space and writes a folder that holds all of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nag.benchmarks.csv_table import read_csv_table
+from nag.benchmarks.table import BenchmarkTable
+from nag.benchmarks.task import Task
+from nag.benchmarks.task_file import is_task_file
+from nag.errors import InvalidRequest
+from nag.files import write_text
+from nag.spaces import load_space
+
+__all__ = ["import_table"]
+
+
+def import_table(
+    csv_path: str | Path,
+    space: str | Path,
+    out_dir: str | Path,
+    search_metric: str,
+    report_metric: str | None = None,
+    maximise: bool = True,
+    side_metrics: Sequence[str] = (),
+    arch_column: str = "arch",
+    name: str | None = None,
+) -> Path:
+    """Checks a CSV table and writes `table.csv`, `task.yaml` and, for a user's own space, `space.yaml`.
+
+    Nothing is written before everything is checked, and each file appears whole or not at all. The folder can be
+    moved: its files name each other by relative paths.
+
+    Args:
+        csv_path: The table: native strings and metrics.
+        space: Name of a shipped search space, or the path of a YAML file.
+        out_dir: Folder to write to; made if it is not there.
+        search_metric: What a strategy may see.
+        report_metric: What results show; the search metric if None.
+        maximise: Whether more is better.
+        side_metrics: Hardware costs and the like.
+        arch_column: The column of native strings.
+        name: Name of the task; the table's file name if None.
+
+    Returns:
+        Path of the task file, for `load_task`.
+
+    Raises:
+        MissingData: There is no such table.
+        DamagedFile: The table is not what it should be.
+        InvalidSpace: There is no such search space.
+        InvalidRequest: The table lacks a metric, or the folder cannot be written to.
+    """
+    source, folder = Path(csv_path).expanduser(), Path(out_dir).expanduser()
+    if source.resolve() == (folder / "table.csv").resolve():
+        raise InvalidRequest(f"importing '{csv_path}' into its own folder would replace it", "Choose another out_dir.")
+    table = read_csv_table(source, load_space(space), arch_column)
+    report_metric = report_metric or search_metric
+    task = Task(name or table.name, table, search_metric, report_metric, maximise, tuple(side_metrics))
+    own_space = Path(space).expanduser() if is_task_file(space) else None
+    description = _describe(task, "space.yaml" if own_space else str(space))
+    try:
+        write_text(folder / "table.csv", _to_csv(table))
+        if own_space:
+            write_text(folder / "space.yaml", own_space.read_text(encoding="utf-8"))
+        write_text(folder / "task.yaml", yaml.safe_dump(description, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise InvalidRequest(f"cannot write to '{out_dir}' ({error.strerror})", "Choose another out_dir.") from error
+    return (folder / "task.yaml").resolve()
+
+
+def _describe(task: Task, space: str) -> dict[str, Any]:
+    """The content of the task file."""
+    return {
+        "name": task.name,
+        "space": space,
+        "table": "table.csv",
+        "search_metric": task.search_metric,
+        "report_metric": task.report_metric,
+        "maximise": task.maximise,
+        "side_metrics": list(task.side_metrics),
+    }
+
+
+def _to_csv(table: BenchmarkTable) -> str:
+    """The table in normal form: native strings as the space writes them, numbers to full precision, missing ones empty."""
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["arch", *table.metrics])
+    natives = [table.space.encode(arch) for arch in table.space.to_architectures(table.dags)]
+    columns = [["" if value != value else repr(value) for value in column.tolist()] for column in table.metrics.values()]
+    writer.writerows(zip(natives, *columns, strict=True))
+    return buffer.getvalue()
+

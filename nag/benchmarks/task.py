@@ -1,0 +1,102 @@
+"""The task: which metric of a table a strategy may see, and which one the results show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nag.benchmarks.table import BenchmarkTable
+from nag.errors import InvalidRequest
+
+__all__ = ["Task"]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A benchmark table with a search metric and a report metric.
+
+    Args:
+        name: Name, such as `nas_bench_graph/cora`.
+        table: The measurements.
+        search_metric: What a strategy may see.
+        report_metric: What the results show; may be the same.
+        maximise: Whether more is better, in both.
+        side_metrics: Hardware costs and the like (parameters, latency) that limits can be put on.
+        note: Units and source, one line.
+
+    Raises:
+        InvalidRequest: The table has no such metric, or no row has both.
+    """
+
+    name: str
+    table: BenchmarkTable
+    search_metric: str
+    report_metric: str
+    maximise: bool = True
+    side_metrics: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for metric in (self.search_metric, self.report_metric, *self.side_metrics):
+            self.table.metric(metric)
+        if len(self.rows) == 0:
+            raise InvalidRequest(
+                f"task {self.name} has no row with both metrics", "Choose metrics that were measured together."
+            )
+
+    @property
+    def search_values(self) -> np.ndarray:
+        """(R,) float64, the search metric of each row; NaN where missing."""
+        return self.table.metric(self.search_metric)
+
+    @property
+    def report_values(self) -> np.ndarray:
+        """(R,) float64, the report metric of each row; NaN where missing."""
+        return self.table.metric(self.report_metric)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Rows whose search and report metric are both finite, ascending, int64."""
+        return np.flatnonzero(np.isfinite(self.search_values) & np.isfinite(self.report_values))
+
+    @property
+    def searches_reported_metric(self) -> bool:
+        """Whether the search sees what is reported."""
+        return self.search_metric == self.report_metric
+
+    @property
+    def protocol(self) -> str:
+        """How the numbers come about, one line to print beside them."""
+        better = "higher is better" if self.maximise else "lower is better"
+        if self.searches_reported_metric:
+            return f"searched on the reported metric {self.report_metric} ({better})"
+        return f"searched on {self.search_metric}, reports {self.report_metric} ({better})"
+
+    @cached_property
+    def best(self) -> float:
+        """The best report value of the table."""
+        found = self._finite_report_values
+        return float(found[-1] if self.maximise else found[0])
+
+    @cached_property
+    def _finite_report_values(self) -> np.ndarray:
+        """Finite report values, ascending."""
+        return np.sort(self.report_values[np.isfinite(self.report_values)])
+
+    def percentile(self, values: ArrayLike) -> np.ndarray:
+        """Percentile rank of report values: percent of the table's rows that are worse, plus half of those that are equal.
+
+        Args:
+            values: Report values, any shape.
+
+        Returns:
+            Same shape, float64, 0 to 100; NaN where the value is NaN.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        known = self._finite_report_values
+        below, up_to = np.searchsorted(known, values, "left"), np.searchsorted(known, values, "right")
+        worse = below if self.maximise else len(known) - up_to
+        return np.where(np.isnan(values), np.nan, 100 * (worse + 0.5 * (up_to - below)) / len(known))

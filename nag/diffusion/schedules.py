@@ -1,0 +1,35 @@
+"""Noise schedules: how much of the clean graph is left at each time."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["CosineSchedule", "LinearSchedule", "NoiseSchedule"]
+
+
+class NoiseSchedule(Protocol):
+    """The probability alpha(t) that a category is still the clean one; 1 at t = 0 and 0 at t = 1, decreasing."""
+
+    def alpha(self, t: Tensor) -> Tensor:
+        """Survival probability at times t in [0, 1]; same shape."""
+        ...
+
+
+class LinearSchedule:
+    """alpha(t) = 1 - t: categories are lost at a uniform rate (Sahoo et al. 2024)."""
+
+    def alpha(self, t: Tensor) -> Tensor:
+        """Survival probability at times t."""
+        return 1 - t
+
+
+class CosineSchedule:
+    """alpha(t) = cos(pi t / 2) ** 2 (Nichol and Dhariwal 2021, without offset)."""
+
+    def alpha(self, t: Tensor) -> Tensor:
+        """Survival probability at times t."""
+        return torch.cos(t * (math.pi / 2)) ** 2

@@ -1,0 +1,38 @@
+"""Sinusoidal embedding of continuous time."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["TimeEmbedding"]
+
+
+class TimeEmbedding(nn.Module):
+    """Maps times in [0, 1] to vectors: sinusoids (Vaswani et al. 2017) through a two-layer perceptron.
+
+    Args:
+        width: Length of the vectors.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        self.register_buffer("frequencies", torch.exp(torch.linspace(0.0, math.log(1000.0), half)), persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t: Tensor) -> Tensor:
+        """Embeds times.
+
+        Args:
+            t: (B,) in [0, 1].
+
+        Returns:
+            (B, width).
+        """
+        angles = t[:, None] * self.frequencies
+        return self.mlp(torch.cat([angles.sin(), angles.cos()], 1))

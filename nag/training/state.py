@@ -1,0 +1,74 @@
+"""The state of a training run, saved atomically so that a killed run resumes exactly."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from nag.errors import DamagedFile, InvalidRequest
+from nag.files import write_bytes
+from nag.training.ema import MovingAverage
+
+__all__ = ["TrainState"]
+
+
+@dataclass
+class TrainState:
+    """Everything that the next step depends on; randomness is a function of seed and step, so none is kept.
+
+    Args:
+        model: The trained module.
+        ema: Its exponential moving average.
+        optimizer: The optimiser.
+        step: Steps done.
+        seconds: Wall seconds spent, over all resumed runs.
+        identity: What the run is (configuration digest); a state of another run is refused.
+    """
+
+    model: nn.Module
+    ema: MovingAverage
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    seconds: float = 0.0
+    identity: str = ""
+
+    def save(self, path: Path) -> None:
+        """Writes the state atomically."""
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "identity": self.identity,
+                "step": self.step,
+                "seconds": self.seconds,
+                "model": self.model.state_dict(),
+                "ema": self.ema.module.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            },
+            buffer,
+        )
+        write_bytes(path, buffer.getvalue())
+
+    def load(self, path: Path) -> None:
+        """Continues from a saved state.
+
+        Raises:
+            DamagedFile: The file is not a complete state.
+            InvalidRequest: It belongs to a run with another configuration.
+        """
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            identity = saved["identity"]
+        except Exception as error:  # torch.load raises many kinds for a damaged file
+            raise DamagedFile(f"'{path}' is no complete training state", "Delete it and train again.") from error
+        if identity != self.identity:
+            raise InvalidRequest(
+                f"'{path}' belongs to a run with another configuration", "Repeat that run's overrides, or choose another out_dir."
+            )
+        self.model.load_state_dict(saved["model"])
+        self.ema.module.load_state_dict(saved["ema"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
