@@ -122,7 +122,7 @@ class DiscreteGenerator(nn.Module):
         score: Score | None = None,
         scale: float = 0.0,
         candidates: int = 64,
-        order: str = "confident",
+        order: str = "settling",
         batch_size: int = 2048,
         on_step: Callable[[], None] = lambda: None,
     ) -> DagBatch:
@@ -135,7 +135,7 @@ class DiscreteGenerator(nn.Module):
             score: What guidance makes high; None for unguided samples.
             scale: Guidance scale (inverse temperature).
             candidates: Clean graphs scored for each graph and step.
-            order: In which positions are unmasked (absorbing kernels): "confident" or "random".
+            order: In which positions are unmasked (absorbing kernels): "settling" or "random".
             batch_size: Graphs generated together.
             on_step: Called after each step of each batch.
         """

@@ -13,6 +13,8 @@ from nag.graphs import GraphBatch
 
 __all__ = ["Denoise", "sample_ancestral", "sample_unmasking"]
 
+_SETTLED = 0.1
+
 Denoise = Callable[[GraphBatch, Tensor], GraphBatch]
 """(x_t, t: (B,)) -> probabilities of x_0 in the process's categories."""
 
@@ -45,7 +47,7 @@ def sample_unmasking(
     x_t: GraphBatch,
     steps: int | None,
     rng: torch.Generator,
-    order: str = "confident",
+    order: str = "settling",
     on_step: Callable[[], None] = lambda: None,
 ) -> GraphBatch:
     """Unmasks positions one after the other (absorbing kernels only).
@@ -53,8 +55,9 @@ def sample_unmasking(
     Under an absorbing kernel the times at which positions are unmasked are independent and alike, so their order is
     uniform and the reverse process can be simulated event by event, exactly, with one evaluation a position
     (first-hitting sampling; Zheng et al. 2025). By the chain rule any order that looks only at what is unmasked
-    already is exact for a perfect denoiser. The "confident" order takes the position of least entropy next, so that
-    what follows from earlier choices is settled before new choices are made.
+    already is exact for a perfect denoiser. The "settling" order first unmasks what follows from earlier choices
+    (entropy below 0.1 nats), least entropy first, and takes a random position where nothing does: consequences are
+    settled before new choices are made, and choices are made in random order.
 
     Args:
         denoise: Predicts the clean graph.
@@ -63,7 +66,7 @@ def sample_unmasking(
         steps: Network evaluations; None for one a position. With fewer, several positions are unmasked at once,
             independently.
         rng: Source of randomness.
-        order: "random" or "confident".
+        order: "random" or "settling".
         on_step: Called after each step.
 
     Raises:
@@ -71,8 +74,8 @@ def sample_unmasking(
     """
     if not process.absorbing:
         raise InvalidRequest("sampling by unmasking needs an absorbing kernel", "Use the ancestral sampler.")
-    if order not in {"random", "confident"}:
-        raise InvalidRequest(f"unknown order '{order}'", "Known: confident, random.")
+    if order not in {"random", "settling"}:
+        raise InvalidRequest(f"unknown order '{order}'", "Known: random, settling.")
     free_nodes, free_edges = process.free(x_t.mask)
     masked = torch.cat([free_nodes, free_edges.flatten(1)], 1)
     count = masked.sum(1)
@@ -82,7 +85,10 @@ def sample_unmasking(
     noise = torch.rand(masked.shape, generator=rng, device=masked.device)
     for step in range(total):
         p = denoise(x_t, masked.sum(1) / count.clamp(min=1))
-        urgency = noise if order == "random" else noise * 1e-3 - torch.cat([_entropy(p.nodes), _entropy(p.edges).flatten(1)], 1)
+        urgency = noise
+        if order == "settling":
+            entropy = torch.cat([_entropy(p.nodes), _entropy(p.edges).flatten(1)], 1)
+            urgency = torch.where(entropy < _SETTLED, 2 - entropy, noise)
         rank = urgency.masked_fill(~masked, float("-inf")).argsort(1, descending=True).argsort(1)
         goal = count - count * (step + 1) // total if steps is not None else count - step - 1
         now = masked & (rank < (masked.sum(1) - goal)[:, None])

@@ -3,6 +3,8 @@
 from nag.graphs.architecture import Architecture
 from nag.graphs.batch import DagBatch, GraphBatch
 from nag.graphs.canonical import CanonicalForms, Semantics, canonical_forms, canonical_hashes, levels, reduce
+from nag.graphs.convert import dags_to_pyg, from_networkx, from_pyg, to_networkx, to_pyg
+from nag.graphs.draw import draw_png, draw_svg, save_drawing
 
 __all__ = [
     "Architecture",
@@ -12,6 +14,14 @@ __all__ = [
     "Semantics",
     "canonical_forms",
     "canonical_hashes",
+    "dags_to_pyg",
+    "draw_png",
+    "draw_svg",
+    "from_networkx",
+    "from_pyg",
     "levels",
     "reduce",
+    "save_drawing",
+    "to_networkx",
+    "to_pyg",
 ]

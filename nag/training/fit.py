@@ -108,14 +108,14 @@ def fit(
     if resume and state_path is not None and state_path.is_file():
         state.load(state_path)
     wrapped, optimizer = fabric.setup(model, optimizer)
-    wrapped.mark_forward_method("loss") if hasattr(model, "loss") else None
+    if hasattr(model, "loss"):
+        wrapped.mark_forward_method("loss")
     wrapped.train()
     started, last_save = time.monotonic() - state.seconds, time.monotonic()
     log_every = max(1, options.max_steps // 100)
     window: list[Tensor] = []
     tail: list[Tensor] = []
-    with tracker.progress(options.max_steps, "training", "step") as progress:
-        progress.advance(state.step)
+    with tracker.progress(options.max_steps, "training", "steps", initial=state.step) as progress:
         while state.step < options.max_steps:
             elapsed = time.monotonic() - started
             if options.max_seconds is not None and elapsed >= options.max_seconds:

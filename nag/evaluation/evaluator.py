@@ -1,0 +1,77 @@
+"""Evaluators: what an architecture is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nag.benchmarks import Task
+from nag.graphs import Architecture
+
+__all__ = ["Evaluation", "Evaluator", "TableEvaluator"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One measured architecture.
+
+    Args:
+        architecture: What was measured.
+        canonical_hash: Of its function.
+        search_value: The task's search metric; None if unknown.
+        report_value: The task's report metric; None if unknown.
+        percentile: Percentile of the report value in the table (100 is best); None if unknown.
+        side: Side metrics.
+    """
+
+    architecture: Architecture
+    canonical_hash: str
+    search_value: float | None
+    report_value: float | None
+    percentile: float | None
+    side: dict[str, float]
+
+
+class Evaluator(Protocol):
+    """Measures architectures."""
+
+    def evaluate(self, archs: Sequence[Architecture]) -> list[Evaluation]:
+        """One evaluation for each architecture, in order."""
+        ...
+
+
+class TableEvaluator:
+    """Looks architectures up in a task's benchmark table; a functional twin's measurement serves.
+
+    Args:
+        task: The task.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def evaluate(self, archs: Sequence[Architecture]) -> list[Evaluation]:
+        """Looks up each architecture; values are None where neither it nor a twin was measured."""
+        if not archs:
+            return []
+        task, table = self.task, self.task.table
+        dags = table.space.to_dags(archs)
+        search = table.values(task.search_metric, dags)
+        report = table.values(task.report_metric, dags)
+        percentile = task.percentile(report)
+        side = {name: table.values(name, dags) for name in task.side_metrics}
+        hashes = table.space.canonical_hashes(dags)
+        return [
+            Evaluation(
+                arch, digest, _known(search[i]), _known(report[i]), _known(percentile[i]),
+                {name: float(column[i]) for name, column in side.items() if np.isfinite(column[i])},
+            )
+            for i, (arch, digest) in enumerate(zip(archs, hashes, strict=True))
+        ]  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,56 @@
+"""The ledger: everything that a result consumed."""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import asdict, dataclass, fields
+
+__all__ = ["Ledger", "Stopwatch", "cpu_seconds"]
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of its finished children, all threads together."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+class Stopwatch:
+    """Measures CPU and wall seconds from its making on."""
+
+    def __init__(self) -> None:
+        self._cpu, self._wall = cpu_seconds(), time.monotonic()
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds so far."""
+        return cpu_seconds() - self._cpu
+
+    @property
+    def wall(self) -> float:
+        """Wall seconds so far."""
+        return time.monotonic() - self._wall
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Costs of a result, pre-training included; ledgers add up.
+
+    Args:
+        labels_used: Measured architectures that a model or a choice was based on.
+        network_evaluations: Evaluations of the denoiser, each on a batch.
+        predictor_evaluations: Architectures scored by a predictor.
+        train_cpu_seconds: CPU seconds of training networks.
+    """
+
+    labels_used: int = 0
+    network_evaluations: int = 0
+    predictor_evaluations: int = 0
+    train_cpu_seconds: float = 0.0
+
+    def __add__(self, other: Ledger) -> Ledger:
+        return Ledger(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def as_metrics(self) -> dict[str, float]:
+        """The entries by name."""
+        return asdict(self)

@@ -1,0 +1,212 @@
+"""Records a run with Weights & Biases: offline by default, online with an account."""
+
+from __future__ import annotations
+
+import io
+import netrc
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from nag.errors import InvalidRequest, did_you_mean
+from nag.tracking.image import Image
+from nag.tracking.null import hidden_progress
+from nag.tracking.protocol import Progress
+
+if TYPE_CHECKING:
+    from wandb import Settings
+    from wandb.sdk.wandb_run import Run
+
+__all__ = ["WandbTracker"]
+
+_MODES = ("offline", "online", "disabled")
+_OWN_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")  # two names of one service; either one's key serves both
+_QUIET: dict[str, Any] = {
+    "silent": True,
+    "console": "off",
+    "save_code": False,
+    "disable_code": True,
+    "disable_git": True,
+    "disable_job_creation": True,
+    "x_disable_meta": True,
+    "x_disable_stats": True,
+    "x_disable_machine_info": True,
+    "x_save_requirements": False,
+    "init_timeout": 30.0,
+    "finish_timeout": 120.0,
+}
+
+
+class WandbTracker:
+    """Records one run with Weights & Biases; nothing is written outside `directory`.
+
+    Every metric is plotted over `step`, which may also be logged out of order. `wandb sync` uploads an offline run.
+
+    Args:
+        project: The project's name.
+        mode: `offline` writes files alone, `online` uploads too, `disabled` does nothing.
+        directory: Folder to hold wandb's files.
+        entity: User or team that owns the project; None means the account's default.
+        group: Groups runs that belong together, if given.
+        run_id: Continues the run with this id, if given and if it exists.
+
+    Raises:
+        InvalidRequest: Unknown mode, or `online` without an API key.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        mode: str = "offline",
+        directory: str | Path = ".",
+        entity: str | None = None,
+        group: str | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        if mode not in _MODES:
+            raise InvalidRequest(f"unknown wandb mode '{mode}'", did_you_mean(mode, _MODES))
+        if mode == "online" and not _has_api_key():
+            raise InvalidRequest("wandb has no API key", "Run 'wandb login', set WANDB_API_KEY, or use the mode 'offline'.")
+        self.project, self.mode, self.directory = project, mode, Path(directory)
+        self.entity, self.group, self.run_id = entity, group, run_id
+        self._run: Run | None = None
+
+    def start(self, config: Mapping[str, Any], name: str) -> None:
+        """Begins the run.
+
+        Raises:
+            InvalidRequest: wandb cannot write to the folder, or cannot reach its server.
+        """
+        if self.mode == "disabled":
+            return
+        import wandb
+
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with self._contained():
+                self._run = wandb.init(
+                    project=self.project,
+                    entity=self.entity,
+                    group=self.group,
+                    id=self.run_id,
+                    resume="allow" if self.run_id is not None else None,
+                    name=name,
+                    config=dict(config),
+                    mode="online" if self.mode == "online" else "offline",
+                    dir=str(self.directory.resolve()),
+                    reinit="create_new",
+                    settings=_settings(),
+                )
+        except OSError as error:
+            raise InvalidRequest(f"wandb cannot write to '{self.directory}' ({error})", "Choose another folder.") from error
+        except wandb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise InvalidRequest(
+                f"wandb cannot start: {reason}", "Check network and key, or use the mode 'offline'."
+            ) from error
+        self._run.define_metric("*", step_metric="step")
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Records metrics at a step."""
+        if self._run is not None:
+            self._run.log({**{key: float(value) for key, value in metrics.items()}, "step": step})
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Records a table; PNG cells become wandb images, SVG cells HTML."""
+        if self._run is None:
+            return
+        import wandb
+
+        with self._contained():
+            data = [[_cell(value) for value in row] for row in rows]
+            self._run.log({name: wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)})
+
+    def progress(
+        self, total: int | None, description: str, unit: str = "steps", initial: int = 0
+    ) -> AbstractContextManager[Progress]:
+        """A progress that shows nothing."""
+        return hidden_progress()
+
+    def summary(self, metrics: Mapping[str, Any]) -> None:
+        """Records the final values."""
+        if self._run is not None:
+            self._run.summary.update(dict(metrics))
+
+    def finish(self) -> None:
+        """Ends the run; online, waits for the upload, at most two minutes.
+
+        wandb's own process writes the last bytes of the file a moment later, before this process can end.
+        """
+        if self._run is not None:
+            with self._contained():
+                self._run.finish()
+            self._run = None
+
+    @contextmanager
+    def _contained(self) -> Iterator[None]:
+        """Keeps wandb's caches and staged files in the folder: they go where these variables of the moment point."""
+        home = self.directory.resolve() / "wandb"
+        ours = {"WANDB_DATA_DIR": home / "data", "WANDB_CACHE_DIR": home / "cache"}
+        before = {key: os.environ.get(key) for key in ours}
+        os.environ.update((key, str(path)) for key, path in ours.items())
+        try:
+            yield
+        finally:
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key, None)
+                else:
+                    os.environ[key] = value
+
+
+def _settings() -> Settings:
+    """Settings that keep wandb quiet and quick, as far as the installed version knows them."""
+    import wandb
+
+    return wandb.Settings(**{key: value for key, value in _QUIET.items() if key in wandb.Settings.model_fields})
+
+
+def _has_api_key() -> bool:
+    """Whether wandb will find a key: in the environment, or for its server in the netrc file."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    hosts = _hosts()
+    places = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
+    for place in places:
+        try:
+            known = netrc.netrc(Path(place).expanduser()).hosts
+        except (OSError, netrc.NetrcParseError):
+            continue
+        if any(host in known and known[host][2] for host in hosts):
+            return True
+    return False
+
+
+def _hosts() -> Sequence[str]:
+    """Hosts whose key counts: from the environment, the settings file of `wandb login --host`, or wandb's own."""
+    folder = Path(os.environ.get("WANDB_CONFIG_DIR", "~/.config/wandb")).expanduser()
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read(folder / "settings", encoding="utf-8")
+    except (ConfigParserError, UnicodeDecodeError):
+        parser.clear()
+    url = os.environ.get("WANDB_BASE_URL") or parser.get("default", "base_url", fallback=None) or ""
+    host = urlsplit(url).netloc
+    return _OWN_HOSTS if host in {"", *_OWN_HOSTS} else (host,)
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, Image):
+        return value
+    import wandb
+
+    if value.suffix == ".svg":
+        return wandb.Html(value.data.decode(), inject=False)
+    from PIL import Image as Picture
+
+    return wandb.Image(Picture.open(io.BytesIO(value.data)), caption=value.caption or None)

@@ -1,0 +1,41 @@
+"""Facts of one architecture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nag.benchmarks import Task
+from nag.evaluation import TableEvaluator
+from nag.graphs import Architecture, levels, reduce
+from nag.spaces import SearchSpace
+
+__all__ = ["facts_of"]
+
+
+def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -> dict[str, Any]:
+    """What can be said of an architecture: its form, its canonical form, its costs, and what a table knows.
+
+    Args:
+        arch: A valid architecture of the space.
+        space: The search space.
+        task: Looks it up, if given.
+    """
+    dags = space.to_dags([arch])
+    reduced = reduce(dags, space.semantics)
+    facts: dict[str, Any] = {
+        "architecture": space.encode(arch),
+        "search_space": space.name,
+        "nodes": arch.num_nodes,
+        "edges": len(arch.edges),
+        "depth": int(levels(dags).max()),
+        "canonical_hash": space.canonical_hashes(dags)[0],
+        "canonical_nodes": int(reduced.num_nodes[0]),
+        "canonical_edges": int(reduced.adjacency.sum()),
+        "neighbours": len(space.neighbours(arch)),
+    }
+    facts |= {f"estimated_{name}": round(float(value[0]), 4) for name, value in space.estimate_costs(dags).items()}
+    if task is not None:
+        found = TableEvaluator(task).evaluate([arch])[0]
+        facts |= {task.search_metric: found.search_value, task.report_metric: found.report_value}
+        facts |= {"percentile": found.percentile, **found.side}
+    return facts

@@ -1,0 +1,171 @@
+"""Stage: train a generator on a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from nag.benchmarks import split_by_class
+from nag.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from nag.diffusion import DiscreteGenerator
+from nag.errors import DamagedFile
+from nag.evaluation import SpaceReference, Stopwatch, sample_metrics
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
+from nag.training import FitOptions, fit
+from nag.workflows.run import RunFolder
+
+__all__ = ["TrainedGenerator", "load_generator", "train_generator"]
+
+_STEPS_PER_POSITION = 150
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator with what its checkpoint says about it.
+
+    Args:
+        generator: The generator, in evaluation mode.
+        reference: Facts of its space and training set.
+        facts: Description in the checkpoint.
+    """
+
+    generator: DiscreteGenerator
+    reference: SpaceReference
+    facts: dict[str, Any]
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return self.generator.space
+
+
+def train_generator(
+    run: RunFolder,
+    space: SearchSpace,
+    make_generator: Callable[..., DiscreteGenerator],
+    options: FitOptions,
+    fabric: Fabric,
+    train_fraction: float = 1.0,
+    num_architectures: int = 100_000,
+    metric_samples: int = 2000,
+    resume: bool = False,
+) -> Path:
+    """Trains a generator on all architectures of a space, or on a fraction split by canonical hash.
+
+    Args:
+        run: Run folder; gets `generator.safetensors`.
+        space: The search space.
+        make_generator: (space=..., data=...) -> the untrained generator.
+        options: Length and speed; with `max_steps` 0, the steps follow the number of generated positions.
+        fabric: Device, precision and processes.
+        train_fraction: Share of the architectures to train on, 1 for all.
+        num_architectures: Uniform draws that stand for a space too large to enumerate.
+        metric_samples: Unguided samples that the sample metrics are computed on.
+        resume: Continue from the folder's training state.
+
+    Returns:
+        Path of the checkpoint.
+    """
+    run.start()
+    enumerated = is_enumerable(space)
+    everything = enumerate_space(space) if enumerated else sample_uniform(space, num_architectures, run.seed)
+    canonical = space.canonical_hashes(everything)
+    train = _training_rows(canonical, train_fraction, run.seed)
+    reference = SpaceReference.of(space, everything, canonical, train, enumerated)
+    data = everything[train].to(fabric.device)
+
+    torch.manual_seed(run.seed)
+    generator = make_generator(space=space, data=everything[train])
+    if options.max_steps == 0:
+        options = replace(options, max_steps=_default_steps(space))
+    watch = Stopwatch()
+
+    def loss(module: nn.Module, rng: torch.Generator) -> dict[str, Tensor]:
+        rows = torch.randint(len(data), (options.batch_size // fabric.world_size,), generator=rng, device=data.device)
+        terms = module.loss(data[rows], rng)
+        return {"loss": terms.total, "loss_nodes": terms.nodes, "loss_edges": terms.edges}
+
+    identity = run.identity + space.fingerprint
+    result = fit(generator, loss, options, fabric, run.tracker, run.seed, run.path / "train_state.pt", resume, identity)
+    trained = result.model
+    assert isinstance(trained, DiscreteGenerator)
+    path = run.path / "generator.safetensors"
+    facts = {
+        "space": dict(space.description),
+        "space_fingerprint": space.fingerprint,
+        "hyperparameters": trained.description(),
+        "config": dict(run.config),
+        "steps": result.steps,
+        "train_size": len(train),
+        "train_fraction": train_fraction,
+        "train_cpu_seconds": round(watch.cpu, 3),
+        "seed": run.seed,
+    }
+    save_checkpoint(path, "generator", {**trained.state_dict(), **reference.tensors()}, facts)
+
+    rng = torch.Generator(device=fabric.device).manual_seed(run.seed)
+    sample_watch = Stopwatch()
+    raw = trained.sample(metric_samples, rng).to("cpu")
+    sampling = {"sampling_cpu_seconds": round(sample_watch.cpu, 3), "sampling_wall_seconds": round(sample_watch.wall, 3)}
+    run.finish(
+        {
+            "search_space": space.name,
+            "space_size": int(reference.class_sizes.sum()) if enumerated else None,
+            "canonical_classes": len(reference.class_sizes) if enumerated else None,
+            "train_fraction": train_fraction,
+            "train_size": len(train),
+            "steps": result.steps,
+            "steps_per_second": result.steps / max(result.seconds, 1e-9),
+            "loss": result.loss,
+            "train_cpu_seconds": facts["train_cpu_seconds"],
+            "network_evaluations": trained.evaluations(None),
+            **sampling,
+            **sample_metrics(space, raw, reference, run.seed).values,
+        }
+    )
+    return path
+
+
+def load_generator(path: Path | str, device: torch.device | str = "cpu") -> TrainedGenerator:
+    """Reads a generator's checkpoint.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: The file is damaged.
+        InvalidRequest: A checkpoint of another kind.
+    """
+    checkpoint = load_checkpoint(path, "generator")
+    weights = {name: t for name, t in checkpoint.tensors.items() if not name.startswith("reference.")}
+    space = _space_of(checkpoint, path)
+    generator = DiscreteGenerator.restore(space, checkpoint.description.get("hyperparameters", {}), weights).to(device)
+    try:
+        reference = SpaceReference.restore(checkpoint.tensors)
+    except (KeyError, TypeError) as error:
+        raise DamagedFile(f"'{path}' lacks the facts of its training set", "Train the generator again.") from error
+    return TrainedGenerator(generator, reference, checkpoint.description)
+
+
+def _space_of(checkpoint: Checkpoint, path: Path | str) -> SearchSpace:
+    return space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
+
+
+def _training_rows(canonical: list[str], fraction: float, seed: int) -> Tensor:
+    if fraction == 1:
+        return torch.arange(len(canonical))
+    classes = np.unique(np.array(canonical), return_inverse=True)[1]
+    return torch.from_numpy(split_by_class(classes, fraction=fraction, seed=seed).train)
+
+
+def _default_steps(space: SearchSpace) -> int:
+    """Steps that grow with the number of operations and edges that are generated."""
+    n = space.max_nodes
+    positions = int((space.masks.nodes[n].sum(-1) > 1).sum() + (space.masks.edges[n].sum(-1) > 1).sum())
+    return _STEPS_PER_POSITION * max(positions, 4)

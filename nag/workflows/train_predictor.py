@@ -1,0 +1,155 @@
+"""Stage: buy labels of a task and train a predictor on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nag.benchmarks import Split, Task, split_by_class
+from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.errors import InvalidRequest
+from nag.evaluation import Stopwatch, ranking_metrics
+from nag.files import write_json_lines
+from nag.predictors import GNNPredictor, Predictor
+from nag.spaces import SearchSpace, space_from_mapping
+from nag.workflows.run import RunFolder
+
+__all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "train_predictor"]
+
+_SHOWN = 2000
+
+
+@dataclass(frozen=True)
+class TrainedPredictor:
+    """A predictor with what its checkpoint says about it.
+
+    Args:
+        predictor: The fitted predictor.
+        space: Its search space.
+        facts: Description in the checkpoint.
+    """
+
+    predictor: Predictor
+    space: SearchSpace
+    facts: dict[str, Any]
+
+    @property
+    def labels_used(self) -> int:
+        """Number of labels that it was trained on."""
+        return int(self.facts["labels_used"])
+
+    @property
+    def sign(self) -> float:
+        """1 where high predictions are good, -1 where low ones are."""
+        return 1.0 if self.facts["maximise"] else -1.0
+
+
+def buy_labels(task: Task, num_train: int, seed: int) -> Split:
+    """Draws the rows whose search metric is bought; the test side shares no canonical class with them.
+
+    Raises:
+        InvalidRequest: The table has not that many measured architectures.
+    """
+    rows = task.rows
+    if not 2 <= num_train <= len(rows):
+        raise InvalidRequest(f"num_train is {num_train}", f"Task {task.name} has 2 to {len(rows)} measured architectures.")
+    split = split_by_class(task.table.canonical[rows], num_train=num_train, seed=seed)
+    return Split(rows[split.train], rows[split.test], split.by, seed)
+
+
+def train_predictor(
+    run: RunFolder, task: Task, make_predictor: Callable[..., Predictor], num_train: int, device: torch.device | str = "cpu"
+) -> Path:
+    """Trains a predictor of a task's search metric on `num_train` labels and measures it on all other architectures.
+
+    Args:
+        run: Run folder; gets `predictor.safetensors` and `predictions.jsonl` (some held-out architectures).
+        task: The task.
+        make_predictor: (space=..., seed=...) -> the untrained predictor.
+        num_train: Number of labels to buy.
+        device: Where to train.
+
+    Returns:
+        Path of the checkpoint.
+    """
+    split = buy_labels(task, num_train, run.seed)
+    run.start()
+    table, space = task.table, task.table.space
+    values = task.search_values
+    watch = Stopwatch()
+    predictor = make_predictor(space=space, seed=run.seed).to(device)
+    with run.tracker.progress(None, f"training on {num_train} labels", "epochs"):
+        predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(values[split.train]))
+    fit_seconds = watch.cpu
+
+    others = np.setdiff1d(task.rows, split.train)
+    score_watch = Stopwatch()
+    prediction = predictor.predict(table.dags[torch.from_numpy(others)].to(device))
+    score_seconds = score_watch.cpu
+    mean, std = prediction.mean.cpu().double().numpy(), prediction.std.cpu().double().numpy()
+    held_out = np.isin(others, split.test)
+    metrics = ranking_metrics(mean[held_out], values[others][held_out], task.maximise)
+    all_other = ranking_metrics(mean, values[others], task.maximise)
+
+    shown = np.sort(np.random.default_rng(run.seed).permutation(np.flatnonzero(held_out))[:_SHOWN])
+    write_json_lines(
+        run.path / "predictions.jsonl",
+        (
+            {
+                "arch": space.encode(table.architecture(int(others[i]))),
+                "predicted": float(mean[i]),
+                "std": float(std[i]),
+                "true": float(values[others[i]]),
+            }
+            for i in shown
+        ),
+    )
+    path = run.path / "predictor.safetensors"
+    facts = {
+        "space": dict(space.description),
+        "space_fingerprint": space.fingerprint,
+        "hyperparameters": predictor.description(),
+        "task": task.name,
+        "search_metric": task.search_metric,
+        "maximise": task.maximise,
+        "labels_used": num_train,
+        "train_cpu_seconds": round(fit_seconds, 3),
+        "seed": run.seed,
+        "config": dict(run.config),
+    }
+    save_checkpoint(path, "predictor", predictor.state_dict(), facts)
+    run.finish(
+        {
+            "task": task.name,
+            "search_metric": task.search_metric,
+            "labels_used": num_train,
+            "split": f"by canonical class: {num_train} labels, {int(held_out.sum())} held-out architectures without a "
+            f"functional twin among them, seed {run.seed}",
+            "held_out": int(held_out.sum()),
+            **metrics,
+            **{f"{name}_all_other": value for name, value in all_other.items()},
+            "all_other": len(others),
+            "train_cpu_seconds": round(fit_seconds, 3),
+            "score_cpu_seconds": round(score_seconds, 3),
+        }
+    )
+    return path
+
+
+def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> TrainedPredictor:
+    """Reads a predictor's checkpoint.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: The file is damaged.
+        InvalidRequest: A checkpoint of another kind.
+    """
+    checkpoint = load_checkpoint(path, "predictor")
+    space = space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
+    predictor = GNNPredictor.restore(space, checkpoint.description.get("hyperparameters", {}), checkpoint.tensors)
+    return TrainedPredictor(predictor.to(device), space, checkpoint.description)

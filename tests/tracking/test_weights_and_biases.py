@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nag.errors import InvalidRequest
+from nag.graphs import Architecture, draw_png, draw_svg
+from nag.tracking import Image, WandbTracker
+
+ARCH = Architecture(("input", "a", "output"), ((0, 1), (1, 2)))
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    """An empty home folder, without account."""
+    for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_BASE_URL", "WANDB_CONFIG_DIR", "WANDB_MODE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+def read_records(folder: Path) -> list:
+    """The records of the one offline run in a folder; waits for the last, which wandb's process writes by itself."""
+    deadline = time.monotonic() + 10
+    while True:
+        (file,) = folder.glob("wandb/offline-run-*/*.wandb")
+        records = parse_records(file.read_bytes())
+        if time.monotonic() > deadline or any(record.WhichOneof("record_type") == "exit" for record in records):
+            return records
+        time.sleep(0.01)
+
+
+def parse_records(data: bytes) -> list:
+    """A `.wandb` file: a LevelDB log of protocol-buffer messages after a header of 7 bytes."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    position, parts, records = 7, b"", []
+    assert data[:4] == b":W&B"
+    while position + 7 <= len(data):
+        if 32768 - position % 32768 < 7:
+            position += 32768 - position % 32768
+            continue
+        _, length, kind = struct.unpack_from("<IHB", data, position)
+        parts += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # the whole record, or its last part
+            record = Record()
+            record.ParseFromString(parts)
+            records.append(record)
+            parts = b""
+    return records
+
+
+def values(items) -> dict:
+    return {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items}
+
+
+def test_offline_run_can_be_read_back_and_stays_in_its_folder(tmp_path, home, capfd):
+    folder = tmp_path / "run"
+    tracker = WandbTracker("project", directory=folder, group="seeds")
+    tracker.start({"seed": 3, "model": {"width": 64}}, "my-run")
+    for step in (0, 10, 5):
+        tracker.log({"loss": 1 / (step + 1)}, step)
+    rows = [[0, 0.5, Image(draw_png(ARCH), "best")], [1, None, Image(draw_png(ARCH))]]
+    tracker.table("found", ["rank", "score", "drawing"], rows)
+    tracker.table("vector", ["drawing"], [[Image(draw_svg(ARCH).encode())]])
+    tracker.summary({"best": 0.75})
+    tracker.finish()
+    tracker.finish()
+
+    records = read_records(folder)
+    (run,) = [record.run for record in records if record.WhichOneof("record_type") == "run"]
+    assert (run.project, run.display_name, run.run_group) == ("project", "my-run", "seeds")
+    config = values(run.config.update)
+    assert config["seed"] == 3
+    assert config["model"] == {"width": 64}
+    history = [values(record.history.item) for record in records if record.WhichOneof("record_type") == "history"]
+    assert [(row["step"], row["loss"]) for row in history if "loss" in row] == [(0, 1.0), (10, 1 / 11), (5, 1 / 6)]
+    for name, count in (("found", 2), ("vector", 1)):
+        (row,) = [row for row in history if f"{name}/_type" in row]
+        assert (row[f"{name}/_type"], row[f"{name}/nrows"]) == ("table-file", count)
+    (table,) = folder.glob("wandb/offline-run-*/files/media/table/found*.json")
+    assert json.loads(table.read_text())["columns"] == ["rank", "score", "drawing"]
+    assert any(record.WhichOneof("record_type") == "artifact" for record in records)
+    staged = [path for path in folder.rglob("*") if path.is_file() and path.read_bytes().startswith(PNG_MAGIC)]
+    assert staged
+    summaries = [values(record.summary.update) for record in records if record.WhichOneof("record_type") == "summary"]
+    assert any(row.get("best") == 0.75 for row in summaries)
+
+    assert list(home.rglob("*")) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_runs_follow_each_other_and_overlap(tmp_path):
+    first, second = (WandbTracker("project", directory=tmp_path / name) for name in ("a", "b"))
+    first.start({}, "first")
+    second.start({}, "second")
+    first.log({"x": 1.0}, 0)
+    second.log({"x": 2.0}, 0)
+    first.finish()
+    second.finish()
+    for name, expected in (("a", 1.0), ("b", 2.0)):
+        records = read_records(tmp_path / name)
+        history = [values(record.history.item) for record in records if record.WhichOneof("record_type") == "history"]
+        assert [row["x"] for row in history] == [expected]
+
+
+def test_process_with_an_offline_run_ends_at_once(tmp_path, home):
+    code = (
+        "import sys, time; from nag.tracking import WandbTracker\n"
+        "tracker = WandbTracker('project', directory=sys.argv[1])\n"
+        "tracker.start({}, 'run'); tracker.log({'x': 1.0}, 0)\n"
+        "began = time.monotonic(); tracker.finish(); print(time.monotonic() - began, time.time())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "run")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, timeout=60)
+    finishing, finished = map(float, result.stdout.split())
+    assert finishing < 3
+    assert time.time() - finished < 3
+    assert result.stderr == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "run"]
+    assert list(home.rglob("*")) == []
+
+
+def test_online_without_a_key_is_refused_before_any_work(tmp_path):
+    with pytest.raises(InvalidRequest, match="no API key") as caught:
+        WandbTracker("project", mode="online", directory=tmp_path / "run")
+    assert "offline" in caught.value.hint
+    assert not (tmp_path / "run").exists()
+
+
+def test_key_is_found_where_wandb_looks(tmp_path, home, monkeypatch):
+    (home / ".netrc").write_text("machine wandb.example.org login user password " + "k" * 40)
+    with pytest.raises(InvalidRequest):  # a key for another server
+        WandbTracker("project", mode="online", directory=tmp_path)
+    (home / ".config" / "wandb").mkdir(parents=True)
+    (home / ".config" / "wandb" / "settings").write_text("[default]\nbase_url = https://wandb.example.org\n")
+    WandbTracker("project", mode="online", directory=tmp_path)
+    (home / ".netrc").unlink()
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    WandbTracker("project", mode="online", directory=tmp_path)
+
+
+@pytest.mark.slow
+def test_online_without_a_server_is_an_error_of_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    code = (
+        "import sys; from nag.errors import InvalidRequest; from nag.tracking import WandbTracker\n"
+        "tracker = WandbTracker('project', mode='online', directory=sys.argv[1])\n"
+        "try: tracker.start({}, 'run')\n"
+        "except InvalidRequest as error: print(error)\n"
+        "tracker.log({'x': 1.0}, 0); tracker.finish()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "run")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+    assert result.stdout.startswith("wandb cannot start: ")
+    assert result.stdout.count("\n") == 1
+
+
+def test_unknown_mode_is_refused():
+    with pytest.raises(InvalidRequest, match="Did you mean 'offline'"):
+        WandbTracker("project", mode="ofline")
+
+
+def test_only_tracking_a_run_imports_wandb():
+    code = "import sys, nag.tracking; print([m for m in ('wandb', 'rich', 'torch') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
