@@ -36,12 +36,13 @@ def split_by_class(canonical: np.ndarray, num_train: int | None = None, fraction
 
     With `num_train`, rows are drawn uniformly without replacement, as labels would be bought; a smaller draw with the
     same seed is the beginning of a larger one; rows that are left over but have a twin in train stand on neither
-    side. With `fraction`, whole classes are assigned at random and every row stands on one side.
+    side. With `fraction`, whole classes are assigned at random, evenly among classes of like size (systematic sampling
+    of the classes in order of size), and every row stands on one side.
 
     Args:
         canonical: (R,) int64, canonical class of each row.
         num_train: Number of training rows.
-        fraction: Share of the rows to train on, above 0 and below 1; met as nearly as the classes allow.
+        fraction: Share of the rows to train on, above 0 and below 1; met up to the size of the largest classes.
         seed: Seed of the draw.
 
     Raises:
@@ -58,10 +59,14 @@ def split_by_class(canonical: np.ndarray, num_train: int | None = None, fraction
     assert fraction is not None
     if not 0 < fraction < 1 or len(classes) == 0 or classes.max() == 0:
         raise InvalidRequest(f"no split with the fraction {fraction}", "It lies between 0 and 1; two classes are needed.")
-    order = rng.permutation(classes.max() + 1)
-    rows_so_far = np.cumsum(np.bincount(classes)[order])
-    taken = 1 + np.abs(rows_so_far[:-1] - fraction * len(classes)).argmin()
-    in_train = np.isin(classes, order[:taken])
+    sizes = np.bincount(classes)
+    shuffled = rng.permutation(len(sizes))
+    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    marks = np.floor(rng.random() + fraction * np.arange(len(order) + 1))
+    chosen = np.diff(marks) > 0
+    chosen[-1] |= not chosen.any()
+    chosen[-1] &= not chosen.all()
+    in_train = np.isin(classes, order[chosen])
     return Split(np.flatnonzero(in_train), np.flatnonzero(~in_train), "class", seed)
 
 

@@ -1,0 +1,518 @@
+"""The console script: `nag <command> key=value ...`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nag.errors import InvalidRequest, NagError, did_you_mean
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from omegaconf import DictConfig
+
+    from nag.benchmarks import Task
+    from nag.tracking import RunTracker
+    from nag.workflows import RunFolder
+
+__all__ = ["main"]
+
+
+# -- one function a command: configuration in, objects out --------------------------------------------------------------
+
+
+def _train_generator(cfg: DictConfig) -> None:
+    from nag.spaces import load_space
+    from nag.training import make_fabric
+    from nag.workflows import train_generator
+
+    space = load_space(cfg.search_space)
+    fraction = _number(cfg, "train_fraction", 0, 1)
+    options, make = _instantiate(cfg.training), _instantiate(cfg.generator)
+    run = _run_folder(cfg, "train-generator")
+    path = train_generator(
+        run,
+        space,
+        make,
+        options,
+        make_fabric(cfg.device),
+        fraction,
+        _integer(cfg, "num_architectures", 1),
+        _integer(cfg, "metric_samples", 1),
+        _flag(cfg, "resume"),
+    )
+    _say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
+    _say(f"generator: {path}")
+
+
+def _train_predictor(cfg: DictConfig) -> None:
+    from nag.workflows import train_predictor
+
+    num_train = _integer(cfg, "num_train", 2)
+    task = _task(cfg)
+    make = _instantiate(cfg.predictor)
+    run = _run_folder(cfg, "train-predictor")
+    path = train_predictor(run, task, make, num_train, _fabric(cfg).device)
+    _say(f"{task.name}: {task.protocol}")
+    _say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
+    _say(f"predictor: {path}")
+
+
+def _sample(cfg: DictConfig) -> None:
+    from nag.spaces import load_space
+    from nag.workflows import load_generator, load_predictor, sample
+
+    num_samples = _integer(cfg, "num_samples", 1)
+    steps = None if cfg.steps is None else _integer(cfg, "steps", 1)
+    guidance = _instantiate(cfg.guidance)
+    device = _fabric(cfg).device
+    trained = load_generator(cfg.generator, device)
+    if cfg.search_space is not None and load_space(cfg.search_space).fingerprint != trained.space.fingerprint:
+        raise InvalidRequest(
+            f"'{cfg.generator}' is a generator of {trained.space.name}, not of {cfg.search_space}", "Train one for that space."
+        )
+    predictor = None if cfg.predictor is None else load_predictor(cfg.predictor, device)
+    task = None if cfg.task is None else _task(cfg)
+    run = _run_folder(cfg, "sample")
+    path = sample(run, trained, num_samples, predictor, task, guidance, steps)
+    _say_metrics(
+        run.path,
+        (
+            "protocol",
+            *("num_samples", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
+            *("tv_ops", "tv_edges", "labels_used", "true_mean", "true_best", "true_optimum"),
+            *("true_percentile_mean", "true_percentile_best", "uniform_true_percentile_mean"),
+        ),
+    )
+    _say(f"architectures: {path}")
+
+
+def _evaluate(cfg: DictConfig) -> None:
+    from nag.evaluation import TableEvaluator
+    from nag.workflows import evaluate, read_architectures
+
+    if cfg.evaluator != "table":
+        raise InvalidRequest(f"unknown evaluator '{cfg.evaluator}'", did_you_mean(str(cfg.evaluator), ["table"]))
+    task = _task(cfg)
+    archs = read_architectures(Path(str(cfg.architectures)), task.table.space)
+    run = _run_folder(cfg, "evaluate")
+    path = evaluate(run, archs, TableEvaluator(task), task)
+    _say_metrics(run.path, ("protocol", "count", "missing", "mean", "best", "best_percentile", "true_optimum"))
+    _say(f"evaluations: {path}")
+
+
+def _report(cfg: DictConfig) -> None:
+    from nag.workflows import write_report
+
+    runs = [Path(str(run)) for run in ([cfg.runs] if isinstance(cfg.runs, str) else cfg.runs)]
+    if not runs:
+        raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
+    folder = runs[0] if len(runs) == 1 else Path(".")
+    path = (Path(cfg.out_dir) if cfg.out_dir else folder) / "report.html"
+    _say(f"report: {write_report(runs, path, str(cfg.title))}")
+
+
+def _quickstart(cfg: DictConfig) -> None:
+    from nag.workflows import quickstart
+
+    num_train, num_samples = _integer(cfg, "num_train", 2), _integer(cfg, "num_samples", 1)
+    fraction = _number(cfg, "train_fraction", 0, 1)
+    task = _task(cfg)
+    parts = [_instantiate(cfg[name]) for name in ("generator", "training", "predictor", "guidance")]
+    make_generator, options, make_predictor, guidance = parts
+    folder = _folder(cfg, "quickstart")
+
+    def make_run(name: str) -> RunFolder:
+        commands = {"": "quickstart", "generator": "train-generator", "predictor": "train-predictor"}
+        return _run_folder(cfg, commands.get(name, "sample"), folder / name)
+
+    result = quickstart(
+        make_run, task, make_generator, options, _fabric(cfg), make_predictor, guidance, num_train, num_samples, fraction
+    )
+    _say_comparison(result.metrics)
+    _say(f"report: {result.report}")
+
+
+def _show(cfg: DictConfig) -> None:
+    from nag.graphs import save_drawing
+    from nag.spaces import load_space
+    from nag.workflows import facts_of
+
+    space = load_space(cfg.search_space)
+    arch = space.decode(str(cfg.architecture))
+    task = None if cfg.task is None else _task(cfg)
+    if task is not None and task.table.space.fingerprint != space.fingerprint:
+        raise InvalidRequest(f"task {task.name} is not on {space.name}", f"Its space is {task.table.space.name}.")
+    facts = facts_of(arch, space, task)
+    path = Path(str(cfg.file or f"{facts['canonical_hash'][:12]}.svg"))
+    save_drawing(arch, path, title=space.name, operations=space.vocabulary)
+    for name, value in facts.items():
+        _say(f"{name}: {value}")
+    _say(f"drawing: {path}")
+
+
+def _import_table(cfg: DictConfig) -> None:
+    from nag.benchmarks import import_table, load_task
+
+    path = import_table(
+        str(cfg.csv),
+        str(cfg.search_space),
+        _folder(cfg, "import-table"),
+        str(cfg.search_metric),
+        cfg.report_metric,
+        _flag(cfg, "maximise"),
+        list(cfg.side_metrics),
+        str(cfg.arch_column),
+        cfg.name,
+    )
+    task = load_task(path)
+    _say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
+    _say(f"use it: task={path}")
+
+
+@dataclass(frozen=True)
+class _Command:
+    run: Callable[[DictConfig], None]
+    summary: str
+    example: str
+    positional: str | None = None
+
+    @property
+    def config(self) -> str:
+        return self.run.__name__.lstrip("_")
+
+
+_COMMANDS = {
+    "quickstart": _Command(_quickstart, "run every stage once and write a report", "nag quickstart task=nas_bench_graph/arxiv"),
+    "train-generator": _Command(
+        _train_generator, "train a diffusion model on a search space", "nag train-generator search_space=nasbench201 train_fraction=0.5"
+    ),
+    "train-predictor": _Command(
+        _train_predictor, "buy labels of a task and train a predictor", "nag train-predictor task=nas_bench_graph/cora num_train=200"
+    ),
+    "sample": _Command(
+        _sample,
+        "generate architectures, guided by a predictor if one is given",
+        "nag sample generator=g/generator.safetensors predictor=p/predictor.safetensors task=nas_bench_graph/cora",
+    ),
+    "evaluate": _Command(
+        _evaluate, "look up what architectures are worth", "nag evaluate architectures=s/architectures.jsonl task=nas_bench_graph/cora"
+    ),
+    "report": _Command(_report, "write one self-contained HTML page about runs", "nag report runs=[runs/quickstart/2026-01-01]"),
+    "show": _Command(
+        _show, "draw an architecture and tell facts about it", "nag show '0,1,2,3|gcn,gat,fc,gin' search_space=nas_bench_graph", "architecture"
+    ),
+    "import-table": _Command(
+        _import_table, "make a task of a CSV table", "nag import-table csv=mine.csv search_space=mine.yaml search_metric=accuracy"
+    ),
+}
+
+
+# -- from configuration to objects ---------------------------------------------------------------------------------------
+
+
+def _task(cfg: DictConfig) -> Task:
+    from nag.benchmarks import load_task
+
+    return load_task(str(cfg.task), cfg.data_dir)
+
+
+def _fabric(cfg: DictConfig) -> Fabric:
+    from nag.training import make_fabric
+
+    return make_fabric(cfg.device)
+
+
+def _instantiate(part: DictConfig) -> Any:
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(part)
+    except InstantiationException as error:
+        cause = error.__cause__ if error.__cause__ is not None else error
+        raise InvalidRequest(f"cannot build {part.get('_target_', 'an object')}: {_first_line(cause)}", "Check its options.") from error
+
+
+def _folder(cfg: DictConfig, command: str) -> Path:
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    return Path(str(cfg.out_dir)) if cfg.out_dir else Path("runs") / command / stamp
+
+
+def _run_folder(cfg: DictConfig, command: str, path: Path | None = None) -> RunFolder:
+    from omegaconf import OmegaConf
+
+    from nag.workflows import RunFolder
+
+    path = path or _folder(cfg, command)
+    if path.exists() and not path.is_dir():
+        raise InvalidRequest(f"out_dir '{path}' is a file", "Name a folder.")
+    config = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(config, dict)
+    device = str(_fabric(cfg).device)
+    return RunFolder(path, command, _integer(cfg, "seed", 0), device, {str(k): v for k, v in config.items()}, _tracker(cfg, path))
+
+
+def _tracker(cfg: DictConfig, path: Path) -> RunTracker:
+    from nag.tracking import CompositeTracker, ConsoleTracker, JsonLinesTracker, WandbTracker
+
+    options = cfg.tracker
+    trackers: list[RunTracker] = [
+        WandbTracker(str(options.project), str(options.mode), path, options.entity),
+        JsonLinesTracker(path / "log.jsonl"),
+    ]
+    if options.console:
+        trackers.append(ConsoleTracker())
+    return CompositeTracker(trackers)
+
+
+def _integer(cfg: DictConfig, key: str, least: int) -> int:
+    value = cfg[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidRequest(f"{key} is {value}", f"It must be a whole number of at least {least}.")
+    return value
+
+
+def _number(cfg: DictConfig, key: str, above: float, up_to: float) -> float:
+    value = cfg[key]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not above < value <= up_to:
+        raise InvalidRequest(f"{key} is {value}", f"It must be a number above {above} and up to {up_to}.")
+    return float(value)
+
+
+def _flag(cfg: DictConfig, key: str) -> bool:
+    if not isinstance(cfg[key], bool):
+        raise InvalidRequest(f"{key} is {cfg[key]}", "It must be true or false.")
+    return bool(cfg[key])
+
+
+# -- words for people ----------------------------------------------------------------------------------------------------
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _say_metrics(path: Path, names: Sequence[str]) -> None:
+    from nag.files import read_json
+
+    metrics = read_json(path / "metrics.json")
+    for name in names:
+        if metrics.get(name) is not None:
+            reference = metrics.get(f"{name}_reference")
+            value = f"{metrics[name]:.4g}" if isinstance(metrics[name], float) else str(metrics[name])
+            _say(f"{name:>30}  {value}" + (f"  (uniform draws: {reference:.4g})" if reference is not None else ""))
+
+
+def _say_comparison(m: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{m['task']}, {m['labels_used']} labels: {m['protocol']}")
+    for column in ("architectures", "labels", "mean true percentile", "best true percentile", "best true value"):
+        table.add_column(column, justify="left" if column == "architectures" else "right")
+
+    def row(name: str, labels: int, mean: float | None, best: float, value: float) -> None:
+        table.add_row(name, str(labels), "" if mean is None else f"{mean:.1f}", f"{best:.1f}", f"{value:.4g}")
+
+    row(
+        f"{m['num_samples']} guided samples", m["labels_used"], m["guided_true_percentile_mean"],
+        m["guided_true_percentile_best"], m["guided_true_best"],
+    )  # fmt: skip
+    row(
+        f"{m['num_samples']} unguided samples", 0, m["unguided_true_percentile_mean"],
+        m["unguided_true_percentile_best"], m["unguided_true_best"],
+    )  # fmt: skip
+    row("the one guided sample predicted best", m["labels_used"], None, m["guided_pick_percentile"], m["guided_pick_true"])
+    row(
+        "random search: best of the labelled", m["labels_used"], None, m["random_search_pick_percentile"], m["random_search_pick_true"]
+    )  # fmt: skip
+    Console().print(table)
+
+
+def _list(arguments: Sequence[str]) -> None:
+    from nag.benchmarks import list_tasks
+    from nag.spaces import list_spaces, load_space
+
+    def options(group: str) -> dict[str, str]:
+        folder = resources.files("nag.conf").joinpath(group)
+        files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".yaml")), key=lambda entry: entry.name)
+        first = {entry.name: entry.read_text(encoding="utf-8").splitlines()[0] for entry in files}
+        return {name.removesuffix(".yaml"): line[2:] if line.startswith("# ") else "" for name, line in first.items()}
+
+    kinds: dict[str, Callable[[], dict[str, str]]] = {
+        "spaces": lambda: {name: load_space(name).title for name in list_spaces()},
+        "tasks": list_tasks,
+        "generators": lambda: options("generator"),
+        "predictors": lambda: options("predictor"),
+        "guidances": lambda: options("guidance"),
+    }
+    if len(arguments) != 1 or arguments[0] not in kinds:
+        raise InvalidRequest(
+            f"nag list cannot list '{' '.join(arguments)}'", did_you_mean(arguments[0] if arguments else "", kinds)
+        )
+    found = kinds[arguments[0]]()
+    width = max(len(name) for name in found)
+    for name, title in found.items():
+        _say(f"{name:<{width}}  {title}".rstrip())
+
+
+def _help() -> str:
+    lines = [
+        "nag generates neural architectures: graph diffusion, guided by a predictor.",
+        "",
+        "usage: nag COMMAND [key=value ...]      nag COMMAND --help      nag --version",
+        "",
+        *(f"  {name:<16} {command.summary}" for name, command in _COMMANDS.items()),
+        f"  {'list':<16} list spaces, tasks, generators, predictors or guidances",
+        "",
+        "Start with: nag quickstart",
+    ]
+    return "\n".join(lines)
+
+
+def _command_help(name: str) -> str:
+    command = _COMMANDS[name]
+    conf = resources.files("nag.conf")
+
+    def body(file: str) -> list[str]:
+        lines = conf.joinpath(file).read_text(encoding="utf-8").splitlines()
+        skip, kept = False, []
+        for line in lines:
+            if line and not line.startswith((" ", "-", "#")):
+                skip = line.startswith(("defaults:", "hydra:"))
+            if not skip and line.strip() and not line.startswith("#"):
+                kept.append(line)
+        return kept
+
+    groups = {
+        group: sorted(entry.name.removesuffix(".yaml") for entry in conf.joinpath(group).iterdir() if entry.name.endswith(".yaml"))
+        for group in ("generator", "training", "predictor", "guidance", "tracker")
+        if f"- {group}:" in conf.joinpath(f"{command.config}.yaml").read_text(encoding="utf-8") or group == "tracker"
+    }
+    usage = f"usage: nag {name} {command.positional.upper() + ' ' if command.positional else ''}[key=value ...]"
+    lines = [f"nag {name}: {command.summary}", "", usage, "", "options (key: default):", *(f"  {line}" for line in body(f"{command.config}.yaml"))]
+    lines += ["", "options of every command:", *(f"  {line}" for line in body("base.yaml"))]
+    for group, names in groups.items():
+        lines += ["", f"{group}: {' | '.join(names)}   (choose with {group}=NAME, change with {group}.key=value)"]
+        lines += [f"  {line}" for line in body(f"{group}/{'default' if 'default' in names else names[0]}.yaml")]
+    return "\n".join([*lines, "", "example:", f"  {command.example}"])
+
+
+# -- entry ---------------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake ends with one line and exit code 2."""
+    try:
+        _dispatch(sys.argv[1:])
+    except NagError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("error: interrupted. Long runs continue with the same command, the same out_dir and resume=true.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        _say(_help())
+        return
+    name, rest = arguments[0], arguments[1:]
+    if name == "--version":
+        from nag import __version__
+
+        _say(__version__)
+        return
+    wants_help = bool({"-h", "--help"} & set(rest))
+    if name == "list" and not wants_help:
+        _list(rest)
+        return
+    if name == "list":
+        _say("usage: nag list spaces|tasks|generators|predictors|guidances")
+        return
+    if name not in _COMMANDS:
+        raise InvalidRequest(f"unknown command '{name}'", did_you_mean(name, [*_COMMANDS, "list"]))
+    if wants_help:
+        _say(_command_help(name))
+        return
+    command = _COMMANDS[name]
+    if command.positional and rest and not rest[0].startswith(f"{command.positional}=") and rest[0].split("=")[0] != "search_space":
+        rest = [f"{command.positional}={_quoted(rest[0])}", *rest[1:]]
+    _compose_and_run(name, command, rest)
+
+
+def _quoted(text: str) -> str:
+    """A string as Hydra's grammar writes it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _compose_and_run(name: str, command: _Command, overrides: list[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through; they are told in one line below
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+    warnings.filterwarnings("ignore", module=r"(hydra|torch_geometric|lightning_fabric|wandb|pydantic)(\..*)?")
+    stray = next((text for text in overrides if "=" not in text and not text.startswith(("+", "~", "-"))), None)
+    if stray is not None:
+        raise InvalidRequest(f"'{stray}' is no option", "Options are written key=value.")
+
+    def run(cfg: DictConfig) -> None:
+        _prepare(cfg)
+        command.run(cfg)
+
+    sys.argv = [f"nag {name}", *overrides]
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://nag.conf", config_name=command.config)(run)()
+    except MissingMandatoryValue as error:
+        key = str(getattr(error, "full_key", "") or "an option")
+        raise InvalidRequest(f"{key} is missing", f"Give it as {key}=VALUE; see `nag {name} --help`.") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InvalidRequest(*_explain(name, command, error)) from error
+
+
+def _prepare(cfg: DictConfig) -> None:
+    """Threads and device, checked before any work."""
+    import torch
+
+    if cfg.device not in {"auto", "cpu", "cuda", "mps"}:
+        raise InvalidRequest(f"unknown device '{cfg.device}'", did_you_mean(str(cfg.device), ["auto", "cpu", "cuda"]))
+    if cfg.device == "cuda" and not torch.cuda.is_available():
+        raise InvalidRequest("there is no CUDA device", "Use device=cpu, or install a torch with CUDA.")
+    torch.set_num_threads(_integer(cfg, "threads", 1))
+
+
+def _explain(name: str, command: _Command, error: Exception) -> tuple[str, str]:
+    """What was wrong with the overrides, and a hint."""
+    from hydra import compose, initialize_config_module
+
+    text = _first_line(error)
+    key = next((part for part in text.replace('"', "'").split("'") if part and " " not in part and part != text), "")
+    with initialize_config_module("nag.conf", version_base="1.3"):
+        known = [str(k) for k in compose(command.config)]
+    if "Could not override" in text or "not in struct" in text:
+        parent, _, leaf = key.rpartition(".")
+        if parent:
+            return f"unknown option '{key}'", f"See `nag {name} --help`."
+        return f"unknown option '{leaf}'", did_you_mean(leaf, known)
+    if "Could not find" in text:
+        return text, f"See `nag {name} --help`."
+    return text, f"See `nag {name} --help`."
+
+
+def _first_line(error: BaseException) -> str:
+    text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return text.strip().rstrip(".")

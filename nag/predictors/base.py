@@ -1,0 +1,94 @@
+"""What a predictor is: architectures in, a mean and a standard deviation for each out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nag.errors import InvalidRequest
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace
+
+__all__ = ["Prediction", "Predictor", "ResizableState", "check_labels"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a predictor believes of B architectures, in the units of the targets it was fitted to.
+
+    Args:
+        mean: (B,) float; a higher mean is predicted to be a higher target.
+        std: (B,) float, standard deviation of a new measurement around the mean.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __len__(self) -> int:
+        return self.mean.shape[0]
+
+
+class ResizableState(nn.Module):
+    """A module some of whose buffers take their size from the data it was fitted to.
+
+    Loading a state dict gives those buffers the sizes they have there.
+    """
+
+    _resizable: tuple[str, ...] = ()
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        for name in self._resizable:
+            value = state_dict.get(prefix + name)
+            if isinstance(value, Tensor):
+                buffer = getattr(self, name)
+                setattr(self, name, torch.empty_like(value, device=buffer.device, dtype=buffer.dtype))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+class Predictor(nn.Module, ABC):
+    """Predicts the target of a task from the architecture.
+
+    All that `fit` learns is in the `state_dict`: a predictor of the same constructor arguments that loads it
+    predicts the same bits.
+
+    Args:
+        space: Search space of the architectures.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.space = space
+
+    @abstractmethod
+    def fit(self, dags: DagBatch, targets: Tensor) -> None:
+        """Learns from labels, forgetting what was learned before.
+
+        Args:
+            dags: B architectures of the space.
+            targets: (B,) float, their targets, higher is better.
+
+        Raises:
+            InvalidRequest: There are no labels, not one for each architecture, or some are not finite.
+        """
+
+    @abstractmethod
+    def predict(self, dags: DagBatch) -> Prediction:
+        """Predicts the targets of B architectures, without gradients.
+
+        Raises:
+            InvalidRequest: The predictor was neither fitted nor loaded.
+        """
+
+
+def check_labels(dags: DagBatch, targets: Tensor) -> None:
+    """Raises `InvalidRequest` unless there is one finite target for each of at least one architecture."""
+    if targets.shape != (len(dags),) or not len(dags):
+        shape = "x".join(map(str, targets.shape))
+        raise InvalidRequest(f"{len(dags)} architectures came with targets of shape {shape}", "Pass one target for each.")
+    if not bool(torch.isfinite(targets).all()):
+        raise InvalidRequest("some targets are not finite", "Drop the architectures that have no measurement.")

@@ -1,0 +1,57 @@
+"""A monotone map of targets to a standard normal scale, and back."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nag.predictors.base import ResizableState
+
+__all__ = ["NormalScores"]
+
+
+class NormalScores(ResizableState):
+    """Maps each target to the normal quantile of its rank (van der Waerden scores), and scores back to targets.
+
+    Failed trainings that reach 10 % instead of 90 % then weigh no more than their rank. Between the targets that it was fitted
+    to, the map back is linear; beyond them it goes on with the mean slope of the outer tenth, so that it increases everywhere.
+    """
+
+    _resizable = ("targets", "scores")
+
+    targets: Tensor
+    scores: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("targets", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("scores", torch.zeros(1, dtype=torch.float64))
+
+    def fit(self, targets: Tensor) -> Tensor:
+        """Learns the map from (B,) targets and returns their scores, (B,) float64; equal targets get equal scores."""
+        values, where, counts = torch.unique(targets.double(), return_inverse=True, return_counts=True)
+        middle = (counts.cumsum(0).double() - counts.double() / 2) / len(targets)
+        self.targets = values
+        self.scores = torch.erfinv(2 * middle - 1) * math.sqrt(2)
+        return self.scores[where]
+
+    def to_targets(self, scores: Tensor) -> Tensor:
+        """Targets of scores: any shape, float64, strictly increasing."""
+        scores = scores.double()
+        knots, values = self.scores, self.targets
+        if len(knots) == 1:
+            return values + (scores - knots)
+        tenth = max(1, len(knots) // 10)
+        low = (values[tenth] - values[0]) / (knots[tenth] - knots[0])
+        high = (values[-1] - values[-1 - tenth]) / (knots[-1] - knots[-1 - tenth])
+        right = torch.searchsorted(knots, scores.contiguous()).clamp(1, len(knots) - 1)
+        left = right - 1
+        share = ((scores - knots[left]) / (knots[right] - knots[left])).clamp(0, 1)
+        inside = torch.lerp(values[left], values[right], share)
+        return inside + high * (scores - knots[-1]).clamp(min=0) - low * (knots[0] - scores).clamp(min=0)
+
+    def spread_to_targets(self, scores: Tensor, std: Tensor) -> Tensor:
+        """Half the distance of the targets one standard deviation above and below the scores; same shape."""
+        return (self.to_targets(scores + std) - self.to_targets(scores - std)) / 2
