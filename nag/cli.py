@@ -73,12 +73,12 @@ def _sample(cfg: DictConfig) -> None:
     steps = None if cfg.steps is None else _integer(cfg, "steps", 1)
     guidance = _instantiate(cfg.guidance)
     device = _fabric(cfg).device
-    trained = load_generator(cfg.generator, device)
+    trained = load_generator(cfg.generator.path, device)
     if cfg.search_space is not None and load_space(cfg.search_space).fingerprint != trained.space.fingerprint:
         raise InvalidRequest(
-            f"'{cfg.generator}' is a generator of {trained.space.name}, not of {cfg.search_space}", "Train one for that space."
+            f"'{cfg.generator.path}' is a generator of {trained.space.name}, not of {cfg.search_space}", "Train one for that space."
         )
-    predictor = None if cfg.predictor is None else load_predictor(cfg.predictor, device)
+    predictor = None if cfg.predictor.path is None else load_predictor(cfg.predictor.path, device)
     task = None if cfg.task is None else _task(cfg)
     run = _run_folder(cfg, "sample")
     path = sample(run, trained, num_samples, predictor, task, guidance, steps)
@@ -183,6 +183,7 @@ class _Command:
     summary: str
     example: str
     positional: str | None = None
+    files: tuple[str, ...] = ()  # options that take a path although a group of configurations has their name
 
     @property
     def config(self) -> str:
@@ -201,6 +202,7 @@ _COMMANDS = {
         _sample,
         "generate architectures, guided by a predictor if one is given",
         "nag sample generator=g/generator.safetensors predictor=p/predictor.safetensors task=nas_bench_graph/cora",
+        files=("generator", "predictor"),
     ),
     "evaluate": _Command(
         _evaluate, "look up what architectures are worth", "nag evaluate architectures=s/architectures.jsonl task=nas_bench_graph/cora"
@@ -450,7 +452,15 @@ def _dispatch(arguments: list[str]) -> None:
     command = _COMMANDS[name]
     if command.positional and rest and not rest[0].startswith(f"{command.positional}=") and rest[0].split("=")[0] != "search_space":
         rest = [f"{command.positional}={_quoted(rest[0])}", *rest[1:]]
-    _compose_and_run(name, command, rest)
+    _compose_and_run(name, command, [_as_path(text, command.files) for text in rest])
+
+
+def _as_path(override: str, files: Sequence[str]) -> str:
+    """`generator=PATH` as `generator.path='PATH'`, for options that take a path."""
+    key, equals, value = override.partition("=")
+    if key not in files or not equals:
+        return override
+    return f"{key}.path={value if value == 'null' or value[:1] in {chr(34), chr(39)} else _quoted(value)}"
 
 
 def _quoted(text: str) -> str:

@@ -66,14 +66,16 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise MissingData(f"file '{path}' does not exist", "Check the path.")
-    rows = []
+    rows, number = [], 0
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            number += 1
             if line.strip():
                 row = json.loads(line)
                 if not isinstance(row, dict):
                     raise ValueError("no JSON object")
                 rows.append(row)
     except ValueError as error:
-        raise DamagedFile(f"line {number} of '{path}' is damaged", str(error)) from error
+        where = f"line {number} of '{path}'" if number else f"'{path}'"
+        raise DamagedFile(f"{where} is damaged", str(error)) from error
     return rows

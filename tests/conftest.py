@@ -1,9 +1,15 @@
-"""Marks of the test suite: tests marked `data` run where the benchmark tables are at hand."""
+"""Marks and fixtures of the test suite: tests marked `data` run where the benchmark tables are at hand."""
 
 import os
 from pathlib import Path
 
 import pytest
+import torch
+
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace, enumerate_space, load_space
+
+torch.set_num_threads(1)  # several processes with many threads each spin against each other
 
 _BESIDE_THE_REPOSITORY = Path(__file__).parents[2] / "shared" / "data"
 
@@ -17,3 +23,17 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "data" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="NAG_DATA_DIR is not set: no benchmark tables"))
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """Gives a shipped search space by name, with all its architectures."""
+    found: dict[str, tuple[SearchSpace, DagBatch]] = {}
+
+    def get(name: str) -> tuple[SearchSpace, DagBatch]:
+        if name not in found:
+            space = load_space(name)
+            found[name] = space, enumerate_space(space)
+        return found[name]
+
+    return get

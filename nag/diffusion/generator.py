@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations
 from nag.diffusion.guidance import GuidedDenoiser, Score
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.process import DiscreteProcess
-from nag.diffusion.sampler import max_positions, sample_ancestral, sample_unmasking
+from nag.diffusion.sampler import Denoise, max_positions, sample_ancestral, sample_unmasking
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
 from nag.errors import DamagedFile
 from nag.graphs import DagBatch, GraphBatch
@@ -109,9 +110,10 @@ class DiscreteGenerator(nn.Module):
         nodes = torch.where(x_t.nodes[..., -1:] > 0, p.nodes, x_t.nodes)
         return GraphBatch(nodes, torch.where(x_t.edges[..., -1:] > 0, p.edges, x_t.edges), x_t.mask)
 
-    def evaluations(self, steps: int | None) -> int:
-        """Network evaluations for each batch of samples."""
-        return steps if steps is not None else max_positions(self.process) if self.process.absorbing else 64
+    def evaluations(self, steps: int | None, rounds: int = 0) -> int:
+        """Network evaluations for each batch of samples, `rounds` of the corrector included."""
+        own = steps if steps is not None else max_positions(self.process) if self.process.absorbing else 64
+        return own + rounds_evaluations(self.process, rounds)
 
     @torch.inference_mode()
     def sample(
@@ -121,7 +123,9 @@ class DiscreteGenerator(nn.Module):
         steps: int | None = None,
         score: Score | None = None,
         scale: float = 0.0,
-        candidates: int = 64,
+        candidates: int = 16,
+        rounds: int = 100,
+        distinct: Callable[[DagBatch], Tensor] | None = None,
         order: str = "settling",
         batch_size: int = 2048,
         on_step: Callable[[], None] = lambda: None,
@@ -134,13 +138,15 @@ class DiscreteGenerator(nn.Module):
             steps: Network evaluations; None for the exact sampler of absorbing kernels (one a position), else 64.
             score: What guidance makes high; None for unguided samples.
             scale: Guidance scale (inverse temperature).
-            candidates: Clean graphs scored for each graph and step.
+            candidates: Clean graphs scored for each graph and step; 0 leaves all guidance to the corrector.
+            rounds: Metropolis moves of the corrector after guided sampling.
+            distinct: Code of each graph that the corrector keeps different within a batch; None for independent samples.
             order: In which positions are unmasked (absorbing kernels): "settling" or "random".
             batch_size: Graphs generated together.
             on_step: Called after each step of each batch.
         """
-        denoise = self.denoise
-        if score is not None:
+        denoise: Denoise = self.denoise
+        if score is not None and candidates > 0:
             denoise = GuidedDenoiser(denoise, self.process, score, scale, candidates, rng)
         found = []
         for start in range(0, count, batch_size):
@@ -149,5 +155,7 @@ class DiscreteGenerator(nn.Module):
                 x_0 = sample_unmasking(denoise, self.process, x_1, steps, rng, order, on_step)
             else:
                 x_0 = sample_ancestral(denoise, self.process, x_1, self.evaluations(steps), rng, on_step)
+            if score is not None and scale != 0:
+                x_0 = metropolis_corrector(self.denoise, self.process, x_0, score, scale, rounds, rng, distinct, on_step)
             found.append(x_0.to_dags())
         return DagBatch.cat(found)

@@ -57,7 +57,7 @@ class GuidedDenoiser:
         dags = GraphBatch(nodes, edges, p.mask.repeat_interleave(m, 0)).to_dags()
         log_weight = (self.scale * self.score(dags)).view(batch, m)
         weight = (log_weight - log_weight.amax(1, keepdim=True)).exp()
-        weight = weight / weight.mean(1, keepdim=True)
+        weight = (weight / weight.mean(1, keepdim=True)).to(p.nodes.dtype)
         return GraphBatch(_tilt(p.nodes, nodes, weight), _tilt(p.edges, edges, weight), p.mask)
 
 

@@ -20,19 +20,26 @@ Denoise = Callable[[GraphBatch, Tensor], GraphBatch]
 
 
 def sample_ancestral(
-    denoise: Denoise, process: DiscreteProcess, x_t: GraphBatch, steps: int, rng: torch.Generator, on_step: Callable[[], None] = lambda: None
+    denoise: Denoise,
+    process: DiscreteProcess,
+    x_t: GraphBatch,
+    steps: int,
+    rng: torch.Generator,
+    on_step: Callable[[], None] = lambda: None,
+    start: float = 1.0,
 ) -> GraphBatch:
-    """Samples the posterior at equally spaced times from 1 to 0 (Austin et al. 2021; any kernel).
+    """Samples the posterior at equally spaced times from `start` to 0 (Austin et al. 2021; any kernel).
 
     Args:
         denoise: Predicts the clean graph.
         process: The process that the denoiser was trained on.
-        x_t: Draws from the prior.
+        x_t: Draws from the prior, or noisy graphs of the time `start`.
         steps: Number of steps, each one network evaluation.
         rng: Source of randomness.
         on_step: Called after each step.
+        start: The time of `x_t`.
     """
-    times = torch.linspace(1.0, 0.0, steps + 1, device=x_t.nodes.device)
+    times = torch.linspace(start, 0.0, steps + 1, device=x_t.nodes.device)
     for i in range(steps):
         t, s = times[i].expand(len(x_t)), times[i + 1].expand(len(x_t))
         p = process.posterior(x_t, denoise(x_t, t), s, t)
@@ -62,9 +69,9 @@ def sample_unmasking(
     Args:
         denoise: Predicts the clean graph.
         process: The process that the denoiser was trained on.
-        x_t: Draws from the prior.
-        steps: Network evaluations; None for one a position. With fewer, several positions are unmasked at once,
-            independently.
+        x_t: Draws from the prior, or graphs of which only a part is masked.
+        steps: Network evaluations; None for one a position. With fewer than are masked, several positions are
+            unmasked at once, independently.
         rng: Source of randomness.
         order: "random" or "settling".
         on_step: Called after each step.
@@ -76,15 +83,14 @@ def sample_unmasking(
         raise InvalidRequest("sampling by unmasking needs an absorbing kernel", "Use the ancestral sampler.")
     if order not in {"random", "settling"}:
         raise InvalidRequest(f"unknown order '{order}'", "Known: random, settling.")
-    free_nodes, free_edges = process.free(x_t.mask)
-    masked = torch.cat([free_nodes, free_edges.flatten(1)], 1)
+    free = torch.cat([part.flatten(1) for part in process.free(x_t.mask)], 1).sum(1)
+    masked = torch.cat([x_t.nodes[..., -1], x_t.edges[..., -1].flatten(1)], 1) > 0
     count = masked.sum(1)
-    most = max_positions(process)
-    total = most if steps is None else min(steps, most)
+    total = max_positions(process) if steps is None else steps
     size = x_t.mask.shape[1]
     noise = torch.rand(masked.shape, generator=rng, device=masked.device)
     for step in range(total):
-        p = denoise(x_t, masked.sum(1) / count.clamp(min=1))
+        p = denoise(x_t, masked.sum(1) / free.clamp(min=1))
         urgency = noise
         if order == "settling":
             entropy = torch.cat([_entropy(p.nodes), _entropy(p.edges).flatten(1)], 1)

@@ -2,7 +2,7 @@
 
 from nag.graphs.architecture import Architecture
 from nag.graphs.batch import DagBatch, GraphBatch
-from nag.graphs.canonical import CanonicalForms, Semantics, canonical_forms, canonical_hashes, levels, reduce
+from nag.graphs.canonical import CanonicalForms, Semantics, canonical_forms, canonical_hashes, invariant_codes, levels, reduce
 from nag.graphs.convert import dags_to_pyg, from_networkx, from_pyg, to_networkx, to_pyg
 from nag.graphs.draw import draw_png, draw_svg, save_drawing
 
@@ -19,6 +19,7 @@ __all__ = [
     "draw_svg",
     "from_networkx",
     "from_pyg",
+    "invariant_codes",
     "levels",
     "reduce",
     "save_drawing",

@@ -18,7 +18,7 @@ from torch import Tensor
 from nag.errors import InvalidArchitecture
 from nag.graphs.batch import DagBatch
 
-__all__ = ["CanonicalForms", "Semantics", "canonical_forms", "canonical_hashes", "levels", "reduce"]
+__all__ = ["CanonicalForms", "Semantics", "canonical_forms", "canonical_hashes", "invariant_codes", "levels", "reduce"]
 
 _CHUNK = 32768
 _MAX_LEAVES = 20000
@@ -132,6 +132,18 @@ def _reached(adjacency: Tensor, ops: Tensor, mask: Tensor, semantics: Semantics)
 def canonical_hashes(dags: DagBatch, semantics: Semantics) -> list[str]:
     """Hashes of what each graph computes: equal for equal normal forms, whatever the node order."""
     return canonical_forms(reduce(dags, semantics), semantics.vocabulary).hashes
+
+
+def invariant_codes(dags: DagBatch) -> Tensor:
+    """A 64-bit number of each graph, on its device: equal for isomorphic graphs, and as good as always different else.
+
+    It is the sum of the refined colours, so graphs that colour refinement cannot tell apart share it; where that
+    matters, use `canonical_forms`.
+
+    Returns:
+        (B,) int64.
+    """
+    return _mix(_refine(dags, _mix(dags.ops + 1) * dags.mask)).mul(dags.mask).sum(1)
 
 
 def canonical_forms(dags: DagBatch, vocabulary: Sequence[str]) -> CanonicalForms:

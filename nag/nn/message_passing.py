@@ -102,7 +102,7 @@ class DagEncoder(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.num_ops, self.output_op, self.max_depth = num_ops, output_op, max_depth
+        self.output_op, self.max_depth, self.members = output_op, max_depth, members
         self.ops = nn.Parameter(torch.zeros(members, num_ops, width))
         self.depths = nn.Parameter(torch.zeros(2, members, max_depth + 1, width))
         self.updates = nn.ModuleList(EnsembleLinear(members, 3 * width, width) for _ in range(layers))

@@ -84,6 +84,27 @@ class Predictor(nn.Module, ABC):
             InvalidRequest: The predictor was neither fitted nor loaded.
         """
 
+    @abstractmethod
+    def predict_scores(self, dags: DagBatch) -> Prediction:
+        """Predicts normal scores: ordered as the targets, but of mean 0 and deviation 1 over the labels, whatever the task.
+
+        Raises:
+            InvalidRequest: The predictor was neither fitted nor loaded.
+        """
+
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """Hyper-parameters as plain values: what `restore` needs beside the space and the state."""
+
+    @classmethod
+    @abstractmethod
+    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Predictor:
+        """Rebuilds a fitted predictor; nothing but known classes is made.
+
+        Raises:
+            DamagedFile: The description or the tensors do not fit.
+        """
+
 
 def check_labels(dags: DagBatch, targets: Tensor) -> None:
     """Raises `InvalidRequest` unless there is one finite target for each of at least one architecture."""

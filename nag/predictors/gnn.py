@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import silu
-from torch_geometric.data import Batch
+from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, dags_to_pyg, reduce
-from nag.nn.message_passing import DagEncoder, EnsembleLinear
+from nag.nn.message_passing import DagEncoder
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.gaussian_process import GaussianProcess
 from nag.predictors.losses import RankingLoss
+from nag.predictors.networks import GraphScorers
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace
@@ -29,32 +28,7 @@ def _one_cycle(progress: float, warm_up: float = 0.2) -> float:
     return 0.02 + 0.98 * (1 + math.cos(math.pi * phase)) / 2
 
 
-class _Scorers(nn.Module):
-    """M networks that score graphs: a message-passing encoder, and a perceptron on its embedding and the graph's shape."""
-
-    def __init__(self, encoder: DagEncoder, num_shape: int, width: int, members: int, dropout: float) -> None:
-        super().__init__()
-        self.encoder, self.dropout = encoder, dropout
-        self.shape = EnsembleLinear(members, num_shape, width)
-        self.hidden = EnsembleLinear(members, encoder.out_features + width, width)
-        self.score = EnsembleLinear(members, width, 1)
-
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        self.encoder.reset_parameters(generator)
-        for layer in (self.shape, self.hidden, self.score):
-            layer.reset_parameters(generator)
-
-    def forward(self, graphs: Batch, shape: Tensor, dropout_rng: torch.Generator | None = None) -> Tensor:
-        """Scores (M, B) of B graphs with shape features (B, F); drops states only if there is a generator."""
-        x = torch.cat([self.encoder(graphs), silu(self.shape(shape.expand(self.shape.weight.shape[0], -1, -1)))], -1)
-        hidden = silu(self.hidden(self._drop(x, dropout_rng)))
-        return self.score(self._drop(hidden, dropout_rng)).squeeze(2)
-
-    def _drop(self, x: Tensor, rng: torch.Generator | None) -> Tensor:
-        if rng is None or not self.dropout:
-            return x
-        keep = torch.rand(x.shape, generator=rng).to(x.device) >= self.dropout
-        return x * keep / (1 - self.dropout)
+_SIZES: dict[str, Callable[[Any], Any]] = {"width": int, "layers": int, "members": int, "process_share": float}
 
 
 class GNNPredictor(Predictor):
@@ -111,6 +85,7 @@ class GNNPredictor(Predictor):
             raise InvalidRequest("a size of the predictor is less than 1", "Sizes count from 1.")
         if not (0 <= process_share <= 1 and 0 <= dropout < 1):
             raise InvalidRequest("a share of the predictor is out of range", "Shares lie between 0 and 1.")
+        self._sizes = {"width": width, "layers": layers, "members": members, "process_share": process_share}
         self.steps, self.batch_size, self.chunk_size = steps, batch_size, chunk_size
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.loss, self.process_share, self.seed = loss or RankingLoss(), process_share, seed
@@ -118,12 +93,30 @@ class GNNPredictor(Predictor):
         output = semantics.vocabulary.index(semantics.output)
         encoder = DagEncoder(len(semantics.vocabulary), output, space.max_nodes - 1, width, layers, members)
         num_shape = space.max_nodes + 11
-        self.scorers = _Scorers(encoder, num_shape, width, members, dropout)
+        self.scorers = GraphScorers(encoder, num_shape, width, dropout)
         self.process = GaussianProcess()
         self.normal_scores = NormalScores()
         self.register_buffer("shape_shift", torch.zeros(num_shape, dtype=torch.float64))
         self.register_buffer("shape_scale", torch.zeros(num_shape, dtype=torch.float64))
         self.register_buffer("fitted", torch.tensor(False))
+
+    def description(self) -> dict[str, Any]:
+        """The sizes that the state depends on."""
+        return dict(self._sizes)
+
+    @classmethod
+    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> GNNPredictor:
+        """Rebuilds a fitted predictor.
+
+        Raises:
+            DamagedFile: The description or the tensors do not fit.
+        """
+        try:
+            predictor = cls(space, **{name: _SIZES[name](description[name]) for name in _SIZES})
+            predictor.load_state_dict(dict(tensors))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DamagedFile("the predictor's weights do not fit its description", "Train it again.") from error
+        return predictor.eval()
 
     def fit(self, dags: DagBatch, targets: Tensor) -> None:
         """Learns from labels, forgetting what was learned before; the same seed and labels give the same predictor."""

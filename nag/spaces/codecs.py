@@ -42,12 +42,7 @@ class CellString:
         last = cell_nodes - 1
         self.edges = tuple(
             [(0, 1 + i) for i, (u, _) in enumerate(self.pairs) if u == 0]
-            + [
-                (1 + i, 1 + j)
-                for i, (_, v) in enumerate(self.pairs)
-                for j, (u, _) in enumerate(self.pairs)
-                if v == u
-            ]
+            + [(1 + i, 1 + j) for i, (_, v) in enumerate(self.pairs) for j, (u, _) in enumerate(self.pairs) if v == u]
             + [(1 + i, 1 + len(self.pairs)) for i, (_, v) in enumerate(self.pairs) if v == last]
         )
         self.example = self._write(["op"] * len(self.pairs))

@@ -99,9 +99,7 @@ CONSTRAINTS: dict[str, _Rule] = {
     "max_edges": _Rule(_max_edges, "it has more than {} edges"),
     "in_degree": _Rule(_in_degree, "a node between input and output has not exactly {} incoming edge(s)"),
     "all_nodes_on_a_path": _Rule(_all_nodes_on_a_path, "a node lies on no path from input to output"),
-    "output_from_leaves": _Rule(
-        _output_from_leaves, "the output must be fed by exactly the nodes that feed nothing else"
-    ),
+    "output_from_leaves": _Rule(_output_from_leaves, "the output must be fed by exactly the nodes that feed nothing else"),
     "identities_lead_or_branch": _Rule(
         _identities_lead_or_branch,
         "an identity operation must lead the whole cell or end a branch beside another one",

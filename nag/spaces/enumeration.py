@@ -20,6 +20,7 @@ __all__ = ["enumerate_space", "is_enumerable", "sample_uniform"]
 _MAX_WIRINGS = 1 << 22
 _MAX_GRAPHS = 4_000_000
 _CHUNK = 1 << 18
+_BLOCK = 1 << 10
 
 
 def is_enumerable(space: SearchSpace) -> bool:
@@ -149,12 +150,18 @@ def sample_uniform(space: SearchSpace, count: int, seed: int) -> DagBatch:
     while total < count:
         dags = _propose(space, 1 << 16, rng)
         dags = dags[space.is_valid(dags)]
-        keep = torch.from_numpy(rng.random(len(dags))) * _class_sizes(space, dags) < 1
-        found.append(dags[keep])
-        total += len(found[-1])
+        noise = torch.from_numpy(rng.random(len(dags)))
+        for start in range(0, len(dags), _BLOCK):  # class sizes are costly: no more of them than needed
+            block = dags[start : start + _BLOCK]
+            found.append(block[noise[start : start + _BLOCK] * _class_sizes(space, block) < 1])
+            total += len(found[-1])
+            if total >= count:
+                break
         tries += 1
         if tries == 1000 and total == 0:
-            raise InvalidRequest(f"no valid architecture of {space.name} found in {tries << 16} draws", "Loosen its constraints.")
+            raise InvalidRequest(
+                f"no valid architecture of {space.name} found in {tries << 16} draws", "Loosen its constraints."
+            )
     return DagBatch.cat(found)[:count]
 
 
@@ -175,22 +182,22 @@ def _propose(space: SearchSpace, count: int, rng: np.random.Generator) -> DagBat
 
 
 def _class_sizes(space: SearchSpace, dags: DagBatch) -> Tensor:
-    """Number of labelled graphs isomorphic to each graph that keep topological order and masks: (B,) int64."""
+    """Number of labelled graphs isomorphic to each graph that keep topological order and masks: (B,) int64.
+
+    Every such graph comes about from as many permutations of the inner nodes as the graph has automorphisms.
+    """
     result = torch.zeros(len(dags), dtype=torch.int64)
-    for i in range(len(dags)):
-        n = int(dags.num_nodes[i])
+    for n in dags.num_nodes.unique().tolist():
         if n > 9:
             raise InvalidRequest(f"uniform sampling of {space.name} is not feasible", "It is neither enumerable nor small.")
-        inner = torch.tensor(list(permutations(range(1, n - 1))) or [()], dtype=torch.int64).view(-1, n - 2)
+        inner = torch.tensor(list(permutations(range(1, n - 1))), dtype=torch.int64)
         ends = torch.zeros(len(inner), 1, dtype=torch.int64)
         rest = torch.arange(n, space.max_nodes).expand(len(inner), -1)
         order = torch.cat([ends, inner, ends + n - 1, rest], 1)
-        copies = DagBatch(
-            dags.ops[i].expand(len(order), -1),
-            dags.adjacency[i].expand(len(order), -1, -1),
-            dags.mask[i].expand(len(order), -1),
-        ).take_nodes(order)
-        sorted_ = (copies.adjacency.tril() == 0).all(2).all(1)
-        copies = copies[sorted_ & space.is_valid(copies)]
-        result[i] = len(torch.unique(torch.cat([copies.ops, copies.adjacency.flatten(1)], 1), dim=0))
+        for rows in (dags.num_nodes == n).nonzero().squeeze(1).split(max(1, (1 << 15) // len(order))):
+            originals = dags[rows.repeat_interleave(len(order))]
+            copies = originals.take_nodes(order.repeat(len(rows), 1))
+            kept = (copies.adjacency.tril() == 0).all(2).all(1) & space.is_valid(copies)
+            same = (copies.ops == originals.ops).all(1) & (copies.adjacency == originals.adjacency).all(2).all(1)
+            result[rows] = kept.view(len(rows), -1).sum(1) // same.view(len(rows), -1).sum(1)
     return result

@@ -6,7 +6,7 @@ import hashlib
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -19,9 +19,12 @@ from nag.spaces.space import SearchSpace
 __all__ = ["list_spaces", "load_space", "space_from_mapping"]
 
 _KEYS = {
-    "name", "title", "operations", "inputs", "nodes", "edges", "allowed", "required", "forbidden", "constraints", "codec", "costs",
+    "name", "title", "operations", "inputs", "nodes", "edges", "allowed", "required", "forbidden", "constraints",
+    "codec", "costs",
 }  # fmt: skip
 _ROLES = {"parametric", "identity", "zero", "mergeable"}
+_WAYS = ("summed", "multiplied", "concatenated")
+_SEE = "See search_spaces/README.md."
 
 
 def list_spaces() -> list[str]:
@@ -71,7 +74,7 @@ class _Reader:
 
     def __init__(self, description: Any, where: str) -> None:
         if not isinstance(description, dict):
-            raise InvalidSpace(f"{where} holds no mapping", "See search_spaces/README.md.")
+            raise InvalidSpace(f"{where} holds no mapping", _SEE)
         self.where = where
         self.data = description
         for key in description:
@@ -79,9 +82,16 @@ class _Reader:
                 self.fail(f"unknown key '{key}'", did_you_mean(str(key), _KEYS))
         for key in ("name", "operations", "nodes", "edges"):
             if key not in description:
-                self.fail(f"key '{key}' is missing", "See search_spaces/README.md.")
+                self.fail(f"key '{key}' is missing", _SEE)
+        try:
+            text = json.dumps(description, sort_keys=True)
+        except (TypeError, ValueError):
+            self.fail(
+                "only texts, numbers, lists and mappings with text keys are understood", "Quote dates and number-like keys."
+            )
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def fail(self, what: str, hint: str = "") -> None:
+    def fail(self, what: str, hint: str = _SEE) -> NoReturn:
         raise InvalidSpace(f"{self.where}: {what}", hint)
 
     def space(self) -> SearchSpace:
@@ -89,15 +99,20 @@ class _Reader:
         if not isinstance(operations, dict) or not operations:
             self.fail("'operations' must map each operation to its role", f"Roles: {', '.join(sorted(_ROLES))}.")
         for op, role in operations.items():
-            if role not in _ROLES:
+            if not isinstance(role, str) or role not in _ROLES:
                 self.fail(f"operation '{op}' has the unknown role '{role}'", did_you_mean(str(role), _ROLES))
             if not isinstance(op, str) or op in {"input", "output"} or set(op) & set("|~+,:/ "):
-                self.fail(f"'{op}' cannot be an operation's name", "Use letters, digits, '-', '_'; input and output are implied.")
+                self.fail(
+                    f"'{op}' cannot be an operation's name", "Use letters, digits, '-', '_'; input and output are implied."
+                )
         vocabulary = ("input", "output", *operations)
         inputs = self.mapping("inputs", {"default": "summed"})
         for target, way in inputs.items():
-            if target not in {"default", *vocabulary} or way not in {"summed", "multiplied", "concatenated"}:
-                self.fail(f"'inputs: {target}: {way}' is not understood", "Operation (or default): summed, multiplied or concatenated.")
+            if target not in {"default", *vocabulary} or way not in _WAYS:
+                self.fail(
+                    f"'inputs: {target}: {way}' is not understood",
+                    "Operation (or default): summed, multiplied or concatenated.",
+                )
         default = inputs.get("default", "summed")
         semantics = Semantics(
             vocabulary=vocabulary,
@@ -111,8 +126,14 @@ class _Reader:
         if wiring is not None and low != high:
             self.fail("a fixed wiring needs one number of nodes", "Write 'nodes: N', or 'edges: free'.")
         allowed = self.data.get("allowed") or [list(operations)]
-        if not isinstance(allowed, list) or not all(isinstance(row, list) and set(row) <= set(operations) for row in allowed):
-            self.fail("'allowed' must list, for each inner node, some of the operations")
+        names = list(operations)
+        if not isinstance(allowed, list) or not all(
+            isinstance(row, list) and row and all(op in names for op in row) for row in allowed
+        ):
+            self.fail(
+                "'allowed' must list, for each inner node, at least one of the operations", f"Operations: {', '.join(names)}."
+            )
+        constraints = self.constraints()
         return SearchSpace(
             name=str(self.data["name"]),
             title=str(self.data.get("title", self.data["name"])),
@@ -121,13 +142,13 @@ class _Reader:
             max_nodes=high,
             allowed_ops=tuple(tuple(row) for row in allowed),
             wiring=wiring,
-            required=self.pairs("required", high),
+            required=self.pairs("required", low),  # within the smallest architecture, so that every one can have them
             forbidden=self.pairs("forbidden", high),
-            constraints=self.constraints(),
-            codec=self.codec(wiring, high),
+            constraints=constraints,
+            codec=self.codec(wiring, low, high, constraints),
             costs=self.costs(vocabulary),
             description=self.data,
-            fingerprint=hashlib.sha256(json.dumps(self.data, sort_keys=True).encode()).hexdigest()[:32],
+            fingerprint=self.fingerprint,
         )
 
     def mapping(self, key: str, default: dict[str, Any]) -> dict[str, Any]:
@@ -164,21 +185,36 @@ class _Reader:
                 found.append(Constraint(name, int(parameter)))
         return tuple(found)
 
-    def codec(self, wiring: tuple[tuple[int, int], ...] | None, size: int) -> Codec:
+    def codec(
+        self, wiring: tuple[tuple[int, int], ...] | None, low: int, high: int, constraints: tuple[Constraint, ...]
+    ) -> Codec:
         described = self.mapping("codec", {"name": "matrix_ops" if wiring is None else "op_list"})
         name = described.get("name")
         if name == "cell_string":
-            codec = CellString(int(described.get("cell_nodes", 4)))
+            codec = CellString(self.number(described, "cell_nodes", 4))
             if tuple(sorted(codec.edges)) != tuple(sorted(wiring or ())):
                 self.fail("codec cell_string does not fit the edges", "List the wiring of the cell's edges.")
             return codec
         if name == "matrix_ops":
             return MatrixOps()
         if name == "links_ops":
-            return LinksOps(int(described.get("length", size - 2)))
+            length = self.number(described, "length", high - 2)
+            trees = {Constraint("in_degree", 1), Constraint("output_from_leaves", 1)} <= set(constraints)
+            if not trees or not low == high == length + 2:
+                self.fail(
+                    "codec links_ops does not fit the nodes and constraints",
+                    "It needs 'nodes' two more than its length, in_degree: 1 and output_from_leaves: true.",
+                )
+            return LinksOps(length)
         if name == "op_list" and wiring is not None:
-            return OpList(wiring, size - 2)
-        raise InvalidSpace(f"{self.where}: codec '{name}' cannot be used", did_you_mean(str(name), CODECS))
+            return OpList(wiring, high - 2)
+        self.fail(f"codec '{name}' cannot be used", did_you_mean(str(name), CODECS))
+
+    def number(self, mapping: dict[str, Any], key: str, default: int) -> int:
+        value = mapping.get(key, default)
+        if type(value) is not int or value < 1:
+            self.fail(f"codec: '{key}' must be a positive number", f"It is {default} if left out.")
+        return value
 
     def costs(self, vocabulary: tuple[str, ...]) -> dict[str, dict[str, float]]:
         costs = self.mapping("costs", {})

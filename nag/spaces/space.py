@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nag.errors import InvalidArchitecture, did_you_mean
-from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes
+from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, reduce
 from nag.spaces.codecs import Codec
 from nag.spaces.constraints import Constraint, satisfies_all
 
@@ -132,7 +132,9 @@ class SearchSpace:
                     raise InvalidArchitecture(f"edge {u}->{v} {fault} in {self.name}", "Its wiring is fixed there.")
         for constraint in self.constraints:
             if not constraint.satisfied(dags, self.semantics).all():
-                raise InvalidArchitecture(f"{self.name} does not hold this architecture: {constraint.reason}", "See its YAML file.")
+                raise InvalidArchitecture(
+                    f"{self.name} does not hold this architecture: {constraint.reason}", "See its YAML file."
+                )
 
     # -- codecs -----------------------------------------------------------------------------------------------------
 
@@ -165,6 +167,10 @@ class SearchSpace:
     def canonical_hashes(self, dags: DagBatch) -> list[str]:
         """One digest a function: equal for architectures with one canonical form."""
         return canonical_hashes(dags, self.semantics)
+
+    def function_codes(self, dags: DagBatch) -> Tensor:
+        """A 64-bit number for each graph's function, on its device: (B,) int64 (see `nag.graphs.invariant_codes`)."""
+        return invariant_codes(reduce(dags, self.semantics))
 
     def estimate_costs(self, dags: DagBatch) -> dict[str, Tensor]:
         """Additive costs of each graph by the space's cost models: name -> (B,) float."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class FitResult:
         model: The moving average, in evaluation mode.
         steps: Steps done.
         seconds: Wall seconds, over all resumed runs.
-        loss: Mean loss over the last tenth of the steps of this process (nan if it did none).
+        loss: Mean loss over the last tenth of the steps that this process did (nan if it did none).
     """
 
     model: nn.Module
@@ -114,7 +115,8 @@ def fit(
     started, last_save = time.monotonic() - state.seconds, time.monotonic()
     log_every = max(1, options.max_steps // 100)
     window: list[Tensor] = []
-    tail: list[Tensor] = []
+    recent: deque[Tensor] = deque(maxlen=max(1, options.max_steps // 10))
+    first = state.step
     with tracker.progress(options.max_steps, "training", "steps", initial=state.step) as progress:
         while state.step < options.max_steps:
             elapsed = time.monotonic() - started
@@ -132,15 +134,13 @@ def fit(
             ema.update(model, state.step)
             state.step += 1
             window.append(terms["loss"].detach())
-            if state.step > 0.9 * options.max_steps:
-                tail.append(terms["loss"].detach())
+            recent.append(window[-1])
             progress.advance(1)
             if state.step % log_every == 0:
                 mean = float(torch.stack(window).mean())
                 parts = {f"train/{name}": float(value.detach()) for name, value in terms.items() if name != "loss"}
                 tracker.log({"train/loss": mean, **parts}, step=state.step)
                 progress.note(f"loss {mean:.4f}")
-                tail = tail or window[-1:]
                 window = []
             if state_path is not None and time.monotonic() - last_save > options.save_every_seconds:
                 state.seconds = time.monotonic() - started
@@ -150,7 +150,7 @@ def fit(
     state.seconds = time.monotonic() - started
     if state_path is not None and fabric.is_global_zero:
         state.save(state_path)
-    final = tail or window
+    final = list(recent)[-max(1, (state.step - first) // 10) :]
     mean_loss = float(torch.stack(final).mean()) if final else math.nan
     return FitResult(ema.module.eval(), state.step, state.seconds, mean_loss)
 
@@ -161,4 +161,3 @@ def _rate(step: int, elapsed: float, options: FitOptions) -> float:
     if options.max_seconds is not None:
         done = max(done, min(elapsed / options.max_seconds, 1.0))
     return min(1.0, (step + 1) / max(options.warmup_steps, 1)) * 0.5 * (1 + math.cos(math.pi * done))
-

@@ -61,14 +61,16 @@ class TrainState:
         """
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
-            identity = saved["identity"]
+            identity, step, seconds = saved["identity"], int(saved["step"]), float(saved["seconds"])
+            model, ema, optimizer = saved["model"], saved["ema"], saved["optimizer"]
         except Exception as error:  # torch.load raises many kinds for a damaged file
             raise DamagedFile(f"'{path}' is no complete training state", "Delete it and train again.") from error
         if identity != self.identity:
             raise InvalidRequest(
-                f"'{path}' belongs to a run with another configuration", "Repeat that run's overrides, or choose another out_dir."
+                f"'{path}' belongs to a run with another configuration",
+                "Repeat that run's overrides, or choose another out_dir.",
             )
-        self.model.load_state_dict(saved["model"])
-        self.ema.module.load_state_dict(saved["ema"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
+        self.model.load_state_dict(model)
+        self.ema.module.load_state_dict(ema)
+        self.optimizer.load_state_dict(optimizer)
+        self.step, self.seconds = step, seconds

@@ -27,6 +27,7 @@ from nag.workflows.train_predictor import TrainedPredictor
 __all__ = ["Guidance", "evaluation_row", "sample"]
 
 _ROUNDS = 10
+_INVALID = -3.0
 _DRAWN = 16
 
 
@@ -35,14 +36,20 @@ class Guidance:
     """How strongly the predictor steers.
 
     Args:
-        scale: Inverse temperature, per standard deviation of the predictions over unguided samples; 0 for none.
-        candidates: Clean graphs that are scored for each sample and step.
-        calibration: Unguided samples that the standard deviation is measured on.
+        scale: Inverse temperature, per standard deviation of the task's labels in normal scores; 0 for none.
+        candidates: Clean graphs that are scored for each sample and step of the guided denoiser; 0 for none.
+        rounds: Metropolis moves of the corrector.
+        distinct: Whether the samples shall all compute different functions.
     """
 
-    scale: float = 10.0
-    candidates: int = 32
-    calibration: int = 512
+    scale: float = 30.0
+    candidates: int = 8
+    rounds: int = 300
+    distinct: bool = True
+
+    def __post_init__(self) -> None:
+        if self.scale < 0 or self.candidates < 0 or self.rounds < 0:
+            raise InvalidRequest("guidance has a negative scale, candidates or rounds", "They count from 0.")
 
 
 @dataclass(frozen=True)
@@ -96,9 +103,7 @@ def sample(
     score = None
     if guided:
         assert predictor is not None
-        assert guidance is not None
-        score = _standard_score(trained, predictor, guidance, rng)
-        ledger += Ledger(predictor_evaluations=guidance.calibration, network_evaluations=trained.generator.evaluations(None))
+        score = _score(space, predictor)
     samples, more = _draw(run, trained, num_samples, rng, score, guidance, steps)
     ledger += more
     sampling = {"sampling_cpu_seconds": round(watch.cpu, 3), "sampling_wall_seconds": round(watch.wall, 3)}
@@ -144,22 +149,12 @@ def _check(space: SearchSpace, num_samples: int, predictor: TrainedPredictor | N
         )
 
 
-def _standard_score(
-    trained: TrainedGenerator, predictor: TrainedPredictor, guidance: Guidance, rng: torch.Generator
-) -> Score:
-    """The prediction in standard deviations over valid unguided samples; what is invalid scores as the worst of them."""
-    space = trained.space
-    free = trained.generator.sample(guidance.calibration, rng)
-    free = free[space.is_valid(free)]
-    if not len(free):
-        raise InvalidRequest("the generator makes no valid architecture to calibrate guidance on", "Train it longer.")
-    mean = predictor.sign * predictor.predictor.predict(free).mean
-    centre, spread = mean.mean(), mean.std().clamp(min=1e-12)
-    worst = (mean.min() - centre) / spread
+def _score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
+    """The predictor's normal score, the good end up; what is invalid scores at most as a very bad architecture."""
 
     def score(dags: DagBatch) -> Tensor:
-        z = (predictor.sign * predictor.predictor.predict(dags).mean - centre) / spread
-        return torch.where(space.is_valid(dags), z, torch.minimum(z, worst))
+        value = predictor.sign * predictor.predictor.predict_scores(dags).mean
+        return torch.where(space.is_valid(dags), value, value.clamp(max=_INVALID))
 
     return score
 
@@ -176,8 +171,15 @@ def _draw(
     space, generator = trained.space, trained.generator
     options: dict[str, Any] = {}
     if score is not None and guidance is not None:
-        options = {"score": score, "scale": guidance.scale, "candidates": guidance.candidates, "batch_size": 256}
-    evaluations = generator.evaluations(steps)
+        options = {
+            "score": score,
+            "scale": guidance.scale,
+            "candidates": guidance.candidates,
+            "rounds": guidance.rounds,
+            "distinct": space.function_codes if guidance.distinct else None,
+            "batch_size": 1024,
+        }
+    evaluations = generator.evaluations(steps, options.get("rounds", 0))
     raw: list[DagBatch] = []
     kept: list[DagBatch] = []
     ledger = Ledger()
@@ -190,7 +192,8 @@ def _draw(
             dags = generator.sample(missing, rng, steps, on_step=progress.advance, **options).to("cpu")
         ledger += Ledger(
             network_evaluations=evaluations * batches,
-            predictor_evaluations=missing * evaluations * options.get("candidates", 0),
+            predictor_evaluations=missing
+            * (generator.evaluations(steps) * options.get("candidates", 0) + options.get("rounds", -1) + 1),
         )
         raw.append(dags)
         kept.append(dags[space.is_valid(dags)])

@@ -24,7 +24,7 @@ from nag.workflows.run import RunFolder
 
 __all__ = ["TrainedGenerator", "load_generator", "train_generator"]
 
-_STEPS_PER_POSITION = 200
+_STEPS_PER_POSITION = 250
 
 
 @dataclass(frozen=True)
