@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from nag.benchmarks import Task
     from nag.tracking import RunTracker
-    from nag.workflows import RunFolder
+    from nag.workflows.run import RunFolder
 
 __all__ = ["main"]
 
@@ -30,11 +30,13 @@ __all__ = ["main"]
 
 def _train_generator(cfg: DictConfig) -> None:
     from nag.spaces import load_space
-    from nag.training import make_fabric
-    from nag.workflows import train_generator
 
     space = load_space(cfg.search_space)
     fraction = _number(cfg, "train_fraction", 0, 1)
+
+    from nag.training import make_fabric
+    from nag.workflows.train_generator import train_generator
+
     options, make = _instantiate(cfg.training), _instantiate(cfg.generator)
     run = _run_folder(cfg, "train-generator")
     path = train_generator(
@@ -53,10 +55,11 @@ def _train_generator(cfg: DictConfig) -> None:
 
 
 def _train_predictor(cfg: DictConfig) -> None:
-    from nag.workflows import train_predictor
-
     num_train = _integer(cfg, "num_train", 2)
     task = _task(cfg)
+
+    from nag.workflows.train_predictor import train_predictor
+
     make = _instantiate(cfg.predictor)
     run = _run_folder(cfg, "train-predictor")
     path = train_predictor(run, task, make, num_train, _fabric(cfg).device)
@@ -66,20 +69,29 @@ def _train_predictor(cfg: DictConfig) -> None:
 
 
 def _sample(cfg: DictConfig) -> None:
+    from nag.checkpoints import load_checkpoint
     from nag.spaces import load_space
-    from nag.workflows import load_generator, load_predictor, sample
 
     num_samples = _integer(cfg, "num_samples", 1)
     steps = None if cfg.steps is None else _integer(cfg, "steps", 1)
+    space = None if cfg.search_space is None else load_space(cfg.search_space)
+    task = None if cfg.task is None else _task(cfg)
+    load_checkpoint(cfg.generator.path, "generator")  # quick to fail; the heavy imports come after
+    if cfg.predictor.path is not None:
+        load_checkpoint(cfg.predictor.path, "predictor")
+
+    from nag.workflows.sample import sample
+    from nag.workflows.train_generator import load_generator
+    from nag.workflows.train_predictor import load_predictor
+
     guidance = _instantiate(cfg.guidance)
     device = _fabric(cfg).device
     trained = load_generator(cfg.generator.path, device)
-    if cfg.search_space is not None and load_space(cfg.search_space).fingerprint != trained.space.fingerprint:
+    if space is not None and space.fingerprint != trained.space.fingerprint:
         raise InvalidRequest(
-            f"'{cfg.generator.path}' is a generator of {trained.space.name}, not of {cfg.search_space}", "Train one for that space."
+            f"'{cfg.generator.path}' is a generator of {trained.space.name}, not of {space.name}", "Train one for that space."
         )
     predictor = None if cfg.predictor.path is None else load_predictor(cfg.predictor.path, device)
-    task = None if cfg.task is None else _task(cfg)
     run = _run_folder(cfg, "sample")
     path = sample(run, trained, num_samples, predictor, task, guidance, steps)
     _say_metrics(
@@ -95,12 +107,13 @@ def _sample(cfg: DictConfig) -> None:
 
 
 def _evaluate(cfg: DictConfig) -> None:
-    from nag.evaluation import TableEvaluator
-    from nag.workflows import evaluate, read_architectures
-
     if cfg.evaluator != "table":
         raise InvalidRequest(f"unknown evaluator '{cfg.evaluator}'", did_you_mean(str(cfg.evaluator), ["table"]))
     task = _task(cfg)
+
+    from nag.evaluation import TableEvaluator
+    from nag.workflows.evaluate import evaluate, read_architectures
+
     archs = read_architectures(Path(str(cfg.architectures)), task.table.space)
     run = _run_folder(cfg, "evaluate")
     path = evaluate(run, archs, TableEvaluator(task), task)
@@ -109,7 +122,7 @@ def _evaluate(cfg: DictConfig) -> None:
 
 
 def _report(cfg: DictConfig) -> None:
-    from nag.workflows import write_report
+    from nag.workflows.report import write_report
 
     runs = [Path(str(run)) for run in ([cfg.runs] if isinstance(cfg.runs, str) else cfg.runs)]
     if not runs:
@@ -120,11 +133,12 @@ def _report(cfg: DictConfig) -> None:
 
 
 def _quickstart(cfg: DictConfig) -> None:
-    from nag.workflows import quickstart
-
     num_train, num_samples = _integer(cfg, "num_train", 2), _integer(cfg, "num_samples", 1)
     fraction = _number(cfg, "train_fraction", 0, 1)
     task = _task(cfg)
+
+    from nag.workflows.quickstart import quickstart
+
     parts = [_instantiate(cfg[name]) for name in ("generator", "training", "predictor", "guidance")]
     make_generator, options, make_predictor, guidance = parts
     folder = _folder(cfg, "quickstart")
@@ -143,7 +157,7 @@ def _quickstart(cfg: DictConfig) -> None:
 def _show(cfg: DictConfig) -> None:
     from nag.graphs import save_drawing
     from nag.spaces import load_space
-    from nag.workflows import facts_of
+    from nag.workflows.show import facts_of
 
     space = load_space(cfg.search_space)
     arch = space.decode(str(cfg.architecture))
@@ -251,7 +265,7 @@ def _folder(cfg: DictConfig, command: str) -> Path:
 def _run_folder(cfg: DictConfig, command: str, path: Path | None = None) -> RunFolder:
     from omegaconf import OmegaConf
 
-    from nag.workflows import RunFolder
+    from nag.workflows.run import RunFolder
 
     path = path or _folder(cfg, command)
     if path.exists() and not path.is_dir():
@@ -480,13 +494,13 @@ def _compose_and_run(name: str, command: _Command, overrides: list[str]) -> None
     if stray is not None:
         raise InvalidRequest(f"'{stray}' is no option", "Options are written key=value.")
 
-    def run(cfg: DictConfig) -> None:
-        _prepare(cfg)
-        command.run(cfg)
-
+    composed: list[DictConfig] = []
     sys.argv = [f"nag {name}", *overrides]
     try:
-        hydra.main(version_base="1.3", config_path="pkg://nag.conf", config_name=command.config)(run)()
+        hydra.main(version_base="1.3", config_path="pkg://nag.conf", config_name=command.config)(composed.append)()
+        for cfg in composed:  # out of hydra's hands, which would print a second line about an error
+            _prepare(cfg)
+            command.run(cfg)
     except MissingMandatoryValue as error:
         key = str(getattr(error, "full_key", "") or "an option")
         raise InvalidRequest(f"{key} is missing", f"Give it as {key}=VALUE; see `nag {name} --help`.") from error

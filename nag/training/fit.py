@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from nag.errors import InvalidRequest
 from nag.tracking import RunTracker
 from nag.training.ema import MovingAverage
 from nag.training.state import TrainState
@@ -46,6 +47,16 @@ class FitOptions:
     gradient_clip: float = 1.0
     ema_decay: float = 0.999
     save_every_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("max_steps", 0), ("batch_size", 1), ("warmup_steps", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise InvalidRequest(f"{name} is {value}", f"It must be a whole number of at least {least}.")
+        for name in ("learning_rate", "gradient_clip", "ema_decay", "weight_decay", "save_every_seconds", "max_seconds"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or value < 0):
+                raise InvalidRequest(f"{name} is {value}", "It must be a number of at least 0.")
 
 
 @dataclass(frozen=True)

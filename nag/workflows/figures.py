@@ -114,7 +114,7 @@ def predictor_scatter(held_out: HeldOut, metric: str) -> go.Figure:
     hover = "%{text}<br>true %{x:.4g}, predicted %{y:.4g}<extra></extra>"
     figure.add_scatter(x=true, y=predicted, mode="markers", marker=marker, text=text, hovertemplate=hover, name="architectures")
     if len(true):
-        ends = [float(predicted.min()), float(predicted.max())]
+        ends = [float(min(predicted.min(), true.min())), float(max(predicted.max(), true.max()))]
         line = {"color": _INK, "width": 1.2, "dash": "dash"}
         figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="perfect prediction")
     figure.update_xaxes(title=f"true {label(metric)}").update_yaxes(title=f"predicted {label(metric)}")

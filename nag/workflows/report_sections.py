@@ -110,9 +110,11 @@ def _truth_figures(task: str, groups: Sequence[Group], runs: Sequence[Run]) -> l
     found = []
     known = [group for group in groups if any(row.report_value is not None for row in group.rows)]
     if known:
+        figure = figures.distributions(known, metric, optimum, maximise)
         caption = f"True {metric}. Each dot is an architecture; the box holds the middle half, its line is the median."
-        " Double-click for the full range."
-        found.append(Figure.of(figures.distributions(known, metric, optimum, maximise), caption))
+        if figure.layout.xaxis.range is not None:
+            caption += " Double-click for the worst few, which the axis leaves out."
+        found.append(Figure.of(figure, caption))
     if any(row.percentile is not None for group in known for row in group.rows):
         caption = "How much of each group belongs to the best x % of the table. The further to the upper left, the better."
         found.append(Figure.of(figures.top_shares(known), caption))

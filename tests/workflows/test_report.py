@@ -220,11 +220,8 @@ def test_text_of_files_is_escaped_everywhere(tmp_path):
         encoding="utf-8"
     )
     page = Page(source)
-    assert "alert" not in source.replace(get_plotlyjs(), "").replace("&lt;script&gt;alert", "").replace(
-        "u003ealert", ""
-    ).replace("onerror=alert(1)&gt;", "").replace("onerror=alert(1)\\u003e", "").replace(
-        "onerror=alert(1)&amp;gt;", ""
-    ).replace("script\\u0026gt;alert", "").replace("onerror=alert(1)\\u0026gt;", "")
+    assert "<script>alert" not in source
+    assert "<img" not in source.replace(get_plotlyjs(), "")
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in clean.elements} | {"td", "tr", "table"}
     assert not any(name.startswith("on") for _, attrs in page.elements for name in attrs)
     executable = [attrs for tag, attrs in page.elements if tag == "script" and attrs.get("type") != "application/json"]

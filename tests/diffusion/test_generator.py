@@ -1,0 +1,235 @@
+"""The generator: what it makes, restores and learns."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.diffusion import AbsorbingKernel, CosineSchedule, DiscreteGenerator, LinearSchedule, UniformKernel
+from nag.errors import DamagedFile, InvalidRequest, MissingData
+from nag.graphs import DagBatch
+from nag.nn import DagTransformer
+from nag.spaces import enumerate_space, list_spaces, load_space, space_from_mapping
+from nag.tracking.null import NullTracker
+from nag.training import FitOptions, fit, make_fabric
+
+SMALL = {"width": 16, "layers": 2, "heads": 2}
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def same(first: DagBatch, second: DagBatch) -> bool:
+    return all(torch.equal(getattr(first, name), getattr(second, name)) for name in ("ops", "adjacency", "mask"))
+
+
+def untrained(space, kernel, schedule=None, data=None) -> DiscreteGenerator:
+    torch.manual_seed(0)
+    return DiscreteGenerator(
+        space, enumerate_space(space) if data is None else data, kernel, schedule or LinearSchedule(), **SMALL
+    )
+
+
+@pytest.fixture(scope="module", params=list_spaces())
+def shipped(request):
+    """A shipped space with a few graphs of every size."""
+    space = load_space(request.param)
+    graphs = space.to_dags([])
+    if space.wiring is not None:
+        n = space.max_nodes
+        ops = space.masks.nodes[n].float().argmax(-1)[None]
+        adjacency = space.masks.edges[n].float().argmax(-1)[None]
+        graphs = DagBatch(ops, adjacency, torch.ones(1, n, dtype=torch.bool))
+    else:
+        sizes = range(space.min_nodes, space.max_nodes + 1)
+        parts = []
+        for n in sizes:
+            mask = (torch.arange(space.max_nodes) < n)[None]
+            ops = space.masks.nodes[n].float().argmax(-1)[None]
+            parts.append(DagBatch(ops, torch.zeros(1, space.max_nodes, space.max_nodes, dtype=torch.int64), mask))
+        graphs = DagBatch.cat(parts)
+    return space, graphs
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+def test_samples_of_an_untrained_generator_are_acyclic_and_keep_the_masks(shipped, kernel):
+    space, graphs = shipped
+    generator = untrained(space, kernel(), data=graphs).eval()
+    dags = generator.sample(40, rng(), steps=None if kernel is AbsorbingKernel else 8)
+    assert len(dags) == 40
+    assert not bool(dags.adjacency.tril().any())
+    n = dags.num_nodes
+    assert bool(space.masks.nodes[n].gather(2, dags.ops.unsqueeze(2)).all())
+    assert bool(space.masks.edges[n].gather(3, dags.adjacency.unsqueeze(3)).all())
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+def test_samples_follow_the_seed(tiny, kernel):
+    generator = untrained(tiny, kernel()).eval()
+    first, again, other = (generator.sample(60, rng(seed)) for seed in (1, 1, 2))
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_batches_add_up_to_the_count(tiny):
+    generator = untrained(tiny, AbsorbingKernel()).eval()
+    steps = []
+    assert len(generator.sample(25, rng(), batch_size=10, on_step=lambda: steps.append(1))) == 25
+    assert len(steps) == 3 * generator.evaluations(None)
+
+
+def test_guidance_reaches_the_samples(tiny):
+    generator = untrained(tiny, AbsorbingKernel()).eval()
+    pools = []
+    for scale in (0.0, 8.0):
+        dags = generator.sample(200, rng(), score=lambda dags: (dags.ops == 3).sum(1).float(), scale=scale, candidates=32)
+        pools.append(float((dags.ops == 3).sum()) / 200)
+    assert pools[1] > pools[0] + 0.3
+    assert same(
+        generator.sample(50, rng(3)), generator.sample(50, rng(3), score=lambda dags: dags.ops.sum(1).float(), scale=0.0)
+    )
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+@pytest.mark.parametrize("schedule", [LinearSchedule, CosineSchedule])
+def test_a_checkpoint_restores_the_generator_to_the_bit(tiny, tmp_path, kernel, schedule):
+    generator = untrained(tiny, kernel(), schedule()).eval()
+    path = tmp_path / "generator.safetensors"
+    save_checkpoint(path, "generator", generator.state_dict(), {"hyperparameters": generator.description()})
+    checkpoint = load_checkpoint(path, "generator")
+    restored = DiscreteGenerator.restore(tiny, checkpoint.description["hyperparameters"], checkpoint.tensors)
+    assert restored.description() == generator.description()
+    assert same(restored.sample(80, rng(4)), generator.sample(80, rng(4)))
+
+
+def test_checkpoints_that_cannot_serve_are_refused(tiny, tmp_path):
+    generator = untrained(tiny, AbsorbingKernel())
+    path = tmp_path / "generator.safetensors"
+    save_checkpoint(path, "generator", generator.state_dict(), generator.description())
+    with pytest.raises(MissingData, match="does not exist"):
+        load_checkpoint(tmp_path / "none.safetensors", "generator")
+    with pytest.raises(InvalidRequest, match="holds a generator"):
+        load_checkpoint(path, "predictor")
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"text"):
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedFile, match="no complete safetensors file"):
+            load_checkpoint(path, "generator")
+    tensors, description = generator.state_dict(), generator.description()
+    for wrong in ({**description, "kernel": "os.system"}, {**description, "width": 32}, {"kernel": "AbsorbingKernel"}):
+        with pytest.raises(DamagedFile, match="do not fit"):
+            DiscreteGenerator.restore(tiny, wrong, tensors)
+    with pytest.raises(DamagedFile, match="do not fit"):
+        DiscreteGenerator.restore(load_space("nasbench101"), description, tensors)
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+def test_gradients_reach_every_parameter(tiny, kernel):
+    generator = untrained(tiny, kernel())
+    data = enumerate_space(tiny)
+    terms = generator.loss(data[torch.arange(0, len(data), max(1, len(data) // 128))], rng())
+    terms.total.backward()
+    without = [name for name, p in generator.named_parameters() if p.grad is None or not bool(p.grad.any())]
+    assert without == []
+
+
+def test_loss_of_a_fixed_wiring_is_about_operations_alone():
+    space = load_space("nasbench201")
+    data = enumerate_space(space)[:64]
+    with torch.no_grad():
+        terms = untrained(space, AbsorbingKernel(), data=data).loss(data, rng())
+    assert float(terms.edges) == 0
+    assert float(terms.nodes) > 0.5
+
+
+def network_on(ops, adjacency, mask, network):
+    nodes = torch.nn.functional.one_hot(ops, 4).float()
+    edges = torch.nn.functional.one_hot(adjacency, 2).float()
+    return network(nodes, edges, mask, torch.full((len(ops),), 0.5))
+
+
+def blind_to_positions() -> DagTransformer:
+    torch.manual_seed(0)
+    network = DagTransformer(4, 2, 5, width=16, layers=2, heads=2)
+    with torch.no_grad():
+        network.embed_position.weight.zero_()
+    return network
+
+
+def graph_and_reverse(network) -> tuple[torch.Tensor, torch.Tensor]:
+    """Node logits of random graphs, and of their reverses, put back into the order of the former."""
+    generator = rng(1)
+    ops = torch.randint(4, (20, 5), generator=generator)
+    adjacency = torch.randint(2, (20, 5, 5), generator=generator).triu(1)
+    mask = torch.ones(20, 5, dtype=torch.bool)
+    with torch.no_grad():
+        found = network_on(ops, adjacency, mask, network)
+        backward = network_on(ops.flip(1), adjacency.transpose(1, 2).flip(1, 2), mask, network)
+    return found.nodes, backward.nodes.flip(1)
+
+
+def test_attention_tells_a_graph_from_its_reverse():
+    found, backward = graph_and_reverse(blind_to_positions())
+    assert float((found - backward).abs().amax((1, 2)).min()) > 1e-3
+
+
+def test_attention_with_both_directions_alike_does_not():
+    network = blind_to_positions()
+    with torch.no_grad():
+        for block in network.blocks:
+            block.bias.weight[:, 2:4] = block.bias.weight[:, :2]
+            block.relation_values[:, 2:4] = block.relation_values[:, :2]
+    found, backward = graph_and_reverse(network)
+    assert torch.allclose(found, backward, atol=1e-5)
+
+
+def test_padding_does_not_change_what_the_denoiser_says(tiny):
+    generator = untrained(tiny, AbsorbingKernel()).eval()
+    dags = enumerate_space(tiny)
+    small = dags[dags.num_nodes == 3]
+    x_0 = generator.process.clean(small)
+    t = torch.full((len(small),), 0.3)
+    inner = generator.denoiser(x_0.nodes, x_0.edges, x_0.mask, t)
+    cut = generator.denoiser(x_0.nodes[:, :3], x_0.edges[:, :3, :3], x_0.mask[:, :3], t)
+    assert torch.allclose(inner.nodes[:, :3], cut.nodes, atol=1e-5)
+    assert torch.allclose(inner.edges[:, :3, :3], cut.edges, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+def test_a_short_training_learns_a_small_space(kernel):
+    space = space_from_mapping(
+        {
+            "name": "learnable",
+            "operations": {"conv": "parametric", "pool": "parametric"},
+            "nodes": [3, 4],
+            "edges": "free",
+            "constraints": {"all_nodes_on_a_path": True, "max_edges": 4},
+        }
+    )
+    data = enumerate_space(space)
+    torch.manual_seed(0)
+    generator = DiscreteGenerator(space, data, kernel(), LinearSchedule(), width=32, layers=2, heads=2)
+    with torch.no_grad():
+        before = float(generator.loss(DagBatch.cat([data] * 20), rng(9)).total)
+        raw = generator.eval().sample(300, rng(1))
+    validity_before = float(space.is_valid(raw).float().mean())
+    generator.train()
+    result = fit(
+        generator,
+        lambda module, r: {"loss": module.loss(data[torch.randint(len(data), (64,), generator=r)], r).total},
+        FitOptions(max_steps=400, learning_rate=5e-3, warmup_steps=20, ema_decay=0.98),
+        make_fabric("cpu"),
+        NullTracker(),
+        seed=0,
+    )
+    trained = result.model
+    with torch.no_grad():
+        after = float(trained.loss(DagBatch.cat([data] * 20), rng(9)).total)
+    assert after < 0.7 * before
+    dags = trained.sample(300, rng(1))
+    validity = float(space.is_valid(dags).float().mean())
+    assert validity > 0.9
+    assert validity > validity_before + 0.3
+    assert len(set(space.hashes(dags[space.is_valid(dags)]))) > 0.6 * len(data)
