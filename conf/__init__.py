@@ -1,0 +1,1 @@
+"""Hydra configurations: one root a command, and the groups they choose from."""

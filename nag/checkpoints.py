@@ -57,7 +57,7 @@ def load_checkpoint(path: Path | str, kind: str) -> Checkpoint:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise DamagedFile(f"'{path}' is no complete safetensors file", "Train it again, or copy it again.") from error
     if metadata.get("format") != _FORMAT:

@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nag.console import command_help, list_known, overview, say, say_comparison, say_metrics
 from nag.errors import InvalidRequest, NagError, did_you_mean
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def _train_generator(cfg: DictConfig) -> None:
         _integer(cfg, "metric_samples", 1),
         _flag(cfg, "resume"),
     )
-    _say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
-    _say(f"generator: {path}")
+    say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
+    say(f"generator: {path}")
 
 
 def _train_predictor(cfg: DictConfig) -> None:
@@ -63,9 +63,9 @@ def _train_predictor(cfg: DictConfig) -> None:
     make = _instantiate(cfg.predictor)
     run = _run_folder(cfg, "train-predictor")
     path = train_predictor(run, task, make, num_train, _fabric(cfg).device)
-    _say(f"{task.name}: {task.protocol}")
-    _say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
-    _say(f"predictor: {path}")
+    say(f"{task.name}: {task.protocol}")
+    say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
+    say(f"predictor: {path}")
 
 
 def _sample(cfg: DictConfig) -> None:
@@ -76,9 +76,15 @@ def _sample(cfg: DictConfig) -> None:
     steps = None if cfg.steps is None else _integer(cfg, "steps", 1)
     space = None if cfg.search_space is None else load_space(cfg.search_space)
     task = None if cfg.task is None else _task(cfg)
-    load_checkpoint(cfg.generator.path, "generator")  # quick to fail; the heavy imports come after
+    checkpoints = {cfg.generator.path: load_checkpoint(cfg.generator.path, "generator")}  # mistakes come before heavy imports
     if cfg.predictor.path is not None:
-        load_checkpoint(cfg.predictor.path, "predictor")
+        checkpoints[cfg.predictor.path] = load_checkpoint(cfg.predictor.path, "predictor")
+    for wanted in [space, None if task is None else task.table.space]:
+        for path, checkpoint in checkpoints.items():
+            if wanted is not None and checkpoint.description.get("space_fingerprint") != wanted.fingerprint:
+                raise InvalidRequest(
+                    f"'{path}' is a {checkpoint.kind} of another space than {wanted.name}", "Train one for that space."
+                )
 
     from nag.workflows.sample import sample
     from nag.workflows.train_generator import load_generator
@@ -87,14 +93,10 @@ def _sample(cfg: DictConfig) -> None:
     guidance = _instantiate(cfg.guidance)
     device = _fabric(cfg).device
     trained = load_generator(cfg.generator.path, device)
-    if space is not None and space.fingerprint != trained.space.fingerprint:
-        raise InvalidRequest(
-            f"'{cfg.generator.path}' is a generator of {trained.space.name}, not of {space.name}", "Train one for that space."
-        )
     predictor = None if cfg.predictor.path is None else load_predictor(cfg.predictor.path, device)
     run = _run_folder(cfg, "sample")
     path = sample(run, trained, num_samples, predictor, task, guidance, steps)
-    _say_metrics(
+    say_metrics(
         run.path,
         (
             "protocol",
@@ -103,7 +105,7 @@ def _sample(cfg: DictConfig) -> None:
             *("true_percentile_mean", "true_percentile_best", "uniform_true_percentile_mean"),
         ),
     )
-    _say(f"architectures: {path}")
+    say(f"architectures: {path}")
 
 
 def _evaluate(cfg: DictConfig) -> None:
@@ -117,8 +119,8 @@ def _evaluate(cfg: DictConfig) -> None:
     archs = read_architectures(Path(str(cfg.architectures)), task.table.space)
     run = _run_folder(cfg, "evaluate")
     path = evaluate(run, archs, TableEvaluator(task), task)
-    _say_metrics(run.path, ("protocol", "count", "missing", "mean", "best", "best_percentile", "true_optimum"))
-    _say(f"evaluations: {path}")
+    say_metrics(run.path, ("protocol", "count", "missing", "mean", "best", "best_percentile", "true_optimum"))
+    say(f"evaluations: {path}")
 
 
 def _report(cfg: DictConfig) -> None:
@@ -129,7 +131,7 @@ def _report(cfg: DictConfig) -> None:
         raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
     folder = runs[0] if len(runs) == 1 else Path(".")
     path = (Path(cfg.out_dir) if cfg.out_dir else folder) / "report.html"
-    _say(f"report: {write_report(runs, path, str(cfg.title))}")
+    say(f"report: {write_report(runs, path, str(cfg.title))}")
 
 
 def _quickstart(cfg: DictConfig) -> None:
@@ -150,8 +152,8 @@ def _quickstart(cfg: DictConfig) -> None:
     result = quickstart(
         make_run, task, make_generator, options, _fabric(cfg), make_predictor, guidance, num_train, num_samples, fraction
     )
-    _say_comparison(result.metrics)
-    _say(f"report: {result.report}")
+    say_comparison(result.metrics)
+    say(f"report: {result.report}")
 
 
 def _show(cfg: DictConfig) -> None:
@@ -168,8 +170,8 @@ def _show(cfg: DictConfig) -> None:
     path = Path(str(cfg.file or f"{facts['canonical_hash'][:12]}.svg"))
     save_drawing(arch, path, title=space.name, operations=space.vocabulary)
     for name, value in facts.items():
-        _say(f"{name}: {value}")
-    _say(f"drawing: {path}")
+        say(f"{name}: {value}")
+    say(f"drawing: {path}")
 
 
 def _import_table(cfg: DictConfig) -> None:
@@ -187,8 +189,8 @@ def _import_table(cfg: DictConfig) -> None:
         cfg.name,
     )
     task = load_task(path)
-    _say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
-    _say(f"use it: task={path}")
+    say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
+    say(f"use it: task={path}")
 
 
 @dataclass(frozen=True)
@@ -207,10 +209,14 @@ class _Command:
 _COMMANDS = {
     "quickstart": _Command(_quickstart, "run every stage once and write a report", "nag quickstart task=nas_bench_graph/arxiv"),
     "train-generator": _Command(
-        _train_generator, "train a diffusion model on a search space", "nag train-generator search_space=nasbench201 train_fraction=0.5"
+        _train_generator,
+        "train a diffusion model on a search space",
+        "nag train-generator search_space=nasbench201 train_fraction=0.5",
     ),
     "train-predictor": _Command(
-        _train_predictor, "buy labels of a task and train a predictor", "nag train-predictor task=nas_bench_graph/cora num_train=200"
+        _train_predictor,
+        "buy labels of a task and train a predictor",
+        "nag train-predictor task=nas_bench_graph/cora num_train=200",
     ),
     "sample": _Command(
         _sample,
@@ -219,14 +225,23 @@ _COMMANDS = {
         files=("generator", "predictor"),
     ),
     "evaluate": _Command(
-        _evaluate, "look up what architectures are worth", "nag evaluate architectures=s/architectures.jsonl task=nas_bench_graph/cora"
+        _evaluate,
+        "look up what architectures are worth",
+        "nag evaluate architectures=s/architectures.jsonl task=nas_bench_graph/cora",
     ),
-    "report": _Command(_report, "write one self-contained HTML page about runs", "nag report runs=[runs/quickstart/2026-01-01]"),
+    "report": _Command(
+        _report, "write one self-contained HTML page about runs", "nag report runs=[runs/quickstart/2026-01-01]"
+    ),
     "show": _Command(
-        _show, "draw an architecture and tell facts about it", "nag show '0,1,2,3|gcn,gat,fc,gin' search_space=nas_bench_graph", "architecture"
+        _show,
+        "draw an architecture and tell facts about it",
+        "nag show '0,1,2,3|gcn,gat,fc,gin' search_space=nas_bench_graph",
+        "architecture",
     ),
     "import-table": _Command(
-        _import_table, "make a task of a CSV table", "nag import-table csv=mine.csv search_space=mine.yaml search_metric=accuracy"
+        _import_table,
+        "make a task of a CSV table",
+        "nag import-table csv=mine.csv search_space=mine.yaml search_metric=accuracy",
     ),
 }
 
@@ -254,7 +269,9 @@ def _instantiate(part: DictConfig) -> Any:
         return instantiate(part)
     except InstantiationException as error:
         cause = error.__cause__ if error.__cause__ is not None else error
-        raise InvalidRequest(f"cannot build {part.get('_target_', 'an object')}: {_first_line(cause)}", "Check its options.") from error
+        raise InvalidRequest(
+            f"cannot build {part.get('_target_', 'an object')}: {_first_line(cause)}", "Check its options."
+        ) from error
 
 
 def _folder(cfg: DictConfig, command: str) -> Path:
@@ -273,7 +290,9 @@ def _run_folder(cfg: DictConfig, command: str, path: Path | None = None) -> RunF
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
     device = str(_fabric(cfg).device)
-    return RunFolder(path, command, _integer(cfg, "seed", 0), device, {str(k): v for k, v in config.items()}, _tracker(cfg, path))
+    return RunFolder(
+        path, command, _integer(cfg, "seed", 0), device, {str(k): v for k, v in config.items()}, _tracker(cfg, path)
+    )
 
 
 def _tracker(cfg: DictConfig, path: Path) -> RunTracker:
@@ -309,119 +328,6 @@ def _flag(cfg: DictConfig, key: str) -> bool:
     return bool(cfg[key])
 
 
-# -- words for people ----------------------------------------------------------------------------------------------------
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _say_metrics(path: Path, names: Sequence[str]) -> None:
-    from nag.files import read_json
-
-    metrics = read_json(path / "metrics.json")
-    for name in names:
-        if metrics.get(name) is not None:
-            reference = metrics.get(f"{name}_reference")
-            value = f"{metrics[name]:.4g}" if isinstance(metrics[name], float) else str(metrics[name])
-            _say(f"{name:>30}  {value}" + (f"  (uniform draws: {reference:.4g})" if reference is not None else ""))
-
-
-def _say_comparison(m: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{m['task']}, {m['labels_used']} labels: {m['protocol']}")
-    for column in ("architectures", "labels", "mean true percentile", "best true percentile", "best true value"):
-        table.add_column(column, justify="left" if column == "architectures" else "right")
-
-    def row(name: str, labels: int, mean: float | None, best: float, value: float) -> None:
-        table.add_row(name, str(labels), "" if mean is None else f"{mean:.1f}", f"{best:.1f}", f"{value:.4g}")
-
-    row(
-        f"{m['num_samples']} guided samples", m["labels_used"], m["guided_true_percentile_mean"],
-        m["guided_true_percentile_best"], m["guided_true_best"],
-    )  # fmt: skip
-    row(
-        f"{m['num_samples']} unguided samples", 0, m["unguided_true_percentile_mean"],
-        m["unguided_true_percentile_best"], m["unguided_true_best"],
-    )  # fmt: skip
-    row("the one guided sample predicted best", m["labels_used"], None, m["guided_pick_percentile"], m["guided_pick_true"])
-    row(
-        "random search: best of the labelled", m["labels_used"], None, m["random_search_pick_percentile"], m["random_search_pick_true"]
-    )  # fmt: skip
-    Console().print(table)
-
-
-def _list(arguments: Sequence[str]) -> None:
-    from nag.benchmarks import list_tasks
-    from nag.spaces import list_spaces, load_space
-
-    def options(group: str) -> dict[str, str]:
-        folder = resources.files("nag.conf").joinpath(group)
-        files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".yaml")), key=lambda entry: entry.name)
-        first = {entry.name: entry.read_text(encoding="utf-8").splitlines()[0] for entry in files}
-        return {name.removesuffix(".yaml"): line[2:] if line.startswith("# ") else "" for name, line in first.items()}
-
-    kinds: dict[str, Callable[[], dict[str, str]]] = {
-        "spaces": lambda: {name: load_space(name).title for name in list_spaces()},
-        "tasks": list_tasks,
-        "generators": lambda: options("generator"),
-        "predictors": lambda: options("predictor"),
-        "guidances": lambda: options("guidance"),
-    }
-    if len(arguments) != 1 or arguments[0] not in kinds:
-        raise InvalidRequest(
-            f"nag list cannot list '{' '.join(arguments)}'", did_you_mean(arguments[0] if arguments else "", kinds)
-        )
-    found = kinds[arguments[0]]()
-    width = max(len(name) for name in found)
-    for name, title in found.items():
-        _say(f"{name:<{width}}  {title}".rstrip())
-
-
-def _help() -> str:
-    lines = [
-        "nag generates neural architectures: graph diffusion, guided by a predictor.",
-        "",
-        "usage: nag COMMAND [key=value ...]      nag COMMAND --help      nag --version",
-        "",
-        *(f"  {name:<16} {command.summary}" for name, command in _COMMANDS.items()),
-        f"  {'list':<16} list spaces, tasks, generators, predictors or guidances",
-        "",
-        "Start with: nag quickstart",
-    ]
-    return "\n".join(lines)
-
-
-def _command_help(name: str) -> str:
-    command = _COMMANDS[name]
-    conf = resources.files("nag.conf")
-
-    def body(file: str) -> list[str]:
-        lines = conf.joinpath(file).read_text(encoding="utf-8").splitlines()
-        skip, kept = False, []
-        for line in lines:
-            if line and not line.startswith((" ", "-", "#")):
-                skip = line.startswith(("defaults:", "hydra:"))
-            if not skip and line.strip() and not line.startswith("#"):
-                kept.append(line)
-        return kept
-
-    groups = {
-        group: sorted(entry.name.removesuffix(".yaml") for entry in conf.joinpath(group).iterdir() if entry.name.endswith(".yaml"))
-        for group in ("generator", "training", "predictor", "guidance", "tracker")
-        if f"- {group}:" in conf.joinpath(f"{command.config}.yaml").read_text(encoding="utf-8") or group == "tracker"
-    }
-    usage = f"usage: nag {name} {command.positional.upper() + ' ' if command.positional else ''}[key=value ...]"
-    lines = [f"nag {name}: {command.summary}", "", usage, "", "options (key: default):", *(f"  {line}" for line in body(f"{command.config}.yaml"))]
-    lines += ["", "options of every command:", *(f"  {line}" for line in body("base.yaml"))]
-    for group, names in groups.items():
-        lines += ["", f"{group}: {' | '.join(names)}   (choose with {group}=NAME, change with {group}.key=value)"]
-        lines += [f"  {line}" for line in body(f"{group}/{'default' if 'default' in names else names[0]}.yaml")]
-    return "\n".join([*lines, "", "example:", f"  {command.example}"])
-
-
 # -- entry ---------------------------------------------------------------------------------------------------------------
 
 
@@ -432,7 +338,9 @@ def main() -> None:
     except NagError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        print("error: interrupted. Long runs continue with the same command, the same out_dir and resume=true.", file=sys.stderr)
+        print(
+            "error: interrupted. Long runs continue with the same command, the same out_dir and resume=true.", file=sys.stderr
+        )
         sys.exit(130)
 
 
@@ -443,28 +351,34 @@ def _fail(message: str) -> None:
 
 def _dispatch(arguments: list[str]) -> None:
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
-        _say(_help())
+        say(overview({name: command.summary for name, command in _COMMANDS.items()}))
         return
     name, rest = arguments[0], arguments[1:]
     if name == "--version":
         from nag import __version__
 
-        _say(__version__)
+        say(__version__)
         return
     wants_help = bool({"-h", "--help"} & set(rest))
     if name == "list" and not wants_help:
-        _list(rest)
+        list_known(rest)
         return
     if name == "list":
-        _say("usage: nag list spaces|tasks|generators|predictors|guidances")
+        say("usage: nag list spaces|tasks|generators|predictors|guidances")
         return
     if name not in _COMMANDS:
         raise InvalidRequest(f"unknown command '{name}'", did_you_mean(name, [*_COMMANDS, "list"]))
     if wants_help:
-        _say(_command_help(name))
+        command = _COMMANDS[name]
+        say(command_help(name, command.config, command.summary, command.example, command.positional))
         return
     command = _COMMANDS[name]
-    if command.positional and rest and not rest[0].startswith(f"{command.positional}=") and rest[0].split("=")[0] != "search_space":
+    if (
+        command.positional
+        and rest
+        and not rest[0].startswith(f"{command.positional}=")
+        and rest[0].split("=")[0] != "search_space"
+    ):
         rest = [f"{command.positional}={_quoted(rest[0])}", *rest[1:]]
     _compose_and_run(name, command, [_as_path(text, command.files) for text in rest])
 
@@ -486,7 +400,6 @@ def _compose_and_run(name: str, command: _Command, overrides: list[str]) -> None
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through; they are told in one line below
     import hydra
     from hydra.errors import HydraException
-    from omegaconf import DictConfig
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
     warnings.filterwarnings("ignore", module=r"(hydra|torch_geometric|lightning_fabric|wandb|pydantic)(\..*)?")
@@ -540,3 +453,7 @@ def _explain(name: str, command: _Command, error: Exception) -> tuple[str, str]:
 def _first_line(error: BaseException) -> str:
     text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return text.strip().rstrip(".")
+
+
+if __name__ == "__main__":
+    main()

@@ -97,4 +97,3 @@ def _to_csv(table: BenchmarkTable) -> str:
     columns = [["" if value != value else repr(value) for value in column.tolist()] for column in table.metrics.values()]
     writer.writerows(zip(natives, *columns, strict=True))
     return buffer.getvalue()
-

@@ -78,25 +78,22 @@ class Task:
     @cached_property
     def best(self) -> float:
         """The best report value of the table."""
-        found = self._finite_report_values
-        return float(found[-1] if self.maximise else found[0])
+        found = self.report_values[np.isfinite(self.report_values)]
+        return float(found.max() if self.maximise else found.min())
 
-    @cached_property
-    def _finite_report_values(self) -> np.ndarray:
-        """Finite report values, ascending."""
-        return np.sort(self.report_values[np.isfinite(self.report_values)])
-
-    def percentile(self, values: ArrayLike) -> np.ndarray:
-        """Percentile rank of report values: percent of the table's rows that are worse, plus half of those that are equal.
+    def percentile(self, values: ArrayLike, metric: str | None = None) -> np.ndarray:
+        """Percentile rank of values: percent of the table's rows that are worse, plus half of those that are equal.
 
         Args:
-            values: Report values, any shape.
+            values: Values of the metric, any shape.
+            metric: The metric; the report metric if None.
 
         Returns:
             Same shape, float64, 0 to 100; NaN where the value is NaN.
         """
         values = np.asarray(values, dtype=np.float64)
-        known = self._finite_report_values
+        column = self.table.metric(metric or self.report_metric)
+        known = np.sort(column[np.isfinite(column)])
         below, up_to = np.searchsorted(known, values, "left"), np.searchsorted(known, values, "right")
         worse = below if self.maximise else len(known) - up_to
         return np.where(np.isnan(values), np.nan, 100 * (worse + 0.5 * (up_to - below)) / len(known))

@@ -94,7 +94,8 @@ def _plan(process: DiscreteProcess, i: int) -> tuple[int, int]:
 
 
 def _time(process: DiscreteProcess, number: int) -> float:
-    return number / max_positions(process)
+    """The time at which as large a share is lost on average."""
+    return float(process.schedule.time(torch.tensor(1 - number / max_positions(process))))
 
 
 def _renoise(process: DiscreteProcess, x_0: GraphBatch, number: int, rng: torch.Generator) -> GraphBatch:
@@ -107,9 +108,7 @@ def _renoise(process: DiscreteProcess, x_0: GraphBatch, number: int, rng: torch.
     priority = torch.rand(free.shape, generator=rng, device=free.device).masked_fill(~free, 2.0)
     chosen = free & (priority.argsort(1).argsort(1) < number)
     size = x_0.mask.shape[1]
-    return GraphBatch(
-        _mask(x_0.nodes, chosen[:, :size]), _mask(x_0.edges, chosen[:, size:].view(-1, size, size)), x_0.mask
-    )
+    return GraphBatch(_mask(x_0.nodes, chosen[:, :size]), _mask(x_0.edges, chosen[:, size:].view(-1, size, size)), x_0.mask)
 
 
 def _mask(x: Tensor, chosen: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class TransitionKernel(Protocol):
     extra: int
 
     def stationary(self, masks: SpaceMasks, data: DagBatch) -> Stationary:
-        """pi of every position, restricted to what the masks allow.
+        """Pi of every position, restricted to what the masks allow.
 
         Args:
             masks: Allowed categories.

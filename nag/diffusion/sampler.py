@@ -90,7 +90,7 @@ def sample_unmasking(
     size = x_t.mask.shape[1]
     noise = torch.rand(masked.shape, generator=rng, device=masked.device)
     for step in range(total):
-        p = denoise(x_t, masked.sum(1) / free.clamp(min=1))
+        p = denoise(x_t, process.schedule.time(1 - masked.sum(1) / free.clamp(min=1)))
         urgency = noise
         if order == "settling":
             entropy = torch.cat([_entropy(p.nodes), _entropy(p.edges).flatten(1)], 1)

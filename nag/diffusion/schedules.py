@@ -18,6 +18,10 @@ class NoiseSchedule(Protocol):
         """Survival probability at times t in [0, 1]; same shape."""
         ...
 
+    def time(self, alpha: Tensor) -> Tensor:
+        """Times at which the survival probability is alpha in [0, 1]; same shape."""
+        ...
+
 
 class LinearSchedule:
     """alpha(t) = 1 - t: categories are lost at a uniform rate (Sahoo et al. 2024)."""
@@ -26,6 +30,10 @@ class LinearSchedule:
         """Survival probability at times t."""
         return 1 - t
 
+    def time(self, alpha: Tensor) -> Tensor:
+        """Times at which the survival probability is alpha."""
+        return 1 - alpha
+
 
 class CosineSchedule:
     """alpha(t) = cos(pi t / 2) ** 2 (Nichol and Dhariwal 2021, without offset)."""
@@ -33,3 +41,7 @@ class CosineSchedule:
     def alpha(self, t: Tensor) -> Tensor:
         """Survival probability at times t."""
         return torch.cos(t * (math.pi / 2)) ** 2
+
+    def time(self, alpha: Tensor) -> Tensor:
+        """Times at which the survival probability is alpha."""
+        return torch.acos(alpha.clamp(0, 1).sqrt()) / (math.pi / 2)

@@ -68,7 +68,14 @@ class DagTransformer(nn.Module):
     """
 
     def __init__(
-        self, num_ops: int, num_edge_types: int, max_nodes: int, extra: int = 0, width: int = 128, layers: int = 4, heads: int = 4
+        self,
+        num_ops: int,
+        num_edge_types: int,
+        max_nodes: int,
+        extra: int = 0,
+        width: int = 128,
+        layers: int = 4,
+        heads: int = 4,
     ) -> None:
         super().__init__()
         noisy = num_edge_types + extra

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,12 +65,13 @@ class Predictor(nn.Module, ABC):
         self.space = space
 
     @abstractmethod
-    def fit(self, dags: DagBatch, targets: Tensor) -> None:
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Learns from labels, forgetting what was learned before.
 
         Args:
             dags: B architectures of the space.
-            targets: (B,) float, their targets, higher is better.
+            targets: (B,) float, their targets.
+            on_progress: Called now and then with the share that is done, 0 to 1.
 
         Raises:
             InvalidRequest: There are no labels, not one for each architecture, or some are not finite.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -118,7 +120,7 @@ class GNNPredictor(Predictor):
             raise DamagedFile("the predictor's weights do not fit its description", "Train it again.") from error
         return predictor.eval()
 
-    def fit(self, dags: DagBatch, targets: Tensor) -> None:
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Learns from labels, forgetting what was learned before; the same seed and labels give the same predictor."""
         check_labels(dags, targets)
         device = self.fitted.device
@@ -131,10 +133,12 @@ class GNNPredictor(Predictor):
         self.process.fit(counts.groups(), scores)
         self.scorers.reset_parameters(rng)
         with torch.enable_grad():
-            self._train(dags, self._scaled_shape(counts.shape), scores.float(), rng)
+            self._train(dags, self._scaled_shape(counts.shape), scores.float(), rng, on_progress)
         self.fitted = torch.ones_like(self.fitted)
 
-    def _train(self, dags: DagBatch, shape: Tensor, scores: Tensor, rng: torch.Generator) -> None:
+    def _train(
+        self, dags: DagBatch, shape: Tensor, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
+    ) -> None:
         """Trains all members on (B,) scores of B graphs."""
         total, size = len(dags), min(len(dags), self.batch_size)
         steps = round(self.steps * (total / size) ** 0.5)
@@ -142,7 +146,7 @@ class GNNPredictor(Predictor):
         optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _one_cycle(step / steps))
         graphs, rows = dags_to_pyg(dags), torch.arange(total, device=scores.device)
-        for _ in range(steps):
+        for step in range(steps):
             if size < total:
                 rows = torch.randperm(total, generator=rng)[:size].to(scores.device)
                 graphs = dags_to_pyg(dags[rows])
@@ -150,6 +154,7 @@ class GNNPredictor(Predictor):
             self.loss(self.scorers(graphs, shape[rows], rng), scores[rows], rng).sum().backward()
             optimizer.step()
             schedule.step()
+            on_progress((step + 1) / steps)
 
     @torch.no_grad()
     def predict(self, dags: DagBatch) -> Prediction:

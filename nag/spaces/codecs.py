@@ -95,7 +95,7 @@ class MatrixOps:
 class LinksOps:
     """NAS-Bench-Graph's link list and operations: the one source of each node, 0 meaning the input.
 
-    `0,0,1,2|gcn,gat,fc,skip`: node 1 and 2 read the input, 3 reads 1, 4 reads 2; what feeds nothing feeds the output.
+    `0,0,1,2|gcn,gat,fc,gin`: node 1 and 2 read the input, 3 reads 1, 4 reads 2; what feeds nothing feeds the output.
 
     Args:
         length: Number of nodes between input and output.

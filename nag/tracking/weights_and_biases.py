@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import netrc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from contextlib import AbstractContextManager, contextmanager
@@ -123,7 +123,7 @@ class WandbTracker:
         import wandb
 
         with self._contained():
-            data = [[_cell(value) for value in row] for row in rows]
+            data: list[Iterable[Any]] = [[_cell(value) for value in row] for row in rows]
             self._run.log({name: wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)})
 
     def progress(

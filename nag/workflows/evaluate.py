@@ -83,6 +83,7 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
             "task": task.name,
             "report_metric": task.report_metric,
             "protocol": task.protocol,
+            "maximise": task.maximise,
             "count": len(evaluations),
             "measured": len(values),
             "missing": len(evaluations) - len(values),

@@ -247,10 +247,12 @@ def _truth(task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation
         return np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
 
     values, draws = known(found), known(uniform)
+    searched = np.array([e.search_value for e in found if e.search_value is not None], dtype=np.float64)
     result: dict[str, Any] = {
         "task": task.name,
         "report_metric": task.report_metric,
         "protocol": task.protocol,
+        "maximise": task.maximise,
         "true_optimum": task.best,
         "num_looked_up": len(values),
     }
@@ -265,6 +267,8 @@ def _truth(task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation
             f"{prefix}true_percentile_mean": float(percentiles.mean()),
             f"{prefix}true_percentile_best": float(percentiles.max()),
         }
+    if len(searched):
+        result["search_percentile_mean"] = float(task.percentile(searched, task.search_metric).mean())
     return result
 
 

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from nag.benchmarks import split_by_class
 from nag.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nag.diffusion import DiscreteGenerator
 from nag.errors import DamagedFile
 from nag.evaluation import SpaceReference, Stopwatch, sample_metrics
-from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
 from nag.training import FitOptions, fit
 from nag.workflows.run import RunFolder
@@ -88,7 +87,7 @@ def train_generator(
         options = replace(options, max_steps=_default_steps(space))
     watch = Stopwatch()
 
-    def loss(module: nn.Module, rng: torch.Generator) -> dict[str, Tensor]:
+    def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:
         rows = torch.randint(len(data), (options.batch_size // fabric.world_size,), generator=rng, device=data.device)
         terms = module.loss(data[rows], rng)
         return {"loss": terms.total, "loss_nodes": terms.nodes, "loss_edges": terms.edges}

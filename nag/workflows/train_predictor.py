@@ -83,8 +83,9 @@ def train_predictor(
     values = task.search_values
     watch = Stopwatch()
     predictor = make_predictor(space=space, seed=run.seed).to(device)
-    with run.tracker.progress(None, f"training on {num_train} labels", "epochs"):
-        predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(values[split.train]))
+    bought = table.dags[torch.from_numpy(split.train)].to(device)
+    with run.tracker.progress(100, f"training on {num_train} labels", "percent") as progress:
+        predictor.fit(bought, torch.from_numpy(values[split.train]), lambda share: progress.update(round(100 * share)))
     fit_seconds = watch.cpu
 
     others = np.setdiff1d(task.rows, split.train)

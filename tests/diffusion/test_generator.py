@@ -197,8 +197,8 @@ def test_padding_does_not_change_what_the_denoiser_says(tiny):
     assert torch.allclose(inner.edges[:, :3, :3], cut.edges, atol=1e-5)
 
 
-@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
-def test_a_short_training_learns_a_small_space(kernel):
+@pytest.mark.parametrize(("kernel", "least"), [(AbsorbingKernel, 0.9), (UniformKernel, 0.7)])
+def test_a_short_training_learns_a_small_space(kernel, least):
     space = space_from_mapping(
         {
             "name": "learnable",
@@ -230,6 +230,6 @@ def test_a_short_training_learns_a_small_space(kernel):
     assert after < 0.7 * before
     dags = trained.sample(300, rng(1))
     validity = float(space.is_valid(dags).float().mean())
-    assert validity > 0.9
+    assert validity > least
     assert validity > validity_before + 0.3
     assert len(set(space.hashes(dags[space.is_valid(dags)]))) > 0.6 * len(data)

@@ -34,6 +34,14 @@ def test_schedules_fall_from_one_to_zero(schedule):
     assert bool((alpha.diff() < 0).all())
 
 
+@pytest.mark.parametrize("schedule", [CosineSchedule(), LinearSchedule()])
+def test_times_are_the_inverse_of_survival(schedule):
+    t = torch.linspace(0, 1, 101)
+    assert torch.allclose(schedule.time(schedule.alpha(t)), t, atol=1e-3)
+    alpha = torch.linspace(0, 1, 101)
+    assert torch.allclose(schedule.alpha(schedule.time(alpha)), alpha, atol=1e-6)
+
+
 def test_noise_goes_to_what_the_space_allows(case):
     space, everything, process = case
     sizes = everything.num_nodes.unique()

@@ -20,8 +20,9 @@ from nag.diffusion import (
     sample_ancestral,
     sample_unmasking,
 )
+from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations
 from nag.errors import InvalidRequest
-from nag.graphs import DagBatch, GraphBatch
+from nag.graphs import DagBatch, GraphBatch, invariant_codes
 from nag.spaces import space_from_mapping
 
 
@@ -130,6 +131,20 @@ def test_each_step_is_reported():
     assert len(calls) == 13
 
 
+@pytest.mark.parametrize("schedule", [LinearSchedule(), CosineSchedule()])
+def test_the_denoiser_hears_the_time_at_which_so_much_is_masked(schedule):
+    case, rng, survival = toy(AbsorbingKernel(), schedule), generator(), []
+
+    def denoise(x_t: GraphBatch, t: torch.Tensor) -> GraphBatch:
+        masked = x_t.nodes[..., -1].sum(1) + x_t.edges[..., -1].sum((1, 2))
+        assert torch.allclose(schedule.alpha(t), 1 - masked / 4, atol=1e-6)
+        survival.append(float(schedule.alpha(t)[0]))
+        return case.denoise(x_t, t)
+
+    sample_unmasking(denoise, case.process, prior(case, 8, rng), None, rng)
+    assert survival == pytest.approx([0, 0.25, 0.5, 0.75], abs=1e-6)
+
+
 def test_few_steps_unmask_everything():
     case, rng = toy(AbsorbingKernel(), LinearSchedule()), generator()
     for steps in (1, 2, 3, 4, 50):
@@ -216,3 +231,36 @@ def test_guidance_never_gives_weight_to_the_impossible():
     for p, q in ((plain.nodes, guided.nodes), (plain.edges, guided.edges)):
         assert bool((q[p == 0] == 0).all())
         assert torch.allclose(q.sum(-1), torch.ones(q.shape[:-1]), atol=1e-5)
+
+
+# -- corrector -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel(), UniformKernel()], ids=lambda k: type(k).__name__)
+@pytest.mark.parametrize("scale", [0.0, 2.0])
+def test_metropolis_moves_reach_the_tilted_law_of_dependent_positions(kernel, scale):
+    case, rng = toy(kernel, LinearSchedule()), generator(6)
+    x_0 = case.process.clean(case.graphs[torch.multinomial(case.law, 2500, replacement=True, generator=rng)])
+    moved = metropolis_corrector(case.denoise, case.process, x_0, likes_b, scale, 40, rng)
+    tilted = case.law * (scale * likes_b(case.graphs)).exp()
+    share = case.counts(moved.to_dags()) / 2500
+    assert float((share - tilted / tilted.sum()).abs().sum()) / 2 < (0.04 if case.process.absorbing else 0.08)
+    if scale:
+        assert float((case.law - tilted / tilted.sum()).abs().sum()) / 2 > 0.2
+
+
+def test_metropolis_moves_can_keep_all_graphs_distinct():
+    case, rng = toy(AbsorbingKernel(), LinearSchedule(), dependent=False), generator(7)
+    start = case.graphs[:8]
+    arguments = case.denoise, case.process, case.process.clean(start), likes_b, 3.0, 30, rng
+    moved = metropolis_corrector(*arguments, distinct=invariant_codes).to_dags()
+    assert len(invariant_codes(moved).unique()) == 8
+    assert float(likes_b(moved).mean()) > float(likes_b(start).mean()) + 0.3
+    assert len(invariant_codes(metropolis_corrector(*arguments).to_dags()).unique()) < 8
+
+
+def test_the_corrector_reports_each_evaluation():
+    case, rng, calls = toy(AbsorbingKernel(), LinearSchedule()), generator(), []
+    x_0 = case.process.clean(case.graphs)
+    metropolis_corrector(case.denoise, case.process, x_0, likes_b, 1.0, 9, rng, on_step=lambda: calls.append(1))
+    assert len(calls) == rounds_evaluations(case.process, 9)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, levels, reduce
+from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, levels, reduce
 
 VOCABULARY = ("input", "output", "a", "b")
 
@@ -394,6 +394,7 @@ def test_other_topological_orders_have_the_same_hashes(whole, name):
     again = space.to_dags(moved)
     assert space.hashes(again) == space.hashes(dags)
     assert space.canonical_hashes(again) == space.canonical_hashes(dags)
+    assert torch.equal(invariant_codes(again), invariant_codes(dags))
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "nas_bench_graph", "nasbench201"])
@@ -405,6 +406,14 @@ def test_hashes_depend_neither_on_padding_nor_on_the_batch(whole, name):
         assert hashes(dags.pad(11)) == together
         assert [hashes(dags[i : i + 1])[0] for i in range(len(dags))] == together
         assert hashes(dags[torch.arange(59, -1, -1)]) == together[::-1]
+
+
+@pytest.mark.parametrize("name", ["nas_bench_graph", "nasbench201"])
+def test_invariant_codes_tell_as_many_graphs_apart(whole, name):
+    _, dags = whole(name)
+    assert len(invariant_codes(dags).unique()) == len(dags)
+    some = dags[:50]
+    assert torch.equal(invariant_codes(some.pad(11)), invariant_codes(some))
 
 
 def test_the_vocabulary_enters_the_hash():

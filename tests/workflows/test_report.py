@@ -11,8 +11,8 @@ from plotly.offline import get_plotlyjs
 from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.spaces import load_space
 from nag.workflows.report import write_report
-from nag.workflows.report_runs import find_runs
-from nag.workflows.report_tiles import tiles
+from nag.workflows.report.runs import find_runs
+from nag.workflows.report.tiles import tiles
 
 ATTACK = '</script><script>alert("x")</script><img src=x onerror=alert(1)>--><b>'
 TASK = "nas_bench_graph/cora"

@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from nag.workflows.report_rows import Curve, HeldOut, SampleRow
+from nag.workflows.report.rows import Curve, HeldOut, SampleRow
 
 __all__ = [
     "COLOURS",

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from nag.graphs import draw_svg
-from nag.workflows.report_rows import SampleRow
-from nag.workflows.report_runs import Run
-from nag.workflows.report_sections import Card, Samples, Section, name_of
-from nag.workflows.report_text import format_value
+from nag.workflows.report.rows import SampleRow
+from nag.workflows.report.runs import Run
+from nag.workflows.report.sections import Card, Samples, Section, name_of
+from nag.workflows.report.text import format_value
 
 __all__ = ["drawing_sections"]
 

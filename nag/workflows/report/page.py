@@ -15,13 +15,13 @@ from plotly.offline import get_plotlyjs
 from nag import __version__
 from nag.errors import InvalidRequest
 from nag.files import write_text
-from nag.workflows.figures import COLOURS
-from nag.workflows.report_cards import drawing_sections
-from nag.workflows.report_rows import read_samples
-from nag.workflows.report_runs import find_runs
-from nag.workflows.report_sections import model_sections, truth_sections
-from nag.workflows.report_text import describe, format_value
-from nag.workflows.report_tiles import tiles
+from nag.workflows.report.cards import drawing_sections
+from nag.workflows.report.figures import COLOURS
+from nag.workflows.report.rows import read_samples
+from nag.workflows.report.runs import find_runs
+from nag.workflows.report.sections import model_sections, truth_sections
+from nag.workflows.report.text import describe, format_value
+from nag.workflows.report.tiles import tiles
 
 __all__ = ["write_report"]
 
@@ -66,7 +66,7 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
     scripts = [get_plotlyjs(), _DRAW_FIGURES] if any(section.figures for section in sections) else []
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["value"] = format_value
-    template = resources.files("nag.workflows").joinpath("report.html").read_text(encoding="utf-8")
+    template = resources.files("nag.workflows.report").joinpath("report.html").read_text(encoding="utf-8")
     content = environment.from_string(template).render(
         title=title,
         version=__version__,

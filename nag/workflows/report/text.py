@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from nag.workflows.report_runs import Run
+from nag.workflows.report.runs import Run
 
 __all__ = ["describe", "format_value", "sentence"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from nag.workflows.report_runs import Run
-from nag.workflows.report_text import format_value
+from nag.workflows.report.runs import Run
+from nag.workflows.report.text import format_value
 
 __all__ = ["Tile", "tiles"]
 

@@ -12,11 +12,11 @@ from markupsafe import Markup
 from plotly.io import to_json
 
 from nag.graphs import Architecture
-from nag.workflows import figures
-from nag.workflows.figures import Group, MetricSet
-from nag.workflows.report_rows import SampleRow, read_curve, read_held_out, read_uniform
-from nag.workflows.report_runs import Run
-from nag.workflows.report_text import format_value, sentence
+from nag.workflows.report import figures
+from nag.workflows.report.figures import Group, MetricSet
+from nag.workflows.report.rows import SampleRow, read_curve, read_held_out, read_uniform
+from nag.workflows.report.runs import Run
+from nag.workflows.report.text import format_value, sentence
 
 __all__ = ["Card", "Figure", "Samples", "Section", "model_sections", "name_of", "truth_sections"]
 

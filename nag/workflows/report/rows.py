@@ -11,7 +11,7 @@ from typing import Any
 from nag.errors import DamagedFile
 from nag.files import read_json_lines
 from nag.graphs import Architecture
-from nag.workflows.report_runs import Run
+from nag.workflows.report.runs import Run
 
 __all__ = ["Curve", "HeldOut", "SampleRow", "read_curve", "read_held_out", "read_samples", "read_uniform"]
 

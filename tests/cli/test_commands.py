@@ -1,0 +1,102 @@
+"""The commands, run as a user would from an empty folder."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+COMMON = {"command", "nag_version", "seed", "device", "cpu_seconds", "wall_seconds", "versions"}
+
+
+def metrics(folder: str) -> dict:
+    return json.loads((Path(folder) / "metrics.json").read_text())
+
+
+def test_help_and_lists(nag):
+    commands = re.findall(r"^  ([a-z-]+) ", nag("--help").out, re.MULTILINE)
+    assert {"quickstart", "train-generator", "train-predictor", "sample", "evaluate", "report", "show", "list"} <= set(commands)
+    for command in commands:
+        outcome = nag(f"{command} --help")
+        assert outcome.code == 0
+        assert "usage: nag " + command in outcome.out
+    assert "nas_bench_graph/cora" in nag("list tasks").out
+    assert nag("list spaces").out.split()[0] == "nas_bench_graph"
+    assert nag("--version").out.strip() == "0.1.0"
+
+
+def test_show_draws_and_looks_up(nag):
+    outcome = nag("show '0,0,1,2|gcn,gat,fc,gin' search_space=nas_bench_graph task=nas_bench_graph/cora file=a.svg")
+    assert outcome.code == 0, outcome
+    assert "percentile" in outcome.out
+    assert Path("a.svg").read_text().startswith("<svg")
+    assert nag("show '0,0,1,2|gcn,gat,fc,gin' search_space=nas_bench_graph file=a.png").code == 0
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_space_of_the_readme_works_in_every_command(nag):
+    text = (ROOT / "search_spaces" / "README.md").read_text()
+    space, header, commands = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)[0] for kind in ("yaml", "csv", "bash"))
+    Path("blocks.yaml").write_text(space)
+    rng = np.random.default_rng(0)
+    worth = {"conv3": 3.0, "conv5": 4.0, "pool": 1.0, "skip": 0.0}
+    rows = [header.splitlines()[0]]
+    for ops in itertools.product(worth, repeat=3):
+        rows.append(f'"{",".join(ops)}",{80 + sum(worth[op] for op in ops) + rng.normal(0, 0.1):.3f},{rng.uniform(1, 5):.2f}')
+    Path("blocks.csv").write_text("\n".join(rows) + "\n")
+    lines = commands.replace("\\\n", " ").strip().splitlines()
+    assert len(lines) == 5
+    for line in lines:
+        quick = {"nag train-generator": " training.max_steps=150 metric_samples=200"}
+        extra = next((more for start, more in quick.items() if line.startswith(start)), "")
+        quiet = "" if "import-table" in line or "show" in line else " tracker.mode=disabled"
+        outcome = nag(line.removeprefix("nag ") + extra + quiet)
+        assert outcome.code == 0, (line, outcome)
+    found = metrics("blocks/samples")
+    assert found["num_looked_up"] == 10
+    assert found["true_percentile_mean"] > 75
+    assert (
+        nag(
+            "evaluate architectures=blocks/samples/architectures.jsonl task=blocks/task.yaml out_dir=e tracker.mode=disabled"
+        ).code
+        == 0
+    )
+    assert metrics("e")["count"] == 10
+    assert nag("report runs=[blocks/generator,blocks/predictor,blocks/samples,e] out_dir=r").code == 0
+    assert "<svg" in Path("r/report.html").read_text()
+
+
+@pytest.mark.parametrize("kernel", ["absorbing", "marginal", "uniform"])
+def test_stages_meet_in_files(nag, kernel):
+    run = "tracker.mode=disabled seed=3"
+    quick = f"generator={kernel} training.max_steps=3 metric_samples=16 {run}"
+    assert nag(f"train-generator search_space=nas_bench_graph out_dir=g {quick}").code == 0
+    assert set(metrics("g")) >= COMMON | {"steps", "steps_per_second", "loss", "validity_raw", "tv_ops", "tv_edges"}
+    assert yaml.safe_load(Path("g/config.yaml").read_text())["search_space"] == "nas_bench_graph"
+    outcome = nag(f"sample generator=g/generator.safetensors num_samples=4 steps=4 out_dir=s {run}")
+    assert set(metrics("s")) >= COMMON | {
+        *("validity_raw", "uniqueness", "functional_uniqueness", "novelty", "network_evaluations", "sampling_cpu_seconds"),
+        *("validity_raw_reference", "uniqueness_reference", "functional_uniqueness_reference", "novelty_reference"),
+    }, outcome  # fmt: skip
+    rows = [json.loads(row) for row in Path("s/architectures.jsonl").read_text().splitlines()]
+    for row in rows:
+        assert set(row) == {"arch", "ops", "edges", "canonical_hash", "predicted_mean", "predicted_std", "estimated_cost"}
+
+
+def test_a_finished_run_resumes_to_the_same_weights(nag):
+    line = "train-generator search_space=nasbench201 out_dir=g training.max_steps=4 metric_samples=8 tracker.mode=disabled"
+    assert nag(line).code == 0
+    first = load_file("g/generator.safetensors")
+    assert nag(line + " resume=true").code == 0
+    second = load_file("g/generator.safetensors")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert metrics("g")["steps"] == 4

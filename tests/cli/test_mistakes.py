@@ -1,0 +1,150 @@
+"""Every mistake of a user ends with one line, a hint and exit code 2, and leaves everything as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|"
+QUICK = "training.max_steps=2 metric_samples=8 tracker.mode=disabled"
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def expect(outcome, *words: str) -> None:
+    assert outcome.code == 2, outcome
+    lines = outcome.err.strip().splitlines()
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("error: ")
+    for word in words:
+        assert word in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("train-generator search_space=nasbench20", ["nasbench20", "Did you mean 'nasbench201'?"]),
+        ("train-predictor task=nas_bench_graph/coar", ["coar", "Did you mean 'nas_bench_graph/cora'?"]),
+        ("show 'garbage' search_space=nasbench201", ["no cell string", "form"]),
+        (f"show '{CELL.replace('avg_pool_3x3', 'max_pool')}' search_space=nasbench201", ["max_pool"]),
+        ("show '010/001/100:input,maxpool3x3,output' search_space=nasbench101", ["cycle", "acyclic"]),
+        ("show '010/001/000:input,conv7x7,output' search_space=nasbench101", ["conv7x7", "vocabulary"]),
+        ("sample generator=none.safetensors", ["does not exist", "nag train-generator"]),
+        ("train-predictor task=nas_bench_graph/cora num_train=0", ["num_train is 0", "at least"]),
+        ("train-predictor task=nas_bench_graph/cora num_train=26207", ["26207", "26206"]),
+        ("sample generator=none.safetensors num_samples=0", ["num_samples is 0"]),
+        ("train-generator search_space=nasbench201 train_fractoin=0.5", ["train_fractoin", "Did you mean 'train_fraction'?"]),
+        ("train-generator search_space=nasbench201 train_fraction=1.5", ["train_fraction is 1.5"]),
+        ("train-generator search_space=nasbench201 training.max_stepps=5", ["training.max_stepps"]),
+        ("train-generator search_space=nasbench201 training.batch_size=many", ["batch_size"]),
+        ("train-generator search_space=nasbench201 generator=gan", ["gan"]),
+        ("train-generator search_space=nasbench201 tracker.mode=onlin", ["onlin", "online"]),
+        ("train-generator search_space=nasbench201 device=tpu", ["tpu"]),
+        ("train-generator", ["search_space is missing"]),
+        ("train-generator search_space", ["key=value"]),
+        ("evaluate architectures=none.jsonl task=nas_bench_graph/cora", ["none.jsonl", "does not exist"]),
+        ("report runs=[nowhere]", ["nowhere"]),
+        ("trane", ["trane", "Did you mean 'train-"]),
+        ("list spacs", ["spacs", "Did you mean 'spaces'?"]),
+        ("import-table csv=none.csv search_space=nasbench201 search_metric=acc", ["none.csv"]),
+    ],
+)  # fmt: skip
+def test_one_line_and_nothing_written(nag, tmp_path, line, words):
+    before = everything_in(tmp_path)
+    expect(nag(line), *words)
+    assert everything_in(tmp_path) == before
+    assert not (tmp_path / "runs").exists()
+
+
+def test_online_tracking_without_a_key_is_refused_before_any_work(nag, tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("NETRC", raising=False)
+    expect(nag("train-generator search_space=nasbench201 tracker.mode=online"), "API key")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def trained(nag):
+    assert nag(f"train-generator search_space=nasbench201 out_dir=g {QUICK}").code == 0
+    return Path("g/generator.safetensors")
+
+
+def test_checkpoints(nag, trained, tmp_path):
+    whole = trained.read_bytes()
+    before = everything_in(tmp_path)
+    expect(nag(f"sample generator={trained} task=nas_bench_graph/cora out_dir=s"), "another space", "nas_bench_graph")
+    expect(nag(f"sample generator={trained} search_space=nasbench101 out_dir=s"), "another space", "nasbench101")
+    expect(nag(f"sample generator={trained} predictor={trained} out_dir=s"), "holds a generator")
+    assert everything_in(tmp_path) == before
+    Path("cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    expect(nag("sample generator=cut.safetensors out_dir=s"), "cut.safetensors", "complete")
+    Path("text.safetensors").write_text("hello")
+    expect(nag("sample generator=text.safetensors out_dir=s"), "text.safetensors")
+    assert not Path("s").exists()
+    assert trained.read_bytes() == whole
+
+
+def test_a_resumed_run_with_another_configuration_is_refused(nag, trained):
+    whole = trained.read_bytes()
+    outcome = nag("train-generator search_space=nasbench201 out_dir=g training.max_steps=3 resume=true tracker.mode=disabled")
+    expect(outcome, "another configuration")
+    assert trained.read_bytes() == whole
+
+
+def test_architectures_of_a_file_are_checked(nag, tmp_path):
+    good = {"arch": "0,1,2,3|gcn,gcn,gcn,gcn"}
+    cyclic = {"ops": ["input", "gcn", "gcn", "gcn", "gcn", "output"], "edges": [[0, 1], [1, 2], [2, 1], [3, 4], [4, 5]]}
+    Path("archs.jsonl").write_text(json.dumps(good) + "\n" + json.dumps(cyclic) + "\n")
+    expect(nag("evaluate architectures=archs.jsonl task=nas_bench_graph/cora out_dir=e"), "architecture 2", "cycle")
+    Path("archs.txt").write_text("0,1,2,3|gcn,gcn,gcn,transformer\n")
+    expect(nag("evaluate architectures=archs.txt task=nas_bench_graph/cora out_dir=e"), "architecture 1", "transformer")
+    assert not Path("e").exists()
+
+
+class Foreign:
+    def __reduce__(self):
+        return (os.system, ("touch executed",))
+
+
+def test_damaged_and_foreign_tables(tmp_path):
+    """In a process of their own, whose package folder is replaced: `PYTHONPATH` comes before the installed package."""
+    light = tmp_path / "site" / "nas_bench_graph" / "light"
+    light.mkdir(parents=True)
+    (light.parent / "__init__.py").write_text("raise SystemExit('imported')")
+    for content, word in ((pickle.dumps({0: Foreign()}), "foreign"), (b"\x80\x04garbage", "cora.bench")):
+        (light / "cora.bench").write_bytes(content)
+        command = [sys.executable, "-m", "nag.cli", "train-predictor", "task=nas_bench_graph/cora"]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 2, done
+        assert done.stderr.startswith("error: ")
+        assert word in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert not (tmp_path / "executed").exists()
+        assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.data
+def test_a_damaged_table_of_the_data_folder(nag, tmp_path):
+    folder = Path(os.environ["NAG_DATA_DIR"])
+    (tmp_path / "data").mkdir()
+    for name in ("nasbench201.csv.gz", "nasbench101.npz"):
+        content = (folder / name).read_bytes()
+        (tmp_path / "data" / name).write_bytes(content[: len(content) // 2])
+    before = everything_in(tmp_path)
+    expect(nag("train-predictor task=nasbench201/cifar10 data_dir=data"), "nasbench201.csv.gz")
+    expect(nag("train-predictor task=nasbench101/cifar10 data_dir=data"), "nasbench101.npz")
+    assert everything_in(tmp_path) == before
+
+
+def test_missing_data_says_what_to_set(nag, monkeypatch):
+    monkeypatch.delenv("NAG_DATA_DIR", raising=False)
+    expect(nag("train-predictor task=nasbench201/cifar10"), "NAG_DATA_DIR")

@@ -1,0 +1,119 @@
+"""Imports run downward only, as the table of layers says."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "nag").rglob("*.py"))
+
+LAYERS = {
+    "__init__": 0,
+    "errors": 0,
+    "files": 0,
+    "checkpoints": 0,
+    "graphs": 0,
+    "tracking": 0,
+    "nn": 1,
+    "spaces": 1,
+    "builders": 2,
+    "predictors": 2,
+    "diffusion": 2,
+    "benchmarks": 2,
+    "training": 3,
+    "search": 3,
+    "evaluation": 3,
+    "proxies": 3,
+    "workflows": 4,
+    "cli": 5,
+}
+COMMON = {"__init__", "errors", "files"}  # what layer 0 itself may import
+SOLE_USERS = {"hydra": "nag.cli", "omegaconf": "nag.cli", "wandb": "nag.tracking", "sqlalchemy": "nag.evaluation.store"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path, source: str | None = None) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything that a file imports, wherever in the file, for types too."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8") if source is None else source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            start = ".".join(filter(None, [base, node.module]))
+            yield from ((node.lineno, f"{start}.{alias.name}") for alias in node.names)
+
+
+def part_of(name: str) -> str:
+    """The package of `nag` that a full name leads to."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in LAYERS else "__init__"
+
+
+def faults(path: Path, source: str | None = None) -> list[str]:
+    found = []
+    own = module_name(path)
+    mine = part_of(own)
+    for line, name in imported(path, source):
+        top = name.split(".")[0]
+        if top in SOLE_USERS and not (own + ".").startswith(SOLE_USERS[top] + "."):
+            found.append(f"{own}:{line} imports {top}")
+        if top == "nag":
+            theirs = part_of(name)
+            downward = LAYERS[theirs] < LAYERS[mine] or theirs == mine or theirs in COMMON
+            if not downward:
+                found.append(f"{own}:{line} (layer {LAYERS[mine]}) imports {name} (layer {LAYERS[theirs]})")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=[module_name(path) for path in FILES])
+def test_imports_run_downward(path):
+    assert faults(path) == []
+
+
+def test_every_module_has_a_layer():
+    parts = {path.relative_to(ROOT / "nag").parts[0].removesuffix(".py") for path in FILES}
+    assert parts <= set(LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("nag/diffusion/loss.py", "from nag.predictors import GnnPredictor"),
+        ("nag/predictors/gnn.py", "if TYPE_CHECKING:\n    from nag.diffusion import Score"),
+        ("nag/predictors/gnn.py", "from ..diffusion import Score"),
+        ("nag/graphs/batch.py", "def f():\n    import nag.spaces.space"),
+        ("nag/spaces/space.py", "from nag import workflows"),
+        ("nag/training/fit.py", "import wandb"),
+        ("nag/workflows/sample.py", "from omegaconf import DictConfig"),
+        ("nag/evaluation/ledger.py", "import sqlalchemy.orm"),
+        ("nag/nn/dag_transformer.py", "from nag.spaces import SearchSpace"),
+        ("nag/workflows/run.py", "from nag.cli import main"),
+    ],
+)
+def test_forbidden_imports_are_found(file, source):
+    assert len(faults(ROOT / file, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("nag/training/fit.py", "from nag.tracking import RunTracker"),
+        ("nag/tracking/bars.py", "from .protocol import Progress\nimport wandb.sdk"),
+        ("nag/evaluation/store.py", "from sqlalchemy import select"),
+        ("nag/cli.py", "import hydra\nfrom nag.workflows import sample\nfrom nag import __version__"),
+        ("nag/checkpoints.py", "from nag import __version__\nfrom nag.files import write_bytes"),
+    ],
+)
+def test_allowed_imports_are_not(file, source):
+    assert faults(ROOT / file, source) == []
