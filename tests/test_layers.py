@@ -29,7 +29,8 @@ LAYERS = {
     "evaluation": 3,
     "proxies": 3,
     "workflows": 4,
-    "cli": 5,
+    "console": 5,  # what the command line prints
+    "cli": 6,
 }
 COMMON = {"__init__", "errors", "files"}  # what layer 0 itself may import
 SOLE_USERS = {"hydra": "nag.cli", "omegaconf": "nag.cli", "wandb": "nag.tracking", "sqlalchemy": "nag.evaluation.store"}

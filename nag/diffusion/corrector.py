@@ -16,6 +16,7 @@ __all__ = ["metropolis_corrector", "rounds_evaluations"]
 
 _SHARES = (0.125, 0.25, 0.375, 0.5)
 _MOST_STEPS = 4
+_STEPS_PER_POSITION = 4
 
 
 def rounds_evaluations(process: DiscreteProcess, rounds: int) -> int:
@@ -37,10 +38,12 @@ def metropolis_corrector(
     """Moves samples toward p(x_0) exp(scale * score(x_0)).
 
     Each round noises a part of every graph, lets the model fill it in again, and keeps the new graph with
-    probability min(1, exp(scale * (new score - old score))). Noising and denoising leaves the model's own
-    distribution unchanged and is reversible, so by the Metropolis-Hastings rule the tilted distribution is what the
-    rounds leave unchanged; it is the discrete counterpart of the Langevin corrector of score models (Song et al.
-    2021, alg. 2). The score needs no gradient, and with scale 0 the samples stay unguided samples.
+    probability min(1, exp(scale * (new score - old score))). Exact noising and denoising leaves the model's own
+    distribution unchanged and is reversible, so by the Metropolis-Hastings rule the rounds leave the tilted
+    distribution unchanged; it is the discrete counterpart of the Langevin corrector of score models (Song et al.
+    2021, alg. 2). Two things make it approximate: with an absorbing kernel a round that noises more than four
+    positions fills several in at once, and with other kernels the ancestral steps are finitely many. The score
+    needs no gradient.
 
     Args:
         denoise: Predicts the clean graph (unguided).
@@ -90,7 +93,7 @@ def _no_copies(fresh: Tensor, code: Tensor, accept: Tensor) -> Tensor:
 def _plan(process: DiscreteProcess, i: int) -> tuple[int, int]:
     """Positions to noise and network evaluations of round i: the shares take turns."""
     number = max(1, round(_SHARES[i % len(_SHARES)] * max_positions(process)))
-    return number, min(number, _MOST_STEPS)
+    return number, min(number, _MOST_STEPS) if process.absorbing else _STEPS_PER_POSITION * number
 
 
 def _time(process: DiscreteProcess, number: int) -> float:

@@ -15,7 +15,7 @@ from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.sampler import Denoise, max_positions, sample_ancestral, sample_unmasking
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
-from nag.errors import DamagedFile
+from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
@@ -144,7 +144,12 @@ class DiscreteGenerator(nn.Module):
             order: In which positions are unmasked (absorbing kernels): "settling" or "random".
             batch_size: Graphs generated together.
             on_step: Called after each step of each batch.
+
+        Raises:
+            InvalidRequest: `count` or `steps` is below 1.
         """
+        if count < 1 or (steps is not None and steps < 1):
+            raise InvalidRequest(f"{count} samples in {steps} steps cannot be drawn", "Ask for at least 1 of each.")
         denoise: Denoise = self.denoise
         if score is not None and candidates > 0:
             denoise = GuidedDenoiser(denoise, self.process, score, scale, candidates, rng)

@@ -23,7 +23,8 @@ class GuidedDenoiser:
     At each step `candidates` clean graphs are drawn from the denoiser's prediction and scored. Bayes' rule for one
     position gives p(x_0^i = k | x_t, tilt) proportional to p(x_0^i = k | x_t) E[exp(scale * score) | x_0^i = k, x_t];
     the conditional mean is estimated from the candidates that have category k there, shrunk toward the overall mean
-    by one pseudo-candidate. It needs no gradient of the score, so that any predictor or objective serves, and with
+    by one pseudo-candidate. Candidates are drawn position by position, so what positions do together is left to the
+    following steps and to the corrector. It needs no gradient of the score, so that any predictor or objective serves, and with
     scale 0 it is the unguided denoiser exactly. (Soft values from predicted clean samples as in Li et al. 2024,
     "Derivative-free guidance"; here turned into a reweighting of every position.)
 

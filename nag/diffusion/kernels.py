@@ -48,7 +48,7 @@ class TransitionKernel(Protocol):
 def _normalised(weight: Tensor, allowed: Tensor) -> Tensor:
     weight = weight * allowed
     weight = torch.where(weight.sum(-1, keepdim=True) > 0, weight, allowed.to(weight.dtype))
-    return weight / weight.sum(-1, keepdim=True)
+    return weight / weight.sum(-1, keepdim=True).clamp(min=1e-30)  # zero for sizes that the space does not have
 
 
 class UniformKernel:

@@ -23,6 +23,7 @@ _CHUNK = 1 << 18
 _BLOCK = 1 << 10
 
 
+@lru_cache(maxsize=8)
 def is_enumerable(space: SearchSpace) -> bool:
     """Whether `enumerate_space` is feasible (the number of raw graphs and of distinct wirings stays in the millions)."""
     try:
@@ -33,32 +34,14 @@ def is_enumerable(space: SearchSpace) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _enumerate(fingerprint: str, holder: _Holder) -> DagBatch:
-    space = holder.space
-    parts = [_enumerate_size(space, n) for n in range(space.min_nodes, space.max_nodes + 1)]
-    return DagBatch.cat([part.pad(space.max_nodes) for part in parts])
-
-
-class _Holder:
-    """Carries a space past the cache's key, which is the fingerprint alone."""
-
-    def __init__(self, space: SearchSpace) -> None:
-        self.space = space
-
-    def __hash__(self) -> int:
-        return hash(self.space.fingerprint)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Holder) and self.space.fingerprint == other.space.fingerprint
-
-
 def enumerate_space(space: SearchSpace) -> DagBatch:
-    """Every architecture of the space once, up to isomorphism, in a fixed order.
+    """Every architecture of the space once, up to isomorphism, in a fixed order; computed once in a process.
 
     Raises:
         InvalidRequest: The space is too large to enumerate.
     """
-    return _enumerate(space.fingerprint, _Holder(space))
+    parts = [_enumerate_size(space, n) for n in range(space.min_nodes, space.max_nodes + 1)]
+    return DagBatch.cat([part.pad(space.max_nodes) for part in parts])
 
 
 def _enumerate_size(space: SearchSpace, n: int) -> DagBatch:

@@ -31,9 +31,9 @@ class SpaceMasks:
     edges: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SearchSpace:
-    """A family of architectures, equal up to isomorphism.
+    """A family of architectures, equal up to isomorphism; spaces with one fingerprint are equal.
 
     Args:
         name: Short name.
@@ -47,9 +47,9 @@ class SearchSpace:
         forbidden: Edges that none has (free wiring).
         constraints: What masks cannot express.
         codec: Native strings.
+        fingerprint: Digest of the description.
         costs: Additive cost models: name -> {operation or "base": cost}.
         description: The mapping that the space was built from, as in its YAML file.
-        fingerprint: Digest of the description.
     """
 
     name: str
@@ -63,9 +63,15 @@ class SearchSpace:
     forbidden: tuple[tuple[int, int], ...]
     constraints: tuple[Constraint, ...]
     codec: Codec
+    fingerprint: str
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     description: Mapping[str, Any] = field(default_factory=dict)
-    fingerprint: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SearchSpace) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     @property
     def vocabulary(self) -> tuple[str, ...]:

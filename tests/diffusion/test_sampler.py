@@ -236,15 +236,14 @@ def test_guidance_never_gives_weight_to_the_impossible():
 # -- corrector -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kernel", [AbsorbingKernel(), UniformKernel()], ids=lambda k: type(k).__name__)
 @pytest.mark.parametrize("scale", [0.0, 2.0])
-def test_metropolis_moves_reach_the_tilted_law_of_dependent_positions(kernel, scale):
-    case, rng = toy(kernel, LinearSchedule()), generator(6)
+def test_metropolis_moves_reach_the_tilted_law_of_dependent_positions(scale):
+    case, rng = toy(AbsorbingKernel(), LinearSchedule()), generator(6)
     x_0 = case.process.clean(case.graphs[torch.multinomial(case.law, 2500, replacement=True, generator=rng)])
-    moved = metropolis_corrector(case.denoise, case.process, x_0, likes_b, scale, 40, rng)
+    moved = metropolis_corrector(case.denoise, case.process, x_0, likes_b, scale, 150, rng)
     tilted = case.law * (scale * likes_b(case.graphs)).exp()
     share = case.counts(moved.to_dags()) / 2500
-    assert float((share - tilted / tilted.sum()).abs().sum()) / 2 < (0.04 if case.process.absorbing else 0.08)
+    assert float((share - tilted / tilted.sum()).abs().sum()) / 2 < 0.04
     if scale:
         assert float((case.law - tilted / tilted.sum()).abs().sum()) / 2 > 0.2
 
