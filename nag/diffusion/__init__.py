@@ -1,7 +1,8 @@
 """Discrete diffusion of directed acyclic graphs: kernels, schedules, process, loss, samplers, guidance."""
 
-from nag.diffusion.generator import DiscreteGenerator
-from nag.diffusion.guidance import GuidedDenoiser, Score
+from nag.diffusion.corrector import metropolis_corrector
+from nag.diffusion.generator import DiscreteGenerator, SamplingCost
+from nag.diffusion.guidance import Guidance, GuidedDenoiser, Score
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.process import DiscreteProcess
@@ -14,15 +15,18 @@ __all__ = [
     "Denoise",
     "DiscreteGenerator",
     "DiscreteProcess",
+    "Guidance",
     "GuidedDenoiser",
     "LinearSchedule",
     "LossTerms",
     "MarginalKernel",
     "NoiseSchedule",
+    "SamplingCost",
     "Score",
     "TransitionKernel",
     "UniformKernel",
     "denoising_loss",
+    "metropolis_corrector",
     "sample_ancestral",
     "sample_unmasking",
 ]

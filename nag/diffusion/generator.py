@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations
-from nag.diffusion.guidance import GuidedDenoiser, Score
+from nag.diffusion.guidance import Guidance, GuidedDenoiser, Score, select
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.process import DiscreteProcess
@@ -20,10 +21,25 @@ from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
 
-__all__ = ["DiscreteGenerator"]
+__all__ = ["DiscreteGenerator", "SamplingCost"]
 
 _KERNELS: dict[str, type[TransitionKernel]] = {c.__name__: c for c in (AbsorbingKernel, MarginalKernel, UniformKernel)}
 _SCHEDULES: dict[str, type[NoiseSchedule]] = {c.__name__: c for c in (CosineSchedule, LinearSchedule)}
+
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class SamplingCost:
+    """What sampling evaluates.
+
+    Args:
+        network_evaluations: Evaluations of the denoiser, each on a batch.
+        scored: Graphs that the score is computed of.
+    """
+
+    network_evaluations: int
+    scored: int
 
 
 class DiscreteGenerator(nn.Module):
@@ -110,10 +126,20 @@ class DiscreteGenerator(nn.Module):
         nodes = torch.where(x_t.nodes[..., -1:] > 0, p.nodes, x_t.nodes)
         return GraphBatch(nodes, torch.where(x_t.edges[..., -1:] > 0, p.edges, x_t.edges), x_t.mask)
 
-    def evaluations(self, steps: int | None, rounds: int = 0) -> int:
-        """Network evaluations for each batch of samples, `rounds` of the corrector included."""
-        own = steps if steps is not None else max_positions(self.process) if self.process.absorbing else 64
-        return own + rounds_evaluations(self.process, rounds)
+    def evaluations(self, steps: int | None = None) -> int:
+        """Network evaluations for one batch of unguided samples."""
+        return steps if steps is not None else max_positions(self.process) if self.process.absorbing else 64
+
+    def cost(self, count: int, steps: int | None = None, guidance: Guidance | None = None) -> SamplingCost:
+        """What `sample` with the same arguments will evaluate."""
+        own, network, scored = self.evaluations(steps), 0, 0
+        for size in _batches(count):
+            pool = size if guidance is None else size * guidance.pool
+            network += own * len(_batches(pool))
+            if guidance is not None:
+                network += rounds_evaluations(self.process, guidance.rounds)
+                scored += pool * (1 + own * guidance.candidates) + size * (1 + guidance.rounds)
+        return SamplingCost(network, scored)
 
     @torch.inference_mode()
     def sample(
@@ -122,12 +148,8 @@ class DiscreteGenerator(nn.Module):
         rng: torch.Generator,
         steps: int | None = None,
         score: Score | None = None,
-        scale: float = 0.0,
-        candidates: int = 16,
-        rounds: int = 100,
-        distinct: Callable[[DagBatch], Tensor] | None = None,
+        guidance: Guidance | None = None,
         order: str = "settling",
-        batch_size: int = 2048,
         on_step: Callable[[], None] = lambda: None,
     ) -> DagBatch:
         """Generates graphs; they may be invalid.
@@ -136,14 +158,10 @@ class DiscreteGenerator(nn.Module):
             count: Number of graphs.
             rng: Source of randomness, on the generator's device.
             steps: Network evaluations; None for the exact sampler of absorbing kernels (one a position), else 64.
-            score: What guidance makes high; None for unguided samples.
-            scale: Guidance scale (inverse temperature).
-            candidates: Clean graphs scored for each graph and step; 0 leaves all guidance to the corrector.
-            rounds: Metropolis moves of the corrector after guided sampling.
-            distinct: Code of each graph that the corrector keeps different within a batch; None for independent samples.
+            score: What guidance makes high.
+            guidance: How the score steers; None, or a scale of 0, for unguided samples.
             order: In which positions are unmasked (absorbing kernels): "settling" or "random".
-            batch_size: Graphs generated together.
-            on_step: Called after each step of each batch.
+            on_step: Called after each network evaluation.
 
         Raises:
             InvalidRequest: `count` or `steps` is below 1.
@@ -151,16 +169,34 @@ class DiscreteGenerator(nn.Module):
         if count < 1 or (steps is not None and steps < 1):
             raise InvalidRequest(f"{count} samples in {steps} steps cannot be drawn", "Ask for at least 1 of each.")
         denoise: Denoise = self.denoise
-        if score is not None and candidates > 0:
-            denoise = GuidedDenoiser(denoise, self.process, score, scale, candidates, rng)
+        if score is None or guidance is None or guidance.scale == 0:
+            parts = [self._draw(denoise, size, rng, steps, order, on_step) for size in _batches(count)]
+            return DagBatch.cat([part.to_dags() for part in parts])
+        if guidance.candidates > 0:
+            denoise = GuidedDenoiser(denoise, self.process, score, guidance.scale, guidance.candidates, rng)
+        code = self.space.function_codes if guidance.distinct else None
         found = []
-        for start in range(0, count, batch_size):
-            x_1 = self.process.prior(self.process.draw_sizes(min(batch_size, count - start), rng), rng)
-            if self.process.absorbing:
-                x_0 = sample_unmasking(denoise, self.process, x_1, steps, rng, order, on_step)
-            else:
-                x_0 = sample_ancestral(denoise, self.process, x_1, self.evaluations(steps), rng, on_step)
-            if score is not None and scale != 0:
-                x_0 = metropolis_corrector(self.denoise, self.process, x_0, score, scale, rounds, rng, distinct, on_step)
+        for size in _batches(count):
+            draws = [self._draw(denoise, n, rng, steps, order, on_step) for n in _batches(size * guidance.pool)]
+            dags = DagBatch.cat([part.to_dags() for part in draws])
+            rows = select(guidance.scale * score(dags), code(dags) if code else None, size, rng)
+            x_0 = self.process.clean(dags[rows])
+            x_0 = metropolis_corrector(
+                self.denoise, self.process, x_0, score, guidance.scale, guidance.rounds, rng, code, on_step
+            )
             found.append(x_0.to_dags())
         return DagBatch.cat(found)
+
+    def _draw(
+        self, denoise: Denoise, count: int, rng: torch.Generator, steps: int | None, order: str, on_step: Callable[[], None]
+    ) -> GraphBatch:
+        """One batch from the prior to clean graphs."""
+        x_1 = self.process.prior(self.process.draw_sizes(count, rng), rng)
+        if self.process.absorbing:
+            return sample_unmasking(denoise, self.process, x_1, steps, rng, order, on_step)
+        return sample_ancestral(denoise, self.process, x_1, self.evaluations(steps), rng, on_step)
+
+
+def _batches(count: int) -> list[int]:
+    """Sizes of the batches that `count` graphs are generated in."""
+    return [min(_BATCH, count - start) for start in range(0, count, _BATCH)]

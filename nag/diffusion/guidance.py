@@ -3,18 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from nag.diffusion.process import DiscreteProcess, draw
 from nag.diffusion.sampler import Denoise
+from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 
-__all__ = ["GuidedDenoiser", "Score"]
+__all__ = ["Guidance", "GuidedDenoiser", "Score", "select"]
 
 Score = Callable[[DagBatch], Tensor]
 """Graphs -> (B,) values, higher being better."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How a score steers the samples: the guided denoiser, then selection from a pool, then the corrector.
+
+    Args:
+        scale: Inverse temperature: the samples shall follow p(x_0) exp(scale * score(x_0)); 0 for no guidance.
+        candidates: Clean graphs that the guided denoiser scores for each graph and step; 0 for the plain denoiser.
+        pool: Graphs generated for each sample that is selected.
+        rounds: Metropolis moves of the corrector.
+        distinct: Whether no two samples of a batch shall compute the same function.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    scale: float = 30.0
+    candidates: int = 0
+    pool: int = 10
+    rounds: int = 300
+    distinct: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("scale", 0), ("candidates", 0), ("pool", 1), ("rounds", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value >= least:
+                raise InvalidRequest(f"guidance {name} is {value}", f"It must be a number of at least {least}.")
+
+
+def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Generator) -> Tensor:
+    """Draws graphs without replacement with probability proportional to their weights (Gumbel top-k; Kool et al. 2019).
+
+    Args:
+        log_weight: (B,) logarithms of the weights.
+        code: (B,) int64; of the graphs with one code only the first is drawn while there are others. None for no codes.
+        count: Number of draws, at most B.
+        rng: Source of randomness.
+
+    Returns:
+        (count,) int64 positions.
+    """
+    u = torch.rand(log_weight.shape, generator=rng, device=log_weight.device, dtype=torch.float64)
+    key = log_weight.double() - (-u.clamp(min=1e-300).log()).log()
+    if code is not None:
+        order = code.argsort(stable=True)
+        repeated = torch.zeros_like(code, dtype=torch.bool)
+        repeated[order[1:]] = code[order[1:]] == code[order[:-1]]
+        key = torch.where(repeated, key - 1e9, key)
+    return key.topk(count).indices
 
 
 class GuidedDenoiser:

@@ -11,14 +11,14 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from nag.benchmarks import Task
-from nag.diffusion import DiscreteGenerator
+from nag.diffusion import DiscreteGenerator, Guidance
 from nag.evaluation import TableEvaluator
 from nag.files import read_json, read_json_lines
 from nag.predictors import Predictor
 from nag.training import FitOptions
 from nag.workflows.report import write_report
 from nag.workflows.run import RunFolder
-from nag.workflows.sample import Guidance, sample
+from nag.workflows.sample import sample
 from nag.workflows.train_generator import load_generator, train_generator
 from nag.workflows.train_predictor import buy_labels, load_predictor, train_predictor
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nag.benchmarks import Task
-from nag.diffusion import Score
+from nag.diffusion import Guidance, Score
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, Stopwatch, TableEvaluator, sample_metrics
 from nag.files import write_json_lines
@@ -24,32 +24,11 @@ from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
 
-__all__ = ["Guidance", "evaluation_row", "sample"]
+__all__ = ["evaluation_row", "sample"]
 
 _ROUNDS = 10
 _INVALID = -3.0
 _DRAWN = 16
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """How strongly the predictor steers.
-
-    Args:
-        scale: Inverse temperature, per standard deviation of the task's labels in normal scores; 0 for none.
-        candidates: Clean graphs that are scored for each sample and step of the guided denoiser; 0 for none.
-        rounds: Metropolis moves of the corrector.
-        distinct: Whether the samples shall all compute different functions.
-    """
-
-    scale: float = 30.0
-    candidates: int = 8
-    rounds: int = 300
-    distinct: bool = True
-
-    def __post_init__(self) -> None:
-        if self.scale < 0 or self.candidates < 0 or self.rounds < 0:
-            raise InvalidRequest("guidance has a negative scale, candidates or rounds", "They count from 0.")
 
 
 @dataclass(frozen=True)
@@ -168,18 +147,8 @@ def _draw(
     guidance: Guidance | None,
     steps: int | None,
 ) -> tuple[_Samples, Ledger]:
+    """Draws until enough are valid, at most ten rounds; the ledger holds what that took."""
     space, generator = trained.space, trained.generator
-    options: dict[str, Any] = {}
-    if score is not None and guidance is not None:
-        options = {
-            "score": score,
-            "scale": guidance.scale,
-            "candidates": guidance.candidates,
-            "rounds": guidance.rounds,
-            "distinct": space.function_codes if guidance.distinct else None,
-            "batch_size": 1024,
-        }
-    evaluations = generator.evaluations(steps, options.get("rounds", 0))
     raw: list[DagBatch] = []
     kept: list[DagBatch] = []
     ledger = Ledger()
@@ -187,14 +156,10 @@ def _draw(
         missing = num_samples - sum(len(part) for part in kept)
         if missing == 0:
             break
-        batches = -(-missing // options.get("batch_size", 2048))
-        with run.tracker.progress(evaluations * batches, f"sampling {missing}", "steps") as progress:
-            dags = generator.sample(missing, rng, steps, on_step=progress.advance, **options).to("cpu")
-        ledger += Ledger(
-            network_evaluations=evaluations * batches,
-            predictor_evaluations=missing
-            * (generator.evaluations(steps) * options.get("candidates", 0) + options.get("rounds", -1) + 1),
-        )
+        cost = generator.cost(missing, steps, guidance if score is not None else None)
+        with run.tracker.progress(cost.network_evaluations, f"sampling {missing}", "steps") as progress:
+            dags = generator.sample(missing, rng, steps, score, guidance, on_step=progress.advance).to("cpu")
+        ledger += Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
         raw.append(dags)
         kept.append(dags[space.is_valid(dags)])
     return _Samples(DagBatch.cat(raw), DagBatch.cat(kept)), ledger

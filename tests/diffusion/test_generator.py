@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy import stats
 
 from nag.checkpoints import load_checkpoint, save_checkpoint
-from nag.diffusion import AbsorbingKernel, CosineSchedule, DiscreteGenerator, LinearSchedule, UniformKernel
+from nag.diffusion import AbsorbingKernel, CosineSchedule, DiscreteGenerator, Guidance, LinearSchedule, UniformKernel
+from nag.diffusion.guidance import select
 from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.graphs import DagBatch
 from nag.nn import DagTransformer
@@ -73,23 +75,52 @@ def test_samples_follow_the_seed(tiny, kernel):
     assert not same(first, other)
 
 
-def test_batches_add_up_to_the_count(tiny):
-    generator = untrained(tiny, AbsorbingKernel()).eval()
-    steps = []
-    assert len(generator.sample(25, rng(), batch_size=10, on_step=lambda: steps.append(1))) == 25
-    assert len(steps) == 3 * generator.evaluations(None)
+def count_fours(dags):
+    return (dags.ops == 3).sum(1).float()
 
 
-def test_guidance_reaches_the_samples(tiny):
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+@pytest.mark.parametrize("guidance", [None, Guidance(pool=3, rounds=5), Guidance(candidates=4, pool=1, rounds=0)])
+def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
+    generator = untrained(tiny, kernel()).eval()
+    steps, scored = [], []
+
+    def score(dags):
+        scored.append(len(dags))
+        return count_fours(dags)
+
+    count = 2500
+    assert len(generator.sample(count, rng(), 4, score, guidance, on_step=lambda: steps.append(1))) == count
+    cost = generator.cost(count, 4, guidance)
+    assert len(steps) == cost.network_evaluations
+    assert sum(scored) == cost.scored
+
+
+@pytest.mark.parametrize(
+    "parts", [{"candidates": 32, "pool": 1, "rounds": 0}, {"pool": 8, "rounds": 0}, {"pool": 1, "rounds": 60}]
+)
+def test_each_part_of_guidance_raises_the_score(tiny, parts):
+    guidance = Guidance(8.0, distinct=False, **parts)
     generator = untrained(tiny, AbsorbingKernel()).eval()
-    pools = []
-    for scale in (0.0, 8.0):
-        dags = generator.sample(200, rng(), score=lambda dags: (dags.ops == 3).sum(1).float(), scale=scale, candidates=32)
-        pools.append(float((dags.ops == 3).sum()) / 200)
-    assert pools[1] > pools[0] + 0.3
-    assert same(
-        generator.sample(50, rng(3)), generator.sample(50, rng(3), score=lambda dags: dags.ops.sum(1).float(), scale=0.0)
-    )
+    free, guided = generator.sample(200, rng()), generator.sample(200, rng(), score=count_fours, guidance=guidance)
+    assert count_fours(guided).mean() > count_fours(free).mean() + 0.3
+
+
+def test_scale_zero_is_unguided(tiny):
+    generator = untrained(tiny, AbsorbingKernel()).eval()
+    free = generator.sample(50, rng(3))
+    assert same(free, generator.sample(50, rng(3), score=count_fours, guidance=Guidance(scale=0.0)))
+
+
+def test_selection_follows_the_weights_and_avoids_repetitions():
+    weight = torch.tensor([1.0, 2.0, 4.0, 1.0])
+    source = rng()
+    first = torch.stack([select(weight.log(), None, 1, source) for _ in range(8000)]).flatten()
+    counts = torch.bincount(first, minlength=4).double().numpy()
+    assert stats.chisquare(counts, 8000 * (weight / weight.sum()).double().numpy()).pvalue > 1e-4
+    codes = torch.tensor([5, 5, 7, 5])
+    for _ in range(100):
+        assert {5, 7} == set(codes[select(weight.log(), codes, 2, source)].tolist())
 
 
 @pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
