@@ -337,6 +337,8 @@ def main() -> None:
         _dispatch(sys.argv[1:])
     except NagError as error:
         _fail(str(error))
+    except BrokenPipeError:  # the reader of the output has gone, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print(
             "error: interrupted. Long runs continue with the same command, the same out_dir and resume=true.", file=sys.stderr

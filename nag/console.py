@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
@@ -109,7 +110,7 @@ def command_help(name: str, config: str, summary: str, example: str, positional:
             if line and not line.startswith((" ", "-", "#")):
                 skip = line.startswith(("defaults:", "hydra:"))
             if not skip and line.strip() and not line.startswith("#"):
-                kept.append(line)
+                kept.append(re.sub(r'\{path: "?([^"}]*)"?\}', r"\1", line))
         return kept
 
     groups = {
