@@ -178,7 +178,7 @@ def model_sections(runs: Sequence[Run]) -> list[Section]:
     if sets:
         caption = "Sample metrics; black marks are what as many uniform draws would give."
         if any(metric_set.role == "guided" for metric_set in sets):
-            caption += " Guided samples are meant to leave the space's distribution, and they repeat more."
+            caption += " Guided samples are meant to leave the distribution of the space."
         shown.append(Figure.of(figures.reference_bars(sets), caption))
     ranked = [_ranking(run) for run in runs if run.command == "train-predictor"]
     sections = [Section("How well does the predictor rank?", figures=ranked)] if ranked else []
