@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -189,18 +190,15 @@ class SearchSpace:
     # -- edits ------------------------------------------------------------------------------------------------------
 
     def neighbours(self, arch: Architecture) -> list[Architecture]:
-        """All architectures one edit away: one operation changed, or one edge added, removed or moved.
+        """All architectures one edit away, up to isomorphism; being neighbours is mutual.
 
-        Where the space derives the output's edges from the rest, they follow the edit.
+        An edit changes one operation; where edges are free it may also add, remove or move one edge, and where sizes
+        differ, add or remove a node with one input and one output. Where the space derives the output's edges from
+        the rest, they follow the edit.
         """
-        candidates: list[Architecture] = []
-        for position, op in enumerate(arch.ops):
-            for i, good in enumerate(self.masks.nodes[arch.num_nodes][position].tolist()):
-                if good and self.vocabulary[i] != op:
-                    ops = (*arch.ops[:position], self.vocabulary[i], *arch.ops[position + 1 :])
-                    candidates.append(Architecture(ops, arch.edges))
+        candidates = self._other_operations(arch)
         if self.wiring is None:
-            candidates.extend(Architecture(arch.ops, edges) for edges in self._rewirings(arch))
+            candidates += self._rewirings(arch) + self._shorter(arch) + self._longer(arch)
         if not candidates:
             return []
         dags = self.to_dags(candidates)
@@ -213,15 +211,51 @@ class SearchSpace:
                 found.append(candidate)
         return found
 
-    def _rewirings(self, arch: Architecture) -> list[tuple[tuple[int, int], ...]]:
+    def _allowed_names(self, size: int, position: int) -> list[str]:
+        row = self.masks.nodes[size, position].tolist()
+        return [name for name, good in zip(self.vocabulary, row, strict=True) if good]
+
+    def _other_operations(self, arch: Architecture) -> list[Architecture]:
+        return [
+            Architecture((*arch.ops[:i], name, *arch.ops[i + 1 :]), arch.edges)
+            for i, op in enumerate(arch.ops)
+            for name in self._allowed_names(arch.num_nodes, i)
+            if name != op
+        ]
+
+    def _rewirings(self, arch: Architecture) -> list[Architecture]:
+        """One edge added, removed or moved, in either direction that makes no cycle."""
         present = set(arch.edges)
-        pairs = [(u, v) for u in range(arch.num_nodes) for v in range(u + 1, arch.num_nodes)]
-        absent = [pair for pair in pairs if pair not in present]
+        size = range(arch.num_nodes)
+        absent = [(u, v) for u in size for v in size if u != v and (u, v) not in present]
         edits = [present | {new} for new in absent] + [present - {old} for old in present]
         edits += [present - {old} | {new} for old in present for new in absent]
         if any(constraint.name == "output_from_leaves" for constraint in self.constraints):
             edits = [self._with_leaves(edges, arch.num_nodes - 1) for edges in edits]
-        return sorted({tuple(sorted(edges)) for edges in edits})
+        found = []
+        for edges in sorted({tuple(sorted(edges)) for edges in edits}):
+            with suppress(InvalidArchitecture):  # a cycle
+                found.append(Architecture.from_unordered(dict(enumerate(arch.ops)), edges))
+        return found
+
+    def _shorter(self, arch: Architecture) -> list[Architecture]:
+        """Without one of the nodes that have one input and one output."""
+        found = []
+        for node in range(1, arch.num_nodes - 1 if arch.num_nodes > self.min_nodes else 1):
+            if sum(u == node for u, _ in arch.edges) == sum(v == node for _, v in arch.edges) == 1:
+                rest = [(u - (u > node), v - (v > node)) for u, v in arch.edges if node not in (u, v)]
+                found.append(Architecture((*arch.ops[:node], *arch.ops[node + 1 :]), tuple(rest)))
+        return found
+
+    def _longer(self, arch: Architecture) -> list[Architecture]:
+        """With one more node, which reads one node and feeds a later one."""
+        found = []
+        for u in range(arch.num_nodes - 1 if arch.num_nodes < self.max_nodes else 0):
+            moved = [(a + (a > u), b + (b > u)) for a, b in arch.edges]
+            for v in range(u + 2, arch.num_nodes + 1):
+                for name in self._allowed_names(arch.num_nodes + 1, u + 1):
+                    found.append(Architecture((*arch.ops[: u + 1], name, *arch.ops[u + 1 :]), (*moved, (u, u + 1), (u + 1, v))))
+        return found
 
     @staticmethod
     def _with_leaves(edges: set[tuple[int, int]], last: int) -> set[tuple[int, int]]:

@@ -74,11 +74,13 @@ def train_generator(
         Path of the checkpoint.
     """
     run.start()
-    enumerated = is_enumerable(space)
-    everything = enumerate_space(space) if enumerated else sample_uniform(space, num_architectures, run.seed)
-    canonical = space.canonical_hashes(everything)
-    train = _training_rows(canonical, train_fraction, run.seed)
-    reference = SpaceReference.of(space, everything, canonical, train, enumerated)
+    with run.tracker.progress(None, f"listing the architectures of {space.name}", "stages") as progress:
+        enumerated = is_enumerable(space)
+        everything = enumerate_space(space) if enumerated else sample_uniform(space, num_architectures, run.seed)
+        progress.advance(1)
+        canonical = space.canonical_hashes(everything)
+        train = _training_rows(canonical, train_fraction, run.seed)
+        reference = SpaceReference.of(space, everything, canonical, train, enumerated)
     data = everything[train].to(fabric.device)
 
     torch.manual_seed(run.seed)

@@ -15,6 +15,7 @@ from nag.checkpoints import load_checkpoint, save_checkpoint
 from nag.errors import InvalidRequest
 from nag.evaluation import Stopwatch, ranking_metrics
 from nag.files import write_json_lines
+from nag.graphs import DagBatch
 from nag.predictors import GNNPredictor, Predictor
 from nag.spaces import SearchSpace, space_from_mapping
 from nag.workflows.run import RunFolder
@@ -22,6 +23,7 @@ from nag.workflows.run import RunFolder
 __all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "train_predictor"]
 
 _SHOWN = 2000
+_CHUNK = 8192
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,8 @@ def train_predictor(
 
     others = np.setdiff1d(task.rows, split.train)
     score_watch = Stopwatch()
-    prediction = predictor.predict(table.dags[torch.from_numpy(others)].to(device))
+    mean, std = _predict_all(run, predictor, table.dags[torch.from_numpy(others)].to(device))
     score_seconds = score_watch.cpu
-    mean, std = prediction.mean.cpu().double().numpy(), prediction.std.cpu().double().numpy()
     held_out = np.isin(others, split.test)
     metrics = ranking_metrics(mean[held_out], values[others][held_out], task.maximise)
     all_other = ranking_metrics(mean, values[others], task.maximise)
@@ -140,6 +141,18 @@ def train_predictor(
         }
     )
     return path
+
+
+def _predict_all(run: RunFolder, predictor: Predictor, dags: DagBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Means and standard deviations, with progress: two (B,) float64."""
+    parts = []
+    with run.tracker.progress(len(dags), "scoring the held-out architectures", "architectures") as progress:
+        for start in range(0, len(dags), _CHUNK):
+            prediction = predictor.predict(dags[start : start + _CHUNK])
+            parts.append(torch.stack([prediction.mean, prediction.std]).cpu().double())
+            progress.advance(len(prediction))
+    mean, std = torch.cat(parts, 1).numpy()
+    return mean, std
 
 
 def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> TrainedPredictor:

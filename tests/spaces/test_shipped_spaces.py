@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from itertools import permutations
 
 import pytest
 import torch
@@ -105,17 +107,30 @@ def test_neighbours_are_valid_distinct_and_one_edit_away(everything):
         hashes = space.hashes(space.to_dags([arch, *found]))
         assert len(set(hashes)) == len(hashes)
         for other in found:
-            changed_ops = sum(a != b for a, b in zip(arch.ops, other.ops, strict=True))
-            inner = [{(u, v) for u, v in graph.edges if v < arch.num_nodes - 1} for graph in (arch, other)]
-            changed_edges = [len(inner[0] - inner[1]), len(inner[1] - inner[0])]
-            assert changed_ops + max(changed_edges) <= 1
-            assert changed_ops == 0 or arch.edges == other.edges
+            ops, other_ops = Counter(arch.ops), Counter(other.ops)
+            assert sum((ops - other_ops).values()) <= 1
+            assert sum((other_ops - ops).values()) <= 1
+            assert ops == other_ops or other.num_nodes != arch.num_nodes or len(other.edges) == len(arch.edges)
+            assert abs(other.num_nodes - arch.num_nodes) <= 1
 
 
 def test_neighbours_of_a_fixed_wiring_are_all_changes_of_one_operation():
     space = load_space("nasbench201")
     arch = space.decode("|none~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|none~1|avg_pool_3x3~2|")
     assert len(space.neighbours(arch)) == 6 * 4
+
+
+def test_neighbours_reach_other_sizes_and_do_not_depend_on_the_order(whole):
+    space, dags = whole("nasbench101")
+    for arch in some(dags[(dags.num_nodes == 6) & (dags.adjacency.sum((1, 2)) <= 7)], 4, seed=4).to_architectures(
+        space.vocabulary
+    ):
+        found = space.neighbours(arch)
+        assert {graph.num_nodes for graph in found} >= {6, 7}
+        for order in permutations(range(1, 5)):
+            nodes = [0, *order, 5]
+            other = Architecture.from_unordered({node: arch.ops[node] for node in nodes}, arch.edges)
+            assert set(space.hashes(space.to_dags(space.neighbours(other)))) == set(space.hashes(space.to_dags(found)))
 
 
 @pytest.mark.parametrize("name", ["nasbench201", "nasbench101"])
