@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from nag.benchmarks import Task
+    from nag.spaces import SearchSpace
     from nag.tracking import RunTracker
     from nag.workflows.run import RunFolder
 
@@ -38,6 +40,7 @@ def _train_generator(cfg: DictConfig) -> None:
     from nag.workflows.train_generator import train_generator
 
     options, make = _instantiate(cfg.training), _instantiate(cfg.generator)
+    _try(make, space)
     run = _run_folder(cfg, "train-generator")
     path = train_generator(
         run,
@@ -100,7 +103,7 @@ def _sample(cfg: DictConfig) -> None:
         run.path,
         (
             "protocol",
-            *("num_samples", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
+            *("num_requested", "num_samples", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
             *("tv_ops", "tv_edges", "labels_used", "true_mean", "true_best", "true_optimum"),
             *("true_percentile_mean", "true_percentile_best", "uniform_true_percentile_mean"),
         ),
@@ -143,6 +146,8 @@ def _quickstart(cfg: DictConfig) -> None:
 
     parts = [_instantiate(cfg[name]) for name in ("generator", "training", "predictor", "guidance")]
     make_generator, options, make_predictor, guidance = parts
+    _try(make_generator, task.table.space)
+    make_predictor(space=task.table.space)
     folder = _folder(cfg, "quickstart")
 
     def make_run(name: str) -> RunFolder:
@@ -262,16 +267,28 @@ def _fabric(cfg: DictConfig) -> Fabric:
 
 
 def _instantiate(part: DictConfig) -> Any:
+    """The object of a group, or for a `_partial_` one a function that makes it; wrong options are told in one line."""
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
-    try:
-        return instantiate(part)
-    except InstantiationException as error:
-        cause = error.__cause__ if error.__cause__ is not None else error
-        raise InvalidRequest(
-            f"cannot build {part.get('_target_', 'an object')}: {_first_line(cause)}", "Check its options."
-        ) from error
+    target = str(part.get("_target_", "an object"))
+
+    def told(make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return make(*args, **kwargs)
+        except NagError:
+            raise
+        except (InstantiationException, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+            cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+            raise InvalidRequest(f"cannot build {target}: {_first_line(cause)}", "Check its options.") from error
+
+    made = told(instantiate, part)
+    return partial(told, made) if part.get("_partial_") else made
+
+
+def _try(make_generator: Callable[..., Any], space: SearchSpace) -> None:
+    """Builds a generator and drops it, so that wrong options fail before any work."""
+    make_generator(space=space, data=space.to_dags([]))
 
 
 def _folder(cfg: DictConfig, command: str) -> Path:

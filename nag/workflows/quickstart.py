@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from nag.benchmarks import Task
 from nag.diffusion import DiscreteGenerator, Guidance
+from nag.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
 from nag.files import read_json, read_json_lines
 from nag.predictors import Predictor
@@ -75,13 +76,14 @@ def quickstart(
     guided_path = sample(make_run("guided"), generator, num_samples, predictor, task, guidance)
     sample(make_run("unguided"), generator, num_samples, None, task)
 
+    pick = _pick(task, guided_path)
     metrics = {
         "task": task.name,
         "protocol": task.protocol,
         "labels_used": num_train,
         "num_samples": num_samples,
         **_headline(own.path),
-        **_pick(task, guided_path),
+        **pick,
         **_random_search(task, num_train, own.seed),
     }
     written = own.finish(metrics)
@@ -108,6 +110,8 @@ def _headline(path: Path) -> dict[str, Any]:
 def _pick(task: Task, guided: Path) -> dict[str, Any]:
     """The generated architecture that the predictor likes best: the one to train if only one can be."""
     rows = read_json_lines(guided)
+    if not rows:
+        raise InvalidRequest("the generator makes no valid architecture", "Train it longer: training.max_steps=N.")
     sign = 1 if task.maximise else -1
     chosen = max(rows, key=lambda row: sign * row["predicted_mean"])
     found = TableEvaluator(task).evaluate([task.table.space.decode(chosen["arch"])])[0]

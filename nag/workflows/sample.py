@@ -93,6 +93,7 @@ def sample(
     write_json_lines(path, _rows(space, archs, samples.kept, prediction))
     metrics: dict[str, Any] = {
         "search_space": space.name,
+        "num_requested": num_samples,
         "num_samples": len(archs),
         "guided": guided,
         "guidance_scale": guidance.scale if guided and guidance else 0.0,
@@ -109,7 +110,7 @@ def sample(
         write_json_lines(run.path / "evaluations.jsonl", (evaluation_row(space, e) for e in evaluations))
         write_json_lines(run.path / "uniform.jsonl", (evaluation_row(space, e) for e in uniform))
         metrics |= _truth(task, evaluations, uniform)
-    _track_table(run, space, archs, prediction, evaluations)
+    _track_table(run, space, archs, prediction, predictor.sign if predictor else 1.0, evaluations)
     run.finish({**metrics, **ledger.as_metrics()})
     return path
 
@@ -242,11 +243,12 @@ def _track_table(
     space: SearchSpace,
     archs: Sequence[Architecture],
     prediction: Prediction | None,
+    sign: float,
     evaluations: Sequence[Evaluation],
 ) -> None:
     """Sends the samples that look best, with drawings, to the tracker."""
     means = prediction.mean.tolist() if prediction else [0.0] * len(archs)
-    order = sorted(range(len(archs)), key=lambda i: -means[i])[:_DRAWN]
+    order = sorted(range(len(archs)), key=lambda i: -sign * means[i])[:_DRAWN]
     rows = [
         [
             space.encode(archs[i]),

@@ -80,11 +80,11 @@ def train_predictor(
         Path of the checkpoint.
     """
     split = buy_labels(task, num_train, run.seed)
-    run.start()
     table, space = task.table, task.table.space
+    predictor = make_predictor(space=space, seed=run.seed).to(device)
+    run.start()
     values = task.search_values
     watch = Stopwatch()
-    predictor = make_predictor(space=space, seed=run.seed).to(device)
     bought = table.dags[torch.from_numpy(split.train)].to(device)
     with run.tracker.progress(100, f"training on {num_train} labels", "percent") as progress:
         predictor.fit(bought, torch.from_numpy(values[split.train]), lambda share: progress.update(round(100 * share)))

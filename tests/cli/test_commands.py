@@ -100,3 +100,29 @@ def test_a_finished_run_resumes_to_the_same_weights(nag):
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert metrics("g")["steps"] == 4
+
+
+def test_the_quickstart_runs_every_stage_and_reports(nag):
+    small = "training.max_steps=400 generator.width=32 generator.layers=2 num_train=30 num_samples=8"
+    outcome = nag(f"quickstart {small} guidance.rounds=8 guidance.pool=2 predictor.steps=20 tracker.mode=disabled out_dir=q")
+    assert outcome.code == 0, outcome
+    assert COMMON <= set(metrics("q"))
+    for stage in ("generator", "predictor", "guided", "unguided"):
+        assert COMMON <= set(metrics(f"q/{stage}"))
+    found = metrics("q")
+    assert found["labels_used"] == 30
+    assert 0 <= found["guided_pick_percentile"] <= 100
+    assert 0 <= found["random_search_pick_percentile"] <= 100
+    page = Path("q/report.html").read_text()
+    assert "<svg" in page
+    assert 'src="http' not in page
+
+
+def test_a_generator_without_valid_samples_says_so(nag):
+    quick = "training.max_steps=1 metric_samples=16 tracker.mode=disabled"
+    assert nag(f"train-generator search_space=nas_bench_graph out_dir=g {quick}").code == 0
+    outcome = nag("sample generator=g/generator.safetensors num_samples=3 steps=1 out_dir=s tracker.mode=disabled")
+    assert outcome.code == 0
+    assert metrics("s")["num_requested"] == 3
+    assert metrics("s")["num_samples"] <= 3
+    assert metrics("s")["num_raw"] >= 3
