@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -129,7 +130,9 @@ def _evaluate(cfg: DictConfig) -> None:
 def _report(cfg: DictConfig) -> None:
     from nag.workflows.report import write_report
 
-    runs = [Path(str(run)) for run in ([cfg.runs] if isinstance(cfg.runs, str) else cfg.runs)]
+    runs = [
+        Path(str(run)) for run in (cfg.runs if isinstance(cfg.runs, Sequence) and not isinstance(cfg.runs, str) else [cfg.runs])
+    ]
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
     folder = runs[0] if len(runs) == 1 else Path(".")
@@ -356,6 +359,10 @@ def main() -> None:
         _fail(str(error))
     except BrokenPipeError:  # the reader of the output has gone, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # a full disk, a folder that cannot be written to
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        _fail(f"cannot use '{error.filename or 'the disk'}' ({error.strerror}). Check the path, the rights and the free space.")
     except KeyboardInterrupt:
         print(
             "error: interrupted. Long runs continue with the same command, the same out_dir and resume=true.", file=sys.stderr
@@ -454,19 +461,17 @@ def _prepare(cfg: DictConfig) -> None:
 def _explain(name: str, command: _Command, error: Exception) -> tuple[str, str]:
     """What was wrong with the overrides, and a hint."""
     from hydra import compose, initialize_config_module
+    from omegaconf import OmegaConf
 
     text = _first_line(error)
     key = next((part for part in text.replace('"', "'").split("'") if part and " " not in part and part != text), "")
-    with initialize_config_module("nag.conf", version_base="1.3"):
-        known = [str(k) for k in compose(command.config)]
-    if "Could not override" in text or "not in struct" in text:
-        parent, _, leaf = key.rpartition(".")
-        if parent:
-            return f"unknown option '{key}'", f"See `nag {name} --help`."
-        return f"unknown option '{leaf}'", did_you_mean(leaf, known)
-    if "Could not find" in text:
+    if "Could not override" not in text and "not in struct" not in text:
         return text, f"See `nag {name} --help`."
-    return text, f"See `nag {name} --help`."
+    with initialize_config_module("nag.conf", version_base="1.3"):
+        node = compose(command.config)
+    parent, _, leaf = key.rpartition(".")
+    known = OmegaConf.select(node, parent) if parent else node
+    return f"unknown option '{key}'", did_you_mean(leaf, map(str, known)) if known else f"See `nag {name} --help`."
 
 
 def _first_line(error: BaseException) -> str:

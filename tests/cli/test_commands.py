@@ -124,5 +124,7 @@ def test_a_generator_without_valid_samples_says_so(nag):
     outcome = nag("sample generator=g/generator.safetensors num_samples=3 steps=1 out_dir=s tracker.mode=disabled")
     assert outcome.code == 0
     assert metrics("s")["num_requested"] == 3
-    assert metrics("s")["num_samples"] <= 3
+    written = len(Path("s/architectures.jsonl").read_text().splitlines())
+    assert metrics("s")["num_samples"] == written <= 3
     assert metrics("s")["num_raw"] >= 3
+    assert re.search(r"num_requested +3\b", outcome.out)
