@@ -5,7 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["DamagedFile", "InvalidArchitecture", "InvalidRequest", "InvalidSpace", "MissingData", "NagError", "did_you_mean"]
+__all__ = [
+    "DamagedFile",
+    "InvalidArchitecture",
+    "InvalidRequest",
+    "InvalidSpace",
+    "MissingData",
+    "NagError",
+    "check_numbers",
+    "did_you_mean",
+]
 
 
 class NagError(ValueError):
@@ -49,3 +58,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean '{close[0]}'?"
     return f"Known: {', '.join(known)}." if known else ""
+
+
+def check_numbers(where: str, options: object, **least: float) -> None:
+    """Raises `InvalidRequest` unless each named attribute is a number of at least so much; whole numbers stay whole.
+
+    Args:
+        where: What the options belong to, for the message.
+        options: Holds the attributes.
+        **least: Attribute -> least value.
+    """
+    for name, bound in least.items():
+        value = getattr(options, name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= bound:
+            raise InvalidRequest(f"{where} {name} is {value}", f"It must be a number of at least {bound:g}.")

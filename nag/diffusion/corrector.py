@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nag.diffusion.guidance import Score
+from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain, simulate
 from nag.diffusion.process import DiscreteProcess
-from nag.diffusion.sampler import Denoise, max_positions, sample_ancestral, sample_unmasking
+from nag.diffusion.score import Score
 from nag.graphs import DagBatch, GraphBatch
 
 __all__ = ["metropolis_corrector", "rounds_evaluations"]
@@ -62,10 +62,12 @@ def metropolis_corrector(
     for i in range(rounds):
         number, steps = _plan(process, i)
         noisy = _renoise(process, x_0, number, rng)
+        chain: Chain
         if process.absorbing:
-            new = sample_unmasking(denoise, process, noisy, steps, rng, on_step=on_step)
+            chain = UnmaskingChain(denoise, process, steps)
         else:
-            new = sample_ancestral(denoise, process, noisy, steps, rng, on_step, start=_time(process, number))
+            chain = AncestralChain(denoise, process, steps, _time(process, number))
+        new = simulate(chain, noisy, rng, on_step=on_step)
         dags = new.to_dags()
         proposed = score(dags)
         u = torch.rand(value.shape, generator=rng, device=value.device, dtype=value.dtype)
@@ -92,13 +94,13 @@ def _no_copies(fresh: Tensor, code: Tensor, accept: Tensor) -> Tensor:
 
 def _plan(process: DiscreteProcess, i: int) -> tuple[int, int]:
     """Positions to noise and network evaluations of round i: the shares take turns."""
-    number = max(1, round(_SHARES[i % len(_SHARES)] * max_positions(process)))
+    number = max(1, round(_SHARES[i % len(_SHARES)] * process.most_positions()))
     return number, min(number, _MOST_STEPS) if process.absorbing else _STEPS_PER_POSITION * number
 
 
 def _time(process: DiscreteProcess, number: int) -> float:
     """The time at which as large a share is lost on average."""
-    return float(process.schedule.time(torch.tensor(1 - number / max_positions(process))))
+    return float(process.schedule.time(torch.tensor(1 - number / process.most_positions())))
 
 
 def _renoise(process: DiscreteProcess, x_0: GraphBatch, number: int, rng: torch.Generator) -> GraphBatch:

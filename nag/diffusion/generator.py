@@ -1,202 +1,174 @@
-"""The generator: a process, a denoiser and a sampler for one search space."""
+"""What a generator is: a network that learns a search space, and a reverse process that draws from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations
-from nag.diffusion.guidance import Guidance, GuidedDenoiser, Score, select
-from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
-from nag.diffusion.losses import LossTerms, denoising_loss
-from nag.diffusion.process import DiscreteProcess
-from nag.diffusion.sampler import Denoise, max_positions, sample_ancestral, sample_unmasking
-from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
-from nag.errors import DamagedFile, InvalidRequest
+from nag.diffusion.chains import Chain, Denoise, Tilt, simulate
+from nag.diffusion.losses import LossTerms
+from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
-from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
 
-__all__ = ["DiscreteGenerator", "SamplingCost"]
-
-_KERNELS: dict[str, type[TransitionKernel]] = {c.__name__: c for c in (AbsorbingKernel, MarginalKernel, UniformKernel)}
-_SCHEDULES: dict[str, type[NoiseSchedule]] = {c.__name__: c for c in (CosineSchedule, LinearSchedule)}
+__all__ = ["Generator", "SamplingCost", "batches"]
 
 _BATCH = 2048
+_PAIRS = 1 << 20
 
 
 @dataclass(frozen=True)
 class SamplingCost:
-    """What sampling evaluates.
+    """What sampling evaluates; costs add up.
 
     Args:
         network_evaluations: Evaluations of the denoiser, each on a batch.
         scored: Graphs that the score is computed of.
     """
 
-    network_evaluations: int
-    scored: int
+    network_evaluations: int = 0
+    scored: int = 0
+
+    def __add__(self, other: SamplingCost) -> SamplingCost:
+        return SamplingCost(self.network_evaluations + other.network_evaluations, self.scored + other.scored)
 
 
-class DiscreteGenerator(nn.Module):
-    """Discrete diffusion over the operations and edges of one search space.
+class Generator(nn.Module, ABC):
+    """Generates graphs of one search space by running a reverse process.
 
     Args:
         space: The search space.
-        data: The training graphs; only kernels and the distribution of sizes look at them here.
-        kernel: Transition kernel.
-        schedule: Noise schedule.
-        width: Width of the denoiser.
-        layers: Layers of the denoiser.
-        heads: Attention heads of the denoiser.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        data: DagBatch,
-        kernel: TransitionKernel,
-        schedule: NoiseSchedule,
-        width: int = 128,
-        layers: int = 4,
-        heads: int = 4,
-    ) -> None:
+    conditions: tuple[str, ...] = ()
+    """Names of the conditions that it can be given."""
+
+    def __init__(self, space: SearchSpace) -> None:
         super().__init__()
         self.space = space
-        self.shape = {"width": width, "layers": layers, "heads": heads}
-        self.process = DiscreteProcess(kernel, schedule, space.masks, data)
-        num_ops, num_edge_types = space.masks.nodes.shape[-1], space.masks.edges.shape[-1]
-        self.denoiser = DagTransformer(num_ops, num_edge_types, space.max_nodes, self.process.extra, width, layers, heads)
 
+    @property
+    @abstractmethod
+    def sizes(self) -> Tensor:
+        """Shares of the numbers of nodes 0..N among the training graphs: (N + 1,)."""
+
+    @abstractmethod
+    def loss(
+        self, dags: DagBatch, rng: torch.Generator, condition: Tensor | None = None, share: slice = slice(None)
+    ) -> LossTerms:
+        """Training loss of clean graphs at random times.
+
+        Args:
+            dags: B clean graphs.
+            rng: Source of randomness, on the graphs' device.
+            condition: (B, C) conditions in [0, 1], nan where there is none; None for none at all.
+            share: Rows of the batch that the loss is the mean of. All else is drawn for the whole batch, so that the mean
+                over equal shares, each in a process of its own, is the loss of the whole.
+        """
+
+    @abstractmethod
+    def denoise(self, x_t: GraphBatch, t: Tensor, condition: Tensor | None = None) -> GraphBatch:
+        """Probabilities of the clean categories, or their expectation given x_t; `condition` as in `loss`."""
+
+    @abstractmethod
+    def chain(self, steps: int | None = None, denoise: Denoise | None = None) -> Chain:
+        """The reverse process.
+
+        Args:
+            steps: Network evaluations; None for the generator's default.
+            denoise: In place of the generator's own unconditional `denoise`.
+        """
+
+    @abstractmethod
+    def clean(self, dags: DagBatch) -> GraphBatch:
+        """One-hot clean graphs in the generator's categories."""
+
+    @abstractmethod
+    def noise(self, x_0: GraphBatch, t: Tensor, rng: torch.Generator) -> GraphBatch:
+        """Draws x_t given x_0 at times t (B,)."""
+
+    @abstractmethod
     def description(self) -> dict[str, Any]:
         """Hyper-parameters, as `restore` reads them."""
-        return {
-            "kernel": type(self.process.kernel).__name__,
-            "schedule": type(self.process.schedule).__name__,
-            **self.shape,
-        }
 
     @classmethod
-    def restore(cls, space: SearchSpace, description: dict[str, Any], tensors: dict[str, Tensor]) -> DiscreteGenerator:
+    @abstractmethod
+    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Generator:
         """Rebuilds a generator from its hyper-parameters and tensors; nothing but known classes is made.
 
         Raises:
             DamagedFile: The description or the tensors do not fit.
         """
-        try:
-            kernel = _KERNELS[description["kernel"]]()
-            schedule = _SCHEDULES[description["schedule"]]()
-            shape = {key: int(description[key]) for key in ("width", "layers", "heads")}
-            generator = cls(space, space.to_dags([]), kernel, schedule, **shape)
-            generator.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error
-        return generator.eval()
 
-    def forward(self, x_t: GraphBatch, t: Tensor) -> GraphLogits:
-        """Logits of the clean categories, minus infinity where the space allows none."""
-        logits = self.denoiser(x_t.nodes, x_t.edges, x_t.mask, t)
-        n = x_t.mask.sum(1)
-        nodes = logits.nodes.float().masked_fill(~self.process.allowed_nodes[n], float("-inf"))
-        return GraphLogits(nodes, logits.edges.float().masked_fill(~self.process.allowed_edges[n], float("-inf")))
-
-    def loss(self, dags: DagBatch, rng: torch.Generator) -> LossTerms:
-        """Denoising loss of clean graphs at random times, one stratified time a graph.
-
-        Args:
-            dags: B clean graphs.
-            rng: Source of randomness, on the graphs' device.
-        """
-        x_0 = self.process.clean(dags)
-        batch = len(dags)
-        t = (torch.arange(batch, device=dags.device) + torch.rand(batch, generator=rng, device=dags.device)) / batch
-        x_t = self.process.noise(x_0, t, rng)
-        return denoising_loss(self(x_t, t), x_0, x_t, self.process)
-
-    def denoise(self, x_t: GraphBatch, t: Tensor) -> GraphBatch:
-        """Probabilities of the clean categories; what is already known to be clean stays as it is."""
-        logits = self(x_t, t)
-        p = self.process.with_extra(GraphBatch(logits.nodes.softmax(-1), logits.edges.softmax(-1), x_t.mask))
-        if not self.process.absorbing:
-            return p
-        nodes = torch.where(x_t.nodes[..., -1:] > 0, p.nodes, x_t.nodes)
-        return GraphBatch(nodes, torch.where(x_t.edges[..., -1:] > 0, p.edges, x_t.edges), x_t.mask)
+    def draw_sizes(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draws numbers of nodes from the training set's: (count,) int64, ascending."""
+        return torch.multinomial(self.sizes, count, replacement=True, generator=rng).sort().values
 
     def evaluations(self, steps: int | None = None) -> int:
         """Network evaluations for one batch of unguided samples."""
-        return steps if steps is not None else max_positions(self.process) if self.process.absorbing else 64
+        return self.chain(steps).steps
 
-    def cost(self, count: int, steps: int | None = None, guidance: Guidance | None = None) -> SamplingCost:
-        """What `sample` with the same arguments will evaluate."""
-        own, network, scored = self.evaluations(steps), 0, 0
-        for size in _batches(count):
-            pool = size if guidance is None else size * guidance.pool
-            network += own * len(_batches(pool))
-            if guidance is not None:
-                network += rounds_evaluations(self.process, guidance.rounds)
-                scored += pool * (1 + own * guidance.candidates) + size * (1 + guidance.rounds)
-        return SamplingCost(network, scored)
+    def cost(self, count: int, steps: int | None = None) -> SamplingCost:
+        """What `sample` with the same arguments evaluates where no graph is large."""
+        return SamplingCost(self.evaluations(steps) * len(batches(count)))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample(
         self,
         count: int,
         rng: torch.Generator,
         steps: int | None = None,
-        score: Score | None = None,
-        guidance: Guidance | None = None,
-        order: str = "settling",
+        denoise: Denoise | None = None,
+        tilt: Tilt | None = None,
         on_step: Callable[[], None] = lambda: None,
     ) -> DagBatch:
         """Generates graphs; they may be invalid.
 
+        Graphs are drawn in batches of similar sizes, each padded to its own greatest size.
+
         Args:
             count: Number of graphs.
             rng: Source of randomness, on the generator's device.
-            steps: Network evaluations; None for the exact sampler of absorbing kernels (one a position), else 64.
-            score: What guidance makes high.
-            guidance: How the score steers; None, or a scale of 0, for unguided samples.
-            order: In which positions are unmasked (absorbing kernels): "settling" or "random".
+            steps: Network evaluations; None for the generator's default.
+            denoise: In place of the generator's own unconditional `denoise`.
+            tilt: Guidance of the transitions.
             on_step: Called after each network evaluation.
 
         Raises:
             InvalidRequest: `count` or `steps` is below 1.
         """
-        if count < 1 or (steps is not None and steps < 1):
-            raise InvalidRequest(f"{count} samples in {steps} steps cannot be drawn", "Ask for at least 1 of each.")
-        denoise: Denoise = self.denoise
-        if score is None or guidance is None or guidance.scale == 0:
-            parts = [self._draw(denoise, size, rng, steps, order, on_step) for size in _batches(count)]
-            return DagBatch.cat([part.to_dags() for part in parts])
-        if guidance.candidates > 0:
-            denoise = GuidedDenoiser(denoise, self.process, score, guidance.scale, guidance.candidates, rng)
-        code = self.space.function_codes if guidance.distinct else None
+        check_counts(count, steps)
+        chain = self.chain(steps, denoise)
         found = []
-        for size in _batches(count):
-            draws = [self._draw(denoise, n, rng, steps, order, on_step) for n in _batches(size * guidance.pool)]
-            dags = DagBatch.cat([part.to_dags() for part in draws])
-            rows = select(guidance.scale * score(dags), code(dags) if code else None, size, rng)
-            x_0 = self.process.clean(dags[rows])
-            x_0 = metropolis_corrector(
-                self.denoise, self.process, x_0, score, guidance.scale, guidance.rounds, rng, code, on_step
-            )
-            found.append(x_0.to_dags())
-        return DagBatch.cat(found)
+        for num_nodes, width in self.size_batches(count, rng):
+            found.append(simulate(chain, chain.start(num_nodes, rng, width), rng, tilt, on_step).to_dags())
+        dags = DagBatch.cat([part.pad(self.space.max_nodes) for part in found])
+        return dags[torch.randperm(count, generator=rng, device=dags.device)]
 
-    def _draw(
-        self, denoise: Denoise, count: int, rng: torch.Generator, steps: int | None, order: str, on_step: Callable[[], None]
-    ) -> GraphBatch:
-        """One batch from the prior to clean graphs."""
-        x_1 = self.process.prior(self.process.draw_sizes(count, rng), rng)
-        if self.process.absorbing:
-            return sample_unmasking(denoise, self.process, x_1, steps, rng, order, on_step)
-        return sample_ancestral(denoise, self.process, x_1, self.evaluations(steps), rng, on_step)
+    def size_batches(self, count: int, rng: torch.Generator) -> list[tuple[Tensor, int]]:
+        """Sizes of the graphs of each batch, with what the batch is padded to."""
+        num_nodes = self.draw_sizes(count, rng)
+        if self.space.max_nodes**2 * _BATCH <= _PAIRS:
+            return [(part, self.space.max_nodes) for part in num_nodes.split(_BATCH)]
+        found, values, end = [], num_nodes.tolist(), count
+        while end:
+            start = max(0, end - max(1, _PAIRS // values[end - 1] ** 2))
+            found.append((num_nodes[start:end], values[end - 1]))
+            end = start
+        return found
 
 
-def _batches(count: int) -> list[int]:
-    """Sizes of the batches that `count` graphs are generated in."""
+def check_counts(count: int, steps: int | None) -> None:
+    """Raises `InvalidRequest` unless there is something to draw."""
+    if count < 1 or (steps is not None and steps < 1):
+        raise InvalidRequest(f"{count} samples in {steps} steps cannot be drawn", "Ask for at least 1 of each.")
+
+
+def batches(count: int) -> list[int]:
+    """Sizes of the batches that `count` small graphs are generated in."""
     return [min(_BATCH, count - start) for start in range(0, count, _BATCH)]

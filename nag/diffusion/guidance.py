@@ -1,33 +1,86 @@
-"""Guidance: tilting the denoiser toward graphs that a score likes."""
+"""Guidance: a proposal tilted toward what a score likes, selection from a pool, and a corrector."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from nag.diffusion.process import DiscreteProcess, draw
-from nag.diffusion.sampler import Denoise
-from nag.errors import InvalidRequest
-from nag.graphs import DagBatch, GraphBatch
+from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations
+from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.generator import Generator, SamplingCost, batches, check_counts
+from nag.diffusion.score import Score
+from nag.errors import InvalidRequest, check_numbers
+from nag.graphs import DagBatch
 
-__all__ = ["Guidance", "GuidedDenoiser", "Score", "select"]
+__all__ = ["Guidance", "Proposal", "Unguided", "select"]
 
-Score = Callable[[DagBatch], Tensor]
-"""Graphs -> (B,) values, higher being better."""
+
+class Proposal(Protocol):
+    """Draws graphs that a score likes."""
+
+    def sample(
+        self,
+        generator: Generator,
+        count: int,
+        rng: torch.Generator,
+        score: Score,
+        scale: float,
+        steps: int | None,
+        on_step: Callable[[], None],
+    ) -> DagBatch:
+        """Draws `count` graphs from about p(x_0) exp(scale * score(x_0)).
+
+        Args:
+            generator: Draws from p(x_0).
+            count: Number of graphs.
+            rng: Source of randomness, on the generator's device.
+            score: What is to be high.
+            scale: Inverse temperature.
+            steps: Steps of the reverse process; None for the generator's default.
+            on_step: Called after each network evaluation.
+        """
+        ...
+
+    def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
+        """What `sample` with the same arguments evaluates."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unguided:
+    """Draws from the generator as it is."""
+
+    def sample(
+        self,
+        generator: Generator,
+        count: int,
+        rng: torch.Generator,
+        score: Score,
+        scale: float,
+        steps: int | None,
+        on_step: Callable[[], None],
+    ) -> DagBatch:
+        """Draws from p(x_0)."""
+        return generator.sample(count, rng, steps, on_step=on_step)
+
+    def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
+        """The cost of plain sampling."""
+        return generator.cost(count, steps)
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """How a score steers the samples: the guided denoiser, then selection from a pool, then the corrector.
+    """How a score steers the samples: a proposal draws a pool, a part of it is selected, and the corrector moves that.
 
     Args:
         scale: Inverse temperature: the samples shall follow p(x_0) exp(scale * score(x_0)); 0 for no guidance.
-        candidates: Clean graphs that the guided denoiser scores for each graph and step; 0 for the plain denoiser.
-        pool: Graphs generated for each sample that is selected.
-        rounds: Metropolis moves of the corrector.
+        proposal: What draws the pool.
+        pool: Graphs drawn for each one that is selected.
+        rounds: Metropolis moves of the corrector (discrete generators only).
         distinct: Whether no two samples of a batch shall compute the same function.
 
     Raises:
@@ -35,16 +88,73 @@ class Guidance:
     """
 
     scale: float = 30.0
-    candidates: int = 0
+    proposal: Proposal = field(default_factory=Unguided)
     pool: int = 10
     rounds: int = 300
     distinct: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("scale", 0), ("candidates", 0), ("pool", 1), ("rounds", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not value >= least:
-                raise InvalidRequest(f"guidance {name} is {value}", f"It must be a number of at least {least}.")
+        check_numbers("guidance", self, scale=0, pool=1, rounds=0)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        generator: Generator,
+        count: int,
+        rng: torch.Generator,
+        score: Score,
+        steps: int | None = None,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> DagBatch:
+        """Generates graphs that the score likes; they may be invalid.
+
+        Args:
+            generator: The generator.
+            count: Number of graphs.
+            rng: Source of randomness, on the generator's device.
+            score: What is to be high.
+            steps: Steps of the reverse process; None for the generator's default.
+            on_step: Called after each network evaluation.
+
+        Raises:
+            InvalidRequest: `count` or `steps` is below 1, or the corrector does not know the generator's family.
+        """
+        check_counts(count, steps)
+        if self.scale == 0:
+            return generator.sample(count, rng, steps, on_step=on_step)
+        code = generator.space.function_codes if self.distinct else None
+        found = []
+        for size in batches(count):
+            dags = self.proposal.sample(generator, size * self.pool, rng, score, self.scale, steps, on_step)
+            if self.pool > 1:
+                dags = dags[select(self.scale * score(dags), code(dags) if code else None, size, rng)]
+            if self.rounds:
+                discrete = _discrete(generator)
+                x_0 = metropolis_corrector(
+                    discrete.denoise, discrete.process, discrete.clean(dags), score, self.scale, self.rounds, rng, code, on_step
+                )
+                dags = x_0.to_dags()
+            found.append(dags)
+        return DagBatch.cat(found)
+
+    def cost(self, generator: Generator, count: int, steps: int | None = None) -> SamplingCost:
+        """What `sample` with the same arguments evaluates."""
+        if self.scale == 0:
+            return generator.cost(count, steps)
+        total = SamplingCost()
+        for size in batches(count):
+            total += self.proposal.cost(generator, size * self.pool, steps)
+            total += SamplingCost(scored=size * self.pool if self.pool > 1 else 0)
+            if self.rounds:
+                network = rounds_evaluations(_discrete(generator).process, self.rounds)
+                total += SamplingCost(network, size * (1 + self.rounds))
+        return total
+
+
+def _discrete(generator: Generator) -> DiscreteGenerator:
+    if not isinstance(generator, DiscreteGenerator):
+        raise InvalidRequest("the corrector needs a discrete generator", "Set guidance.rounds=0, or guidance=particles.")
+    return generator
 
 
 def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Generator) -> Tensor:
@@ -67,63 +177,3 @@ def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Gener
         repeated[order[1:]] = code[order[1:]] == code[order[:-1]]
         key = torch.where(repeated, key - 1e9, key)
     return key.topk(count).indices
-
-
-class GuidedDenoiser:
-    """Marginals of the clean graph under p(x_0 | x_t) exp(scale * score(x_0)), estimated from candidates.
-
-    At each step `candidates` clean graphs are drawn from the denoiser's prediction and scored. Bayes' rule for one
-    position gives p(x_0^i = k | x_t, tilt) proportional to p(x_0^i = k | x_t) E[exp(scale * score) | x_0^i = k, x_t];
-    the conditional mean is estimated from the candidates that have category k there, shrunk toward the overall mean
-    by one pseudo-candidate. Candidates are drawn position by position, so what positions do together is left to the
-    following steps and to the corrector. It needs no gradient of the score, so that any predictor or objective serves, and with
-    scale 0 it is the unguided denoiser exactly. (Soft values from predicted clean samples as in Li et al. 2024,
-    "Derivative-free guidance"; here turned into a reweighting of every position.)
-
-    Args:
-        denoise: The unguided denoiser.
-        process: Knows the categories.
-        score: What is to be high.
-        scale: Inverse temperature.
-        candidates: Clean graphs drawn for each graph and step.
-        rng: Source of the candidates' randomness.
-    """
-
-    def __init__(
-        self, denoise: Denoise, process: DiscreteProcess, score: Score, scale: float, candidates: int, rng: torch.Generator
-    ) -> None:
-        self.denoise = denoise
-        self.process = process
-        self.score = score
-        self.scale = scale
-        self.candidates = candidates
-        self.rng = rng
-
-    def __call__(self, x_t: GraphBatch, t: Tensor) -> GraphBatch:
-        """Tilted probabilities of x_0 (see `Denoise`)."""
-        p = self.denoise(x_t, t)
-        if self.scale == 0:
-            return p
-        batch, m = len(p), self.candidates
-        nodes = draw(p.nodes.repeat_interleave(m, 0), self.rng)
-        edges = draw(p.edges.repeat_interleave(m, 0), self.rng)
-        dags = GraphBatch(nodes, edges, p.mask.repeat_interleave(m, 0)).to_dags()
-        log_weight = (self.scale * self.score(dags)).view(batch, m)
-        weight = (log_weight - log_weight.amax(1, keepdim=True)).exp()
-        weight = (weight / weight.mean(1, keepdim=True)).to(p.nodes.dtype)
-        return GraphBatch(_tilt(p.nodes, nodes, weight), _tilt(p.edges, edges, weight), p.mask)
-
-
-def _tilt(p: Tensor, drawn: Tensor, weight: Tensor) -> Tensor:
-    """Reweighs categories.
-
-    Args:
-        p: (B, ..., C) probabilities.
-        drawn: (B * M, ..., C) one-hot candidates.
-        weight: (B, M) with mean 1 in each row.
-    """
-    drawn = drawn.view(*weight.shape, *p.shape[1:])
-    number = drawn.sum(1)
-    weighted = torch.einsum("bm...,bm->b...", drawn, weight)
-    tilted = p * (weighted + 1) / (number + 1)
-    return tilted / tilted.sum(-1, keepdim=True).clamp(min=1e-30)

@@ -16,11 +16,11 @@ __all__ = ["AbsorbingKernel", "MarginalKernel", "Stationary", "TransitionKernel"
 
 @dataclass(frozen=True)
 class Stationary:
-    """The distribution that noise draws from, by number of nodes n = 0..N; fixed positions keep their one category.
+    """The distribution that noise draws from; fixed positions keep their one category.
 
     Args:
-        nodes: (N + 1, N, K + extra), each row summing to 1.
-        edges: (N + 1, N, N, 2 + extra), each row summing to 1.
+        nodes: (N + 1, N, K + extra), by number of nodes n = 0..N, each row summing to 1.
+        edges: (N, N, 2 + extra), between nodes that exist, each row summing to 1.
     """
 
     nodes: Tensor
@@ -71,7 +71,7 @@ class MarginalKernel:
         """Marginals over the free positions of the training graphs, restricted to what is allowed."""
         sizes = data.num_nodes
         free_nodes = (masks.nodes.sum(-1) > 1)[sizes]
-        free_edges = (masks.edges.sum(-1) > 1)[sizes]
+        free_edges = masks.edges_of(data.mask).sum(-1) > 1
         ops = torch.bincount(data.ops[free_nodes], minlength=masks.nodes.shape[-1]).double()
         edges = torch.bincount(data.adjacency[free_edges], minlength=masks.edges.shape[-1]).double()
         return Stationary(

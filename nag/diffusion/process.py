@@ -46,18 +46,24 @@ class DiscreteProcess(nn.Module):
     stationary_edges: Tensor
     allowed_nodes: Tensor
     allowed_edges: Tensor
+    free_nodes: Tensor
+    free_pairs: Tensor
     sizes: Tensor
 
     def __init__(self, kernel: TransitionKernel, schedule: NoiseSchedule, masks: SpaceMasks, data: DagBatch) -> None:
         super().__init__()
         self.kernel = kernel
         self.schedule = schedule
+        self.masks = masks
         stationary = kernel.stationary(masks, data)
         self.register_buffer("stationary_nodes", stationary.nodes.float())
         self.register_buffer("stationary_edges", stationary.edges.float())
-        self.register_buffer("allowed_nodes", masks.nodes, persistent=False)
-        self.register_buffer("allowed_edges", masks.edges, persistent=False)
+        for name, value in (("allowed_nodes", masks.nodes), ("allowed_edges", masks.edges)):
+            self.register_buffer(name, value, persistent=False)
+        self.register_buffer("free_nodes", masks.nodes.sum(-1) > 1, persistent=False)
+        self.register_buffer("free_pairs", masks.edges.sum(-1) > 1, persistent=False)
         counts = torch.bincount(data.num_nodes, minlength=masks.nodes.shape[0]).double()
+        self._pairs: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
         self.register_buffer("sizes", (counts / counts.sum().clamp(min=1)).float())
 
     @property
@@ -71,9 +77,34 @@ class DiscreteProcess(nn.Module):
         return self.kernel.extra == 1
 
     def free(self, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Which positions are generated: nodes (B, N) and pairs (B, N, N), bool."""
-        n = mask.sum(1)
-        return (self.allowed_nodes.sum(-1) > 1)[n], (self.allowed_edges.sum(-1) > 1)[n]
+        """Which positions are generated: nodes (B, n) and pairs (B, n, n), bool."""
+        size = mask.shape[1]
+        pairs = self.free_pairs[:size, :size] & mask.unsqueeze(1) & mask.unsqueeze(2)
+        return self.free_nodes[mask.sum(1), :size], pairs
+
+    def allowed(self, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Which clean categories the space allows: nodes (B, n, K) and pairs (B, n, n, L), bool."""
+        size = mask.shape[1]
+        exists = (mask.unsqueeze(1) & mask.unsqueeze(2)).unsqueeze(-1)
+        absent = torch.arange(self.allowed_edges.shape[-1], device=mask.device) == 0
+        return self.allowed_nodes[mask.sum(1), :size], torch.where(exists, self.allowed_edges[:size, :size], absent)
+
+    def pairs_of(self, size: int) -> tuple[Tensor, Tensor]:
+        """Sources and targets of the edges that are generated in graphs of up to `size` nodes, each (P,) int64."""
+        key = size, str(self.free_pairs.device)  # found once: looking waits for the device
+        if key not in self._pairs:
+            source, target = self.free_pairs[:size, :size].nonzero(as_tuple=True)
+            self._pairs[key] = source, target
+        return self._pairs[key]
+
+    def positions(self) -> Tensor:
+        """Number of generated positions of graphs of n = 0..N nodes: (N + 1,) int64."""
+        into = self.free_pairs.sum(0).cumsum(0)
+        return self.free_nodes.sum(1) + torch.cat([into.new_zeros(1), into])
+
+    def most_positions(self) -> int:
+        """Greatest number of generated positions among the sizes that occur."""
+        return int((self.positions() * (self.sizes > 0)).max())
 
     def clean(self, dags: DagBatch) -> GraphBatch:
         """One-hot clean graphs in the process's categories (with the mask category, if any, empty)."""
@@ -93,25 +124,23 @@ class DiscreteProcess(nn.Module):
             rng: Source of randomness.
         """
         alpha = self.schedule.alpha(t)
-        pi = self._pi(x_0.mask)
+        pi = self.pi(x_0.mask)
         nodes = alpha[:, None, None] * x_0.nodes + (1 - alpha[:, None, None]) * pi.nodes
         edges = alpha[:, None, None, None] * x_0.edges + (1 - alpha[:, None, None, None]) * pi.edges
         return self._keep_fixed(GraphBatch(draw(nodes, rng), draw(edges, rng), x_0.mask), pi)
 
-    def prior(self, num_nodes: Tensor, rng: torch.Generator) -> GraphBatch:
+    def prior(self, num_nodes: Tensor, rng: torch.Generator, width: int | None = None) -> GraphBatch:
         """Draws x_1.
 
         Args:
             num_nodes: (B,) int64 sizes.
             rng: Source of randomness.
+            width: Number of nodes that the graphs are padded to; the space's greatest if None.
         """
-        mask = torch.arange(self.allowed_nodes.shape[1], device=num_nodes.device) < num_nodes[:, None]
-        pi = self._pi(mask)
+        size = self.allowed_nodes.shape[1] if width is None else width
+        mask = torch.arange(size, device=num_nodes.device) < num_nodes[:, None]
+        pi = self.pi(mask)
         return GraphBatch(draw(pi.nodes, rng), draw(pi.edges, rng), mask)
-
-    def draw_sizes(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draws numbers of nodes from the training set's: (count,) int64."""
-        return draw(self.sizes.expand(count, -1), rng).argmax(-1)
 
     def posterior(self, x_t: GraphBatch, x_0: GraphBatch, s: Tensor, t: Tensor) -> GraphBatch:
         """Distribution of x_s given x_t and a distribution of x_0 (Austin et al. 2021, eq. 3 and 4).
@@ -123,14 +152,18 @@ class DiscreteProcess(nn.Module):
             t: (B,) times.
         """
         alpha_s, alpha_t = self.schedule.alpha(s), self.schedule.alpha(t)
-        pi = self._pi(x_t.mask)
+        pi = self.pi(x_t.mask)
         nodes = _posterior(x_t.nodes, x_0.nodes, pi.nodes, alpha_s[:, None, None], alpha_t[:, None, None])
         edges = _posterior(x_t.edges, x_0.edges, pi.edges, alpha_s[:, None, None, None], alpha_t[:, None, None, None])
         return self._keep_fixed(GraphBatch(nodes, edges, x_t.mask), pi)
 
-    def _pi(self, mask: Tensor) -> GraphBatch:
-        n = mask.sum(1)
-        return GraphBatch(self.stationary_nodes[n], self.stationary_edges[n], mask)
+    def pi(self, mask: Tensor) -> GraphBatch:
+        """What noise draws from at every position, fixed ones included."""
+        size = mask.shape[1]
+        exists = (mask.unsqueeze(1) & mask.unsqueeze(2)).unsqueeze(-1)
+        absent = (torch.arange(self.stationary_edges.shape[-1], device=mask.device) == 0).float()
+        edges = torch.where(exists, self.stationary_edges[:size, :size], absent)
+        return GraphBatch(self.stationary_nodes[mask.sum(1), :size], edges, mask)
 
     def _keep_fixed(self, x: GraphBatch, pi: GraphBatch) -> GraphBatch:
         free_nodes, free_edges = self.free(x.mask)

@@ -5,6 +5,8 @@ from nag.graphs.batch import DagBatch, GraphBatch
 from nag.graphs.canonical import CanonicalForms, Semantics, canonical_forms, canonical_hashes, invariant_codes, levels, reduce
 from nag.graphs.convert import dags_to_pyg, from_networkx, from_pyg, to_networkx, to_pyg
 from nag.graphs.draw import draw_png, draw_svg, save_drawing
+from nag.graphs.orders import ancestors, random_topological_orders
+from nag.graphs.random_dags import random_layered_dags
 
 __all__ = [
     "Architecture",
@@ -12,6 +14,7 @@ __all__ = [
     "DagBatch",
     "GraphBatch",
     "Semantics",
+    "ancestors",
     "canonical_forms",
     "canonical_hashes",
     "dags_to_pyg",
@@ -21,6 +24,8 @@ __all__ = [
     "from_pyg",
     "invariant_codes",
     "levels",
+    "random_layered_dags",
+    "random_topological_orders",
     "reduce",
     "save_drawing",
     "to_networkx",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nag.nn.time_embedding import TimeEmbedding
 
-__all__ = ["DagTransformer", "GraphLogits"]
+__all__ = ["DagBody", "DagTransformer", "GraphLogits"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,57 @@ class _Block(nn.Module):
         return h + self.mlp(self.norm_mlp(h))
 
 
-class DagTransformer(nn.Module):
-    """Predicts clean operations and edges of noisy graphs.
+class DagBody(nn.Module):
+    """Node states of noisy graphs.
 
-    A graph and its reverse look different to it, for three reasons: the state of the pair u < v enters attention
-    from u to v and from v to u as two different relations, each with its own bias and value in every head; nodes know
-    their topological position; and the edge head reads source and target through different weights.
+    A graph and its reverse look different to it, for two reasons: the state of the pair u < v enters attention
+    from u to v and from v to u as two different relations, each with its own bias and value in every head; and nodes know
+    their topological position.
+
+    Args:
+        num_ops: Noisy operation categories.
+        num_edge_types: Noisy edge categories.
+        max_nodes: N.
+        width: W, width of the node states.
+        layers: Number of blocks.
+        heads: Attention heads.
+        conditions: C, numbers that the network may be told.
+    """
+
+    def __init__(
+        self, num_ops: int, num_edge_types: int, max_nodes: int, width: int, layers: int, heads: int, conditions: int = 0
+    ) -> None:
+        super().__init__()
+        self.embed_op = nn.Linear(num_ops, width)
+        self.embed_position = nn.Embedding(max_nodes, width)
+        self.embed_size = nn.Embedding(max_nodes + 1, width)
+        self.embed_time = TimeEmbedding(width)
+        self.embed_conditions = nn.ModuleList(TimeEmbedding(width, zero=True) for _ in range(conditions))
+        relations = 2 * num_edge_types + 1
+        self.blocks = nn.ModuleList(_Block(width, heads, relations) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, nodes: Tensor, edges: Tensor, mask: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Node states: (B, n, W); arguments as in `DagTransformer`."""
+        batch, size, _ = nodes.shape
+        upper = torch.ones(size, size, dtype=torch.bool, device=nodes.device).triu(1)
+        forward = edges * upper[..., None]
+        loops = torch.eye(size, device=nodes.device, dtype=edges.dtype).expand(batch, size, size).unsqueeze(-1)
+        relation = torch.cat([forward, forward.transpose(1, 2), loops], -1)
+        shared = self.embed_time(t) + self.embed_size(mask.sum(1))
+        if condition is not None:
+            for column, embed in enumerate(self.embed_conditions):
+                value = condition[:, column]
+                shared = shared + torch.where(value.isnan()[:, None], 0.0, embed(value.nan_to_num()))
+        h = self.embed_op(nodes) + self.embed_position.weight[:size] + shared[:, None]
+        absent = ~mask
+        for block in self.blocks:
+            h = block(h, relation, absent)
+        return self.norm(h)
+
+
+class DagTransformer(nn.Module):
+    """Predicts clean operations and edges of noisy graphs; the edge head reads source and target through different weights.
 
     Args:
         num_ops: K, clean operation categories.
@@ -65,6 +110,7 @@ class DagTransformer(nn.Module):
         width: Width of the node states.
         layers: Number of blocks.
         heads: Attention heads.
+        conditions: C, numbers that the network may be told.
     """
 
     def __init__(
@@ -76,45 +122,41 @@ class DagTransformer(nn.Module):
         width: int = 128,
         layers: int = 4,
         heads: int = 4,
+        conditions: int = 0,
     ) -> None:
         super().__init__()
         noisy = num_edge_types + extra
-        self.embed_op = nn.Linear(num_ops + extra, width)
-        self.embed_position = nn.Embedding(max_nodes, width)
-        self.embed_size = nn.Embedding(max_nodes + 1, width)
-        self.embed_time = TimeEmbedding(width)
-        relations = 2 * noisy + 1
-        self.blocks = nn.ModuleList(_Block(width, heads, relations) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
+        self.body = DagBody(num_ops + extra, noisy, max_nodes, width, layers, heads, conditions)
         self.node_head = nn.Linear(width, num_ops)
         self.source, self.target = nn.Linear(width, width), nn.Linear(width, width, bias=False)
         self.pair = nn.Linear(noisy, width, bias=False)
         self.edge_head = nn.Linear(width, num_edge_types)
         self.num_edge_types = num_edge_types
 
-    def forward(self, nodes: Tensor, edges: Tensor, mask: Tensor, t: Tensor) -> GraphLogits:
+    def forward(
+        self,
+        nodes: Tensor,
+        edges: Tensor,
+        mask: Tensor,
+        t: Tensor,
+        condition: Tensor | None = None,
+        pairs: tuple[Tensor, Tensor] | None = None,
+    ) -> GraphLogits:
         """Logits of the clean graph.
 
         Args:
-            nodes: (B, N, K + extra) noisy operations.
-            edges: (B, N, N, L + extra) noisy edges.
-            mask: (B, N) bool, where there is a node.
+            nodes: (B, n, K + extra) noisy operations, n <= N.
+            edges: (B, n, n, L + extra) noisy edges.
+            mask: (B, n) bool, where there is a node.
             t: (B,) times in [0, 1].
+            condition: (B, C) numbers in [0, 1], nan where one is not told; None for none.
+            pairs: Sources and targets of the edges that are asked for, each (P,) int64; None for all u < v.
         """
         batch, size, _ = nodes.shape
-        upper = torch.ones(size, size, dtype=torch.bool, device=nodes.device).triu(1)
-        forward = edges * upper[..., None]
-        loops = torch.eye(size, device=nodes.device).expand(batch, size, size).unsqueeze(-1)
-        relation = torch.cat([forward, forward.transpose(1, 2), loops], -1)
-        shared = self.embed_time(t) + self.embed_size(mask.sum(1))
-        h = self.embed_op(nodes) + self.embed_position.weight[:size] + shared[:, None]
-        absent = ~mask
-        for block in self.blocks:
-            h = block(h, relation, absent)
-        h = self.norm(h)
-        u, v = upper.nonzero(as_tuple=True)
-        hidden = self.source(h)[:, u] + self.target(h)[:, v] + self.pair(edges[:, u, v])
-        pairs = self.edge_head(nn.functional.gelu(hidden))
-        logits = pairs.new_zeros(batch, size, size, self.num_edge_types)
-        logits[:, u, v] = pairs
+        h = self.body(nodes, edges, mask, t, condition)
+        u, v = torch.triu_indices(size, size, 1, device=nodes.device) if pairs is None else pairs
+        logits = h.new_zeros(batch, size, size, self.num_edge_types)
+        if len(u):
+            hidden = self.source(h)[:, u] + self.target(h)[:, v] + self.pair(edges[:, u, v])
+            logits[:, u, v] = self.edge_head(nn.functional.gelu(hidden))
         return GraphLogits(self.node_head(h), logits)

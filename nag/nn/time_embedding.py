@@ -15,15 +15,19 @@ class TimeEmbedding(nn.Module):
 
     Args:
         width: Length of the vectors.
+        zero: Start with vectors of zero, so that adding them to a trained network changes nothing at first.
     """
 
     frequencies: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, zero: bool = False) -> None:
         super().__init__()
         half = width // 2
         self.register_buffer("frequencies", torch.exp(torch.linspace(0.0, math.log(1000.0), half)), persistent=False)
         self.mlp = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
+        if zero:
+            nn.init.zeros_(self.mlp[-1].weight)
+            nn.init.zeros_(self.mlp[-1].bias)
 
     def forward(self, t: Tensor) -> Tensor:
         """Embeds times.

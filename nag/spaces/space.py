@@ -25,11 +25,18 @@ class SpaceMasks:
 
     Args:
         nodes: (N + 1, N, K) bool, allowed operations.
-        edges: (N + 1, N, N, 2) bool, allowed edge categories (absent, present).
+        edges: (N, N, 2) bool, allowed edge categories (absent, present) between nodes that exist; a pair of which one
+            does not exist is absent.
     """
 
     nodes: Tensor
     edges: Tensor
+
+    def edges_of(self, mask: Tensor) -> Tensor:
+        """Allowed edge categories of graphs: (B, n) bool, where there is a node, to (B, n, n, 2) bool."""
+        size = mask.shape[1]
+        present = self.edges[:size, :size].to(mask.device) & (mask.unsqueeze(1) & mask.unsqueeze(2)).unsqueeze(-1)
+        return torch.stack([present[..., 0] | ~present[..., 1], present[..., 1]], -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +91,6 @@ class SearchSpace:
         """Allowed categories of every position."""
         size, index = self.max_nodes, {name: i for i, name in enumerate(self.vocabulary)}
         nodes = torch.zeros(size + 1, size, len(index), dtype=torch.bool)
-        edges = torch.zeros(size + 1, size, size, 2, dtype=torch.bool)
-        edges[..., 0] = True
         for n in range(self.min_nodes, size + 1):
             nodes[n, 0, index[self.semantics.input]] = True
             nodes[n, n - 1, index[self.semantics.output]] = True
@@ -93,12 +98,14 @@ class SearchSpace:
             for position in range(1, n - 1):
                 allowed = self.allowed_ops[min(position, len(self.allowed_ops)) - 1]
                 nodes[n, position, [index[op] for op in allowed]] = True
-            if self.wiring is None:
-                edges[n, :n, :n, 1] = torch.ones(n, n).triu(1).bool()
-                for u, v in self.forbidden:
-                    edges[n, u, v, 1] = False
-            for u, v in self.required if self.wiring is None else self.wiring:
-                edges[n, u, v, 0], edges[n, u, v, 1] = False, True
+        edges = torch.zeros(size, size, 2, dtype=torch.bool)
+        edges[..., 0] = True
+        if self.wiring is None:
+            edges[..., 1] = torch.ones(size, size).triu(1).bool()
+            for u, v in self.forbidden:
+                edges[u, v, 1] = False
+        for u, v in self.required if self.wiring is None else self.wiring:
+            edges[u, v, 0], edges[u, v, 1] = False, True
         return SpaceMasks(nodes, edges)
 
     # -- validity ---------------------------------------------------------------------------------------------------
@@ -114,7 +121,7 @@ class SearchSpace:
             return good
         dags = dags.pad(self.max_nodes)
         good = good & (dags.mask == (torch.arange(self.max_nodes, device=dags.device) < sizes[:, None])).all(1)
-        nodes, edges = self.masks.nodes.to(dags.device)[sizes], self.masks.edges.to(dags.device)[sizes]
+        nodes, edges = self.masks.nodes.to(dags.device)[sizes], self.masks.edges_of(dags.mask)
         good = good & nodes.gather(2, dags.ops.unsqueeze(2)).squeeze(2).all(1)
         good = good & (dags.adjacency <= 1).all(2).all(1)
         return good & edges.gather(3, dags.adjacency.clamp(max=1).unsqueeze(3)).squeeze(3).all(2).all(1)
@@ -126,7 +133,7 @@ class SearchSpace:
                 f"the architecture has {arch.num_nodes} nodes", f"{self.name} has {self.min_nodes} to {self.max_nodes}."
             )
         dags = DagBatch.from_architectures([arch], self.vocabulary, self.max_nodes)  # raises on unknown operations
-        nodes, edges = self.masks.nodes[arch.num_nodes], self.masks.edges[arch.num_nodes]
+        nodes, edges = self.masks.nodes[arch.num_nodes], self.masks.edges
         for position, op in enumerate(arch.ops):
             allowed = [name for name, good in zip(self.vocabulary, nodes[position].tolist(), strict=True) if good]
             if op not in allowed:

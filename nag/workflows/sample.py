@@ -157,9 +157,15 @@ def _draw(
         missing = num_samples - sum(len(part) for part in kept)
         if missing == 0:
             break
-        cost = generator.cost(missing, steps, guidance if score is not None else None)
+        if score is None or guidance is None:
+            cost = generator.cost(missing, steps)
+        else:
+            cost = guidance.cost(generator, missing, steps)
         with run.tracker.progress(cost.network_evaluations, f"sampling {missing}", "steps") as progress:
-            dags = generator.sample(missing, rng, steps, score, guidance, on_step=progress.advance).to("cpu")
+            if score is None or guidance is None:
+                dags = generator.sample(missing, rng, steps, on_step=progress.advance).to("cpu")
+            else:
+                dags = guidance.sample(generator, missing, rng, score, steps, progress.advance).to("cpu")
         ledger += Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
         raw.append(dags)
         kept.append(dags[space.is_valid(dags)])

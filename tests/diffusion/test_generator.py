@@ -7,7 +7,18 @@ import torch
 from scipy import stats
 
 from nag.checkpoints import load_checkpoint, save_checkpoint
-from nag.diffusion import AbsorbingKernel, CosineSchedule, DiscreteGenerator, Guidance, LinearSchedule, UniformKernel
+from nag.diffusion import (
+    AbsorbingKernel,
+    Candidates,
+    CosineSchedule,
+    DiscreteGenerator,
+    ExactTilt,
+    GradientTilt,
+    Guidance,
+    LinearSchedule,
+    Particles,
+    UniformKernel,
+)
 from nag.diffusion.guidance import select
 from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.graphs import DagBatch
@@ -42,7 +53,7 @@ def shipped(request):
     if space.wiring is not None:
         n = space.max_nodes
         ops = space.masks.nodes[n].float().argmax(-1)[None]
-        adjacency = space.masks.edges[n].float().argmax(-1)[None]
+        adjacency = space.masks.edges.float().argmax(-1)[None]
         graphs = DagBatch(ops, adjacency, torch.ones(1, n, dtype=torch.bool))
     else:
         sizes = range(space.min_nodes, space.max_nodes + 1)
@@ -64,7 +75,19 @@ def test_samples_of_an_untrained_generator_are_acyclic_and_keep_the_masks(shippe
     assert not bool(dags.adjacency.tril().any())
     n = dags.num_nodes
     assert bool(space.masks.nodes[n].gather(2, dags.ops.unsqueeze(2)).all())
-    assert bool(space.masks.edges[n].gather(3, dags.adjacency.unsqueeze(3)).all())
+    assert bool(space.masks.edges_of(dags.mask).gather(3, dags.adjacency.unsqueeze(3)).all())
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+def test_sizes_follow_the_training_graphs(tiny, kernel):
+    everything = enumerate_space(tiny)
+    sizes = untrained(tiny, kernel(), data=everything).draw_sizes(4000, rng(11))
+    true = torch.bincount(everything.num_nodes).double()
+    counts = torch.bincount(sizes, minlength=len(true)).double()
+    possible = true > 0
+    assert counts[~possible].sum() == 0
+    expected = 4000 * true[possible] / true.sum()
+    assert stats.chisquare(counts[possible].numpy(), expected.numpy()).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
@@ -80,7 +103,17 @@ def count_fours(dags):
 
 
 @pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
-@pytest.mark.parametrize("guidance", [None, Guidance(pool=3, rounds=5), Guidance(candidates=4, pool=1, rounds=0)])
+@pytest.mark.parametrize(
+    "guidance",
+    [
+        Guidance(scale=0.0),
+        Guidance(pool=3, rounds=5),
+        Guidance(proposal=Candidates(4), pool=1, rounds=0),
+        Guidance(proposal=Particles(2, every=3), pool=1, rounds=0),
+        Guidance(proposal=GradientTilt(50, 3), pool=2, rounds=0),
+        Guidance(proposal=ExactTilt(50, 3), pool=1, rounds=2),
+    ],
+)
 def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
     generator = untrained(tiny, kernel()).eval()
     steps, scored = [], []
@@ -89,27 +122,35 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
         scored.append(len(dags))
         return count_fours(dags)
 
-    count = 2500
-    assert len(generator.sample(count, rng(), 4, score, guidance, on_step=lambda: steps.append(1))) == count
-    cost = generator.cost(count, 4, guidance)
+    count = 200 if isinstance(guidance.proposal, ExactTilt) else 2500
+    assert len(guidance.sample(generator, count, rng(), score, 4, on_step=lambda: steps.append(1))) == count
+    cost = guidance.cost(generator, count, 4)
     assert len(steps) == cost.network_evaluations
     assert sum(scored) == cost.scored
 
 
 @pytest.mark.parametrize(
-    "parts", [{"candidates": 32, "pool": 1, "rounds": 0}, {"pool": 8, "rounds": 0}, {"pool": 1, "rounds": 60}]
+    "parts",
+    [
+        {"proposal": Candidates(32), "pool": 1, "rounds": 0},
+        {"proposal": Particles(4), "pool": 1, "rounds": 0},
+        {"proposal": GradientTilt(400, 100), "pool": 1, "rounds": 0},
+        {"proposal": ExactTilt(400, 100), "pool": 1, "rounds": 0},
+        {"pool": 8, "rounds": 0},
+        {"pool": 1, "rounds": 60},
+    ],
 )
 def test_each_part_of_guidance_raises_the_score(tiny, parts):
     guidance = Guidance(8.0, distinct=False, **parts)
     generator = untrained(tiny, AbsorbingKernel()).eval()
-    free, guided = generator.sample(200, rng()), generator.sample(200, rng(), score=count_fours, guidance=guidance)
+    free, guided = generator.sample(200, rng()), guidance.sample(generator, 200, rng(), count_fours)
     assert count_fours(guided).mean() > count_fours(free).mean() + 0.3
 
 
 def test_scale_zero_is_unguided(tiny):
     generator = untrained(tiny, AbsorbingKernel()).eval()
     free = generator.sample(50, rng(3))
-    assert same(free, generator.sample(50, rng(3), score=count_fours, guidance=Guidance(scale=0.0)))
+    assert same(free, Guidance(scale=0.0).sample(generator, 50, rng(3), count_fours))
 
 
 def test_selection_follows_the_weights_and_avoids_repetitions():
@@ -185,7 +226,7 @@ def blind_to_positions() -> DagTransformer:
     torch.manual_seed(0)
     network = DagTransformer(4, 2, 5, width=16, layers=2, heads=2)
     with torch.no_grad():
-        network.embed_position.weight.zero_()
+        network.body.embed_position.weight.zero_()
     return network
 
 
@@ -209,7 +250,7 @@ def test_attention_tells_a_graph_from_its_reverse():
 def test_attention_with_both_directions_alike_does_not():
     network = blind_to_positions()
     with torch.no_grad():
-        for block in network.blocks:
+        for block in network.body.blocks:
             block.bias.weight[:, 2:4] = block.bias.weight[:, :2]
             block.relation_values[:, 2:4] = block.relation_values[:, :2]
     found, backward = graph_and_reverse(network)

@@ -44,11 +44,9 @@ def test_times_are_the_inverse_of_survival(schedule):
 
 def test_noise_goes_to_what_the_space_allows(case):
     space, everything, process = case
-    sizes = everything.num_nodes.unique()
-    for pi, allowed in (
-        (process.stationary_nodes[sizes], space.masks.nodes[sizes]),
-        (process.stationary_edges[sizes], space.masks.edges[sizes]),
-    ):
+    mask = torch.arange(space.max_nodes) < everything.num_nodes.unique()[:, None]
+    drawn_from, n = process.pi(mask), mask.sum(1)
+    for pi, allowed in ((drawn_from.nodes, space.masks.nodes[n]), (drawn_from.edges, space.masks.edges_of(mask))):
         assert bool((pi >= 0).all())
         assert torch.allclose(pi.sum(-1), torch.ones(pi.shape[:-1]), atol=1e-6)
         clean, free = pi[..., : allowed.shape[-1]], allowed.sum(-1) > 1
@@ -95,7 +93,7 @@ def test_noise_keeps_fixed_positions_and_allowed_categories(case):
     ):
         assert torch.equal(x.nodes[~free_nodes], x_0.nodes[~free_nodes])
         assert torch.equal(x.edges[~free_edges], x_0.edges[~free_edges])
-        for noisy, allowed in ((x.nodes, space.masks.nodes[n]), (x.edges, space.masks.edges[n])):
+        for noisy, allowed in ((x.nodes, space.masks.nodes[n]), (x.edges, space.masks.edges_of(x.mask))):
             assert torch.equal(noisy.sum(-1), torch.ones(noisy.shape[:-1]))
             assert not bool((noisy[..., : allowed.shape[-1]].bool() & ~allowed).any())
 
@@ -149,7 +147,8 @@ def test_posterior_is_bayes_rule(case, soft, s, t):
     if soft:
         n = dags.num_nodes
         nodes = torch.rand(space.masks.nodes[n].shape, generator=generator(4)) * space.masks.nodes[n]
-        edges = torch.rand(space.masks.edges[n].shape, generator=generator(5)) * space.masks.edges[n]
+        allowed = space.masks.edges_of(dags.mask)
+        edges = torch.rand(allowed.shape, generator=generator(5)) * allowed
         prediction = process.with_extra(
             GraphBatch(nodes / nodes.sum(-1, keepdim=True), edges / edges.sum(-1, keepdim=True), dags.mask)
         )
@@ -157,8 +156,8 @@ def test_posterior_is_bayes_rule(case, soft, s, t):
     alpha_s, alpha_t = (float(process.schedule.alpha(torch.tensor(time))) for time in (s, t))
     free_nodes, free_edges = process.free(dags.mask)
     for name, free, pi in (
-        ("nodes", free_nodes, process.stationary_nodes[dags.num_nodes]),
-        ("edges", free_edges, process.stationary_edges[dags.num_nodes]),
+        ("nodes", free_nodes, process.pi(dags.mask).nodes),
+        ("edges", free_edges, process.pi(dags.mask).edges),
     ):
         p = getattr(found, name)
         assert bool((p >= 0).all())
@@ -195,14 +194,3 @@ def test_impossible_categories_are_never_drawn():
     drawn = draw(p.repeat(2000, 1), generator(10))
     assert torch.equal(drawn.sum(-1), torch.ones(400000))
     assert not bool((drawn.bool() & (p.repeat(2000, 1) == 0)).any())
-
-
-def test_sizes_follow_the_training_graphs(case):
-    _, everything, process = case
-    sizes = process.draw_sizes(4000, generator(11))
-    true = torch.bincount(everything.num_nodes).double()
-    counts = torch.bincount(sizes, minlength=len(true)).double()
-    possible = true > 0
-    assert counts[~possible].sum() == 0
-    if possible.sum() > 1:
-        assert p_value(counts[possible], true[possible]) > 1e-4

@@ -13,7 +13,7 @@ from nag.errors import InvalidArchitecture
 from nag.graphs import Architecture
 from nag.spaces import list_spaces, load_space, sample_uniform
 
-SPACES = list_spaces()
+SPACES = [name for name in list_spaces() if load_space(name).max_nodes < 10]  # larger ones cannot be enumerated
 
 
 @pytest.fixture(scope="module", params=SPACES)
@@ -88,7 +88,7 @@ def test_masks_hold_the_whole_space(everything):
     space, dags = everything
     n = dags.num_nodes
     assert bool(space.masks.nodes[n].gather(2, dags.ops.unsqueeze(2)).all())
-    assert bool(space.masks.edges[n].gather(3, dags.adjacency.unsqueeze(3)).all())
+    assert bool(space.masks.edges_of(dags.mask).gather(3, dags.adjacency.unsqueeze(3)).all())
     seen = torch.zeros_like(space.masks.nodes[space.max_nodes])
     largest = dags[n == space.max_nodes]
     for position in range(space.max_nodes):

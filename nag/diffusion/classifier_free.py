@@ -1,0 +1,104 @@
+"""Classifier-free guidance: the generator is told what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from nag.diffusion.chains import Denoise
+from nag.diffusion.generator import Generator, SamplingCost
+from nag.diffusion.score import Score
+from nag.errors import InvalidRequest, check_numbers, did_you_mean
+from nag.graphs import DagBatch, GraphBatch
+
+__all__ = ["ClassifierFree", "drop_conditions"]
+
+
+def drop_conditions(condition: Tensor, rng: torch.Generator, probability: float = 0.1) -> Tensor:
+    """Forgets all conditions of some graphs, and single ones of others (Ho and Salimans 2022, alg. 1).
+
+    Args:
+        condition: (B, C), nan where there is none.
+        rng: Source of randomness.
+        probability: Of either loss.
+
+    Returns:
+        (B, C) with more nans.
+    """
+    noise = torch.rand(len(condition), 1 + condition.shape[1], generator=rng, device=condition.device)
+    lost = (noise[:, :1] < probability) | ((noise[:, 1:] < probability) & (condition.shape[1] > 1))
+    return condition.masked_fill(lost, float("nan"))
+
+
+@dataclass(frozen=True)
+class ClassifierFree:
+    """Proposal: predictions with and without the condition, extrapolated (Ho and Salimans 2022, eq. 6).
+
+    p proportional to p(x_0 | x_t)^(-weight) p(x_0 | x_t, condition)^(1 + weight), position by position. The generator must
+    have been trained on the conditions. Score and scale play no part; selection from a pool may still use them.
+
+    Args:
+        condition: Name -> wanted quantile in [0, 1] among the training graphs: 1 is the best score or the greatest cost.
+        weight: How far to go beyond the conditional prediction; 0 for not at all.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    condition: Mapping[str, float] = field(default_factory=dict)
+    weight: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_numbers("guidance.proposal", self, weight=0)
+        for name, value in self.condition.items():
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise InvalidRequest(f"the condition {name} is {value}", "It must be a quantile, 0 to 1.")
+
+    def sample(
+        self,
+        generator: Generator,
+        count: int,
+        rng: torch.Generator,
+        score: Score,
+        scale: float,
+        steps: int | None,
+        on_step: Callable[[], None],
+    ) -> DagBatch:
+        """Draws with the extrapolated predictions (see `Proposal`)."""
+        return generator.sample(count, rng, steps, self.denoiser(generator), on_step=on_step)
+
+    def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
+        """Two network evaluations a step, reported as one step."""
+        return generator.cost(count, steps)
+
+    def denoiser(self, generator: Generator) -> Denoise:
+        """The extrapolated denoiser.
+
+        Raises:
+            InvalidRequest: No condition is given, or the generator does not know one.
+        """
+        if not self.condition:
+            raise InvalidRequest("classifier-free guidance needs a condition", "Give guidance.proposal.condition={NAME: 1.0}.")
+        for name in self.condition:
+            if name not in generator.conditions:
+                hint = did_you_mean(name, generator.conditions) or "Train it with conditions={...}."
+                raise InvalidRequest(f"the generator knows no condition '{name}'", hint)
+        row = torch.tensor([self.condition.get(name, float("nan")) for name in generator.conditions])
+
+        def denoise(x_t: GraphBatch, t: Tensor) -> GraphBatch:
+            told = generator.denoise(x_t, t, row.to(t.device).expand(len(x_t), -1))
+            if self.weight == 0:
+                return told
+            free = generator.denoise(x_t, t)
+            nodes, edges = _extrapolate(told.nodes, free.nodes, self.weight), _extrapolate(told.edges, free.edges, self.weight)
+            return GraphBatch(nodes, edges, x_t.mask)
+
+        return denoise
+
+
+def _extrapolate(told: Tensor, free: Tensor, weight: float) -> Tensor:
+    log = (1 + weight) * told.clamp(min=1e-30).log() - weight * free.clamp(min=1e-30).log()
+    return log.masked_fill(told <= 0, float("-inf")).softmax(-1)

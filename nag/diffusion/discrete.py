@@ -1,0 +1,160 @@
+"""The discrete generator: categories are noised and denoised in continuous time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain
+from nag.diffusion.generator import Generator
+from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
+from nag.diffusion.losses import LossTerms, denoising_loss
+from nag.diffusion.process import DiscreteProcess
+from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
+from nag.errors import DamagedFile
+from nag.graphs import DagBatch, GraphBatch, random_topological_orders
+from nag.nn import DagTransformer, GraphLogits
+from nag.spaces import SearchSpace
+
+__all__ = ["DiscreteGenerator"]
+
+_KERNELS: dict[str, type[TransitionKernel]] = {c.__name__: c for c in (AbsorbingKernel, MarginalKernel, UniformKernel)}
+_SCHEDULES: dict[str, type[NoiseSchedule]] = {c.__name__: c for c in (CosineSchedule, LinearSchedule)}
+
+_STEPS = 64
+_MOST_STEPS = 128
+_SHAPE = ("width", "layers", "heads")
+
+
+class DiscreteGenerator(Generator):
+    """Discrete diffusion over the operations and edges of one search space.
+
+    Args:
+        space: The search space.
+        data: The training graphs; only kernels and the distribution of sizes look at them here.
+        kernel: Transition kernel.
+        schedule: Noise schedule.
+        width: Width of the denoiser.
+        layers: Layers of the denoiser.
+        heads: Attention heads of the denoiser.
+        conditions: Names of the conditions that it can be given.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        data: DagBatch,
+        kernel: TransitionKernel,
+        schedule: NoiseSchedule,
+        width: int = 128,
+        layers: int = 4,
+        heads: int = 4,
+        conditions: Sequence[str] = (),
+    ) -> None:
+        super().__init__(space)
+        self.shape = {"width": width, "layers": layers, "heads": heads}
+        self.conditions = tuple(conditions)
+        self.process = DiscreteProcess(kernel, schedule, space.masks, data)
+        num_ops, num_edge_types = space.masks.nodes.shape[-1], space.masks.edges.shape[-1]
+        self.denoiser = DagTransformer(
+            num_ops, num_edge_types, space.max_nodes, self.process.extra, width, layers, heads, len(self.conditions)
+        )
+
+    @property
+    def sizes(self) -> Tensor:
+        """Shares of the numbers of nodes 0..N among the training graphs."""
+        return self.process.sizes
+
+    def description(self) -> dict[str, Any]:
+        """Hyper-parameters, as `restore` reads them."""
+        return {
+            "family": type(self).__name__,
+            "kernel": type(self.process.kernel).__name__,
+            "schedule": type(self.process.schedule).__name__,
+            "conditions": list(self.conditions),
+            **self.shape,
+        }
+
+    @classmethod
+    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DiscreteGenerator:
+        """Rebuilds a generator from its hyper-parameters and tensors; nothing but known classes is made.
+
+        Raises:
+            DamagedFile: The description or the tensors do not fit.
+        """
+        try:
+            kernel = _KERNELS[description["kernel"]]()
+            schedule = _SCHEDULES[description["schedule"]]()
+            shape = {key: int(description[key]) for key in _SHAPE}
+            conditions = [str(name) for name in description.get("conditions", [])]
+            generator = cls(space, space.to_dags([]), kernel, schedule, **shape, conditions=conditions)
+            generator.load_state_dict(dict(tensors))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error
+        return generator.eval()
+
+    def forward(self, x_t: GraphBatch, t: Tensor, condition: Tensor | None = None) -> GraphLogits:
+        """Logits of the clean categories, minus infinity where the space allows none."""
+        pairs = self.process.pairs_of(x_t.mask.shape[1])
+        logits = self.denoiser(x_t.nodes, x_t.edges, x_t.mask, t, condition, pairs)
+        nodes, edges = self.process.allowed(x_t.mask)
+        return GraphLogits(
+            logits.nodes.float().masked_fill(~nodes, float("-inf")), logits.edges.float().masked_fill(~edges, float("-inf"))
+        )
+
+    def loss(
+        self, dags: DagBatch, rng: torch.Generator, condition: Tensor | None = None, share: slice = slice(None)
+    ) -> LossTerms:
+        """Denoising loss of clean graphs in random topological orders, at random times, one stratified time a graph."""
+        x_0 = self.process.clean(self._shuffled(dags, rng))
+        batch = len(dags)
+        t = (torch.arange(batch, device=dags.device) + torch.rand(batch, generator=rng, device=dags.device)) / batch
+        x_0, x_t, t = _rows(x_0, share), _rows(self.process.noise(x_0, t, rng), share), t[share]
+        return denoising_loss(self(x_t, t, None if condition is None else condition[share]), x_0, x_t, self.process)
+
+    def _shuffled(self, dags: DagBatch, rng: torch.Generator) -> DagBatch:
+        """The graphs in random topological orders, where the space's masks allow the order that was drawn."""
+        if self.space.wiring is not None:
+            return dags
+        drawn = dags.take_nodes(random_topological_orders(dags, rng))
+        nodes, edges = self.process.allowed(dags.mask)
+        good = nodes.gather(2, drawn.ops.unsqueeze(2)).flatten(1).all(1)
+        good = good & edges.gather(3, drawn.adjacency.unsqueeze(3)).flatten(1).all(1)
+        return DagBatch(
+            torch.where(good[:, None], drawn.ops, dags.ops),
+            torch.where(good[:, None, None], drawn.adjacency, dags.adjacency),
+            dags.mask,
+        )
+
+    def denoise(self, x_t: GraphBatch, t: Tensor, condition: Tensor | None = None) -> GraphBatch:
+        """Probabilities of the clean categories; what is already known to be clean stays as it is."""
+        logits = self(x_t, t, condition)
+        p = self.process.with_extra(GraphBatch(logits.nodes.softmax(-1), logits.edges.softmax(-1), x_t.mask))
+        if not self.process.absorbing:
+            return p
+        nodes = torch.where(x_t.nodes[..., -1:] > 0, p.nodes, x_t.nodes)
+        return GraphBatch(nodes, torch.where(x_t.edges[..., -1:] > 0, p.edges, x_t.edges), x_t.mask)
+
+    def chain(self, steps: int | None = None, denoise: Denoise | None = None) -> Chain:
+        """One position a step under an absorbing kernel, in 128 steps where there are more; 64 ancestral steps under others."""
+        denoise = self.denoise if denoise is None else denoise
+        if not self.process.absorbing:
+            return AncestralChain(denoise, self.process, _STEPS if steps is None else steps)
+        if steps is None and self.process.most_positions() > _MOST_STEPS:
+            steps = _MOST_STEPS
+        return UnmaskingChain(denoise, self.process, steps)
+
+    def clean(self, dags: DagBatch) -> GraphBatch:
+        """One-hot clean graphs in the process's categories."""
+        return self.process.clean(dags)
+
+    def noise(self, x_0: GraphBatch, t: Tensor, rng: torch.Generator) -> GraphBatch:
+        """Draws x_t given x_0 at times t (B,)."""
+        return self.process.noise(x_0, t, rng)
+
+
+def _rows(x: GraphBatch, rows: slice) -> GraphBatch:
+    return GraphBatch(x.nodes[rows], x.edges[rows], x.mask[rows])
