@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import warnings
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_GIVEN = tuple(sys.argv)
+
 
 # -- one function a command: configuration in, objects out --------------------------------------------------------------
 
@@ -37,23 +40,22 @@ def _train_generator(cfg: DictConfig) -> None:
     space = load_space(cfg.search_space)
     fraction = _number(cfg, "train_fraction", 0, 1)
 
-    from nag.training import make_fabric
+    from nag.training import ending_together, make_fabric
     from nag.workflows.train_generator import train_generator
 
-    options, make = _instantiate(cfg.training), _instantiate(cfg.generator)
+    options, make, devices = _instantiate(cfg.training), _instantiate(cfg.generator), _integer(cfg, "devices", 1)
+    options.check_processes(devices)
     _try(make, space)
     run = _run_folder(cfg, "train-generator")
-    path = train_generator(
-        run,
-        space,
-        make,
-        options,
-        make_fabric(cfg.device),
-        fraction,
-        _integer(cfg, "num_architectures", 1),
-        _integer(cfg, "metric_samples", 1),
-        _flag(cfg, "resume"),
-    )
+    numbers = _integer(cfg, "num_architectures", 1), _integer(cfg, "metric_samples", 1)
+    resume = _flag(cfg, "resume")
+    sys.argv = list(_GIVEN)  # what the further processes are started with
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    fabric = make_fabric(cfg.device, devices)
+    with ending_together(fabric):
+        path = train_generator(run, space, make, options, fabric, fraction, *numbers, resume)
+    if not fabric.is_global_zero:
+        return
     say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
     say(f"generator: {path}")
 
@@ -201,6 +203,72 @@ def _import_table(cfg: DictConfig) -> None:
     say(f"use it: task={path}")
 
 
+def _finetune_generator(cfg: DictConfig) -> None:
+    from nag.checkpoints import load_checkpoint
+
+    if (cfg.predictor.path is None) == (cfg.task is None):
+        raise InvalidRequest("a reward is needed, and one only", "Give predictor=PATH, or task=TASK budget=LABELS.")
+    samples = _integer(cfg, "metric_samples", 1)
+    budget = None if cfg.task is None else _integer(cfg, "budget", 1)
+    task = None if cfg.task is None else _task(cfg)
+    load_checkpoint(cfg.generator.path, "generator")  # mistakes come before heavy imports
+    if cfg.predictor.path is not None:
+        load_checkpoint(cfg.predictor.path, "predictor")
+
+    from nag.evaluation import TableEvaluator
+    from nag.workflows.finetune_generator import finetune_generator
+    from nag.workflows.reward_sources import LabelSource, PredictorSource
+    from nag.workflows.train_generator import load_generator
+    from nag.workflows.train_predictor import load_predictor
+
+    options, device = _instantiate(cfg.finetuning), _fabric(cfg).device
+    trained = load_generator(cfg.generator.path, device)
+    source: LabelSource | PredictorSource
+    if task is not None and budget is not None:
+        source = LabelSource(task, TableEvaluator(task), budget)
+    else:
+        source = PredictorSource(load_predictor(cfg.predictor.path, device))
+    run = _run_folder(cfg, "finetune-generator")
+    path = finetune_generator(run, trained, source, options, samples)
+    say_metrics(
+        run.path,
+        (
+            *("task", "protocol", "reward", "reward_before", "reward_after", "reward_best", "best_search_metric"),
+            *("rounds", "labels_used", "kl_to_base", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
+        ),
+    )
+    say(f"generator: {path}")
+
+
+def _benchmark(cfg: DictConfig) -> None:
+    seeds = None if cfg.seeds is None else _integer(cfg, "seeds", 1)
+    jobs, first_seed = _integer(cfg, "jobs", 1), _integer(cfg, "seed", 0)
+    only = [str(cfg.only)] if isinstance(cfg.only, str | int) else [str(word) for word in cfg.only or []]
+
+    from nag.workflows.suites import Selection, SuiteOptions, benchmark, hardware
+
+    kept = [text for text in sys.argv[1:] if not text.startswith(("out_dir=", "data_dir=", "tracker"))]
+    suite = _instantiate(cfg.suite)
+    if not any(text.startswith("suite=") for text in kept):
+        kept.insert(0, f"suite={suite.name}")
+    device = _fabric(cfg).device
+    options = SuiteOptions(str(cfg.preset), seeds, first_seed, device.type, cfg.data_dir)
+    selection = Selection.of(suite, options, only)
+    run = _run_folder(cfg, "benchmark")
+    page = benchmark(
+        run,
+        suite,
+        options,
+        selection,
+        jobs,
+        hardware(device.type, 1 if jobs > 1 else cfg.threads),
+        " ".join(["nag benchmark", *kept]),
+        lambda text: print(f"warning: {text}.", file=sys.stderr),
+    )
+    say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))
+    say(f"results: {page}")
+
+
 @dataclass(frozen=True)
 class _Command:
     run: Callable[[DictConfig], None]
@@ -250,6 +318,17 @@ _COMMANDS = {
         _import_table,
         "make a task of a CSV table",
         "nag import-table csv=mine.csv search_space=mine.yaml search_metric=accuracy",
+    ),
+    "finetune-generator": _Command(
+        _finetune_generator,
+        "raise the reward of a generator's samples, from a predictor or from labels",
+        "nag finetune-generator generator=g/generator.safetensors task=nas_bench_graph/cora budget=500",
+        files=("generator", "predictor"),
+    ),
+    "benchmark": _Command(
+        _benchmark,
+        "compute a table of comparisons, or what is missing of it in out_dir",
+        "nag benchmark suite=generation preset=quick out_dir=runs/generation",
     ),
 }
 
@@ -390,7 +469,7 @@ def _dispatch(arguments: list[str]) -> None:
         list_known(rest)
         return
     if name == "list":
-        say("usage: nag list spaces|tasks|generators|predictors|guidances")
+        say("usage: nag list spaces|tasks|generators|predictors|guidances|suites")
         return
     if name not in _COMMANDS:
         raise InvalidRequest(f"unknown command '{name}'", did_you_mean(name, [*_COMMANDS, "list"]))
@@ -464,6 +543,9 @@ def _explain(name: str, command: _Command, error: Exception) -> tuple[str, str]:
     from omegaconf import OmegaConf
 
     text = _first_line(error)
+    known_names = getattr(error, "options", None)
+    if known_names:  # an unknown name of a group
+        return text, did_you_mean(str(getattr(error, "missing_cfg_file", "")).rpartition("/")[2], known_names)
     key = next((part for part in text.replace('"', "'").split("'") if part and " " not in part and part != text), "")
     if "Could not override" not in text and "not in struct" not in text:
         return text, f"See `nag {name} --help`."

@@ -73,6 +73,7 @@ def list_known(arguments: Sequence[str]) -> None:
         "generators": lambda: options("generator"),
         "predictors": lambda: options("predictor"),
         "guidances": lambda: options("guidance"),
+        "suites": lambda: options("suite"),
     }
     if len(arguments) != 1 or arguments[0] not in kinds:
         raise InvalidRequest(
@@ -92,7 +93,7 @@ def overview(summaries: Mapping[str, str]) -> str:
         "usage: nag COMMAND [key=value ...]      nag COMMAND --help      nag --version",
         "",
         *(f"  {name:<16} {summary}" for name, summary in summaries.items()),
-        f"  {'list':<16} list spaces, tasks, generators, predictors or guidances",
+        f"  {'list':<16} list spaces, tasks, generators, predictors, guidances or suites",
         "",
         "Start with: nag quickstart",
     ]
@@ -117,7 +118,7 @@ def command_help(name: str, config: str, summary: str, example: str, positional:
         group: sorted(
             entry.name.removesuffix(".yaml") for entry in conf.joinpath(group).iterdir() if entry.name.endswith(".yaml")
         )
-        for group in ("generator", "training", "predictor", "guidance", "tracker")
+        for group in ("suite", "generator", "training", "predictor", "guidance", "tracker")
         if f"- {group}:" in conf.joinpath(f"{config}.yaml").read_text(encoding="utf-8") or group == "tracker"
     }
     usage = f"usage: nag {name} {positional.upper() + ' ' if positional else ''}[key=value ...]"

@@ -15,6 +15,7 @@ from nag.benchmarks.nasbench201 import read_nasbench201
 from nag.benchmarks.table import BenchmarkTable
 from nag.benchmarks.task import Task
 from nag.benchmarks.task_file import is_task_file, read_task_file
+from nag.benchmarks.tpu_tiles import read_tpu_tiles
 from nag.errors import InvalidRequest, MissingData, did_you_mean
 
 __all__ = ["list_tasks", "load_task"]
@@ -32,6 +33,7 @@ class _Entry:
         side: Side metrics; all `*_ms` columns of the table follow them.
         find: Locates the package's file; None where the table lies in the data folder.
         files: What the data folder must hold.
+        maximise: Whether more is better in both metrics.
     """
 
     note: str
@@ -41,6 +43,7 @@ class _Entry:
     side: tuple[str, ...] = ()
     find: Callable[[], Path] | None = None
     files: tuple[str, ...] = ()
+    maximise: bool = True
 
     def locate(self, data_dir: str | Path | None) -> Path:
         """The file or folder to read; raises `MissingData` where it is not there."""
@@ -106,6 +109,14 @@ _TASKS: dict[str, _Entry] = {
         ("params_m",),
         files=("nasbench101.npz",),
     ),
+    "tpu_tiles/runtime": _Entry(
+        "TPU tile graphs: runtime of a tensor program over a reference, mean of its compiler configurations; lower is better",
+        read_tpu_tiles,
+        "runtime",
+        "runtime",
+        files=("tpu_tile_dags.npz",),
+        maximise=False,
+    ),
 }
 
 
@@ -147,4 +158,4 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
     entry = _TASKS[name]
     table = entry.read(entry.locate(data_dir))
     latencies = tuple(metric for metric in table.metrics if metric.endswith("_ms"))
-    return Task(name, table, entry.search, entry.report, True, (*entry.side, *latencies), entry.note)
+    return Task(name, table, entry.search, entry.report, entry.maximise, (*entry.side, *latencies), entry.note)

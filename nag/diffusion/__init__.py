@@ -1,32 +1,89 @@
-"""Discrete diffusion of directed acyclic graphs: kernels, schedules, process, loss, samplers, guidance."""
+"""Diffusion of directed acyclic graphs: processes, chains, generators, guidance, fine-tuning."""
 
-from nag.diffusion.corrector import metropolis_corrector
-from nag.diffusion.generator import DiscreteGenerator, SamplingCost
-from nag.diffusion.guidance import Guidance, GuidedDenoiser, Score
+from nag.diffusion.candidates import Candidates, GuidedDenoiser
+from nag.diffusion.chains import AncestralChain, Chain, Denoise, Tilt, UnmaskingChain, reweigh, simulate
+from nag.diffusion.classifier_free import ClassifierFree, drop_conditions
+from nag.diffusion.corrector import Corrector, Metropolis, Offspring, metropolis_corrector
+from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.evolution import Evolution
+from nag.diffusion.families import restore_generator
+from nag.diffusion.finetuning import FineTuning, FineTuningResult, finetune
+from nag.diffusion.generator import Generator, SamplingCost
+from nag.diffusion.guidance import Guidance, Proposal, Unguided
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
+from nag.diffusion.particles import Particles, steer
+from nag.diffusion.predictions import CleanPrediction, NoisePrediction, Prediction
 from nag.diffusion.process import DiscreteProcess
-from nag.diffusion.sampler import Denoise, sample_ancestral, sample_unmasking
+from nag.diffusion.sampler import sample_ancestral, sample_unmasking
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
+from nag.diffusion.score import Score
+from nag.diffusion.score_generator import ScoreGenerator
+from nag.diffusion.score_process import ScoreProcess
+from nag.diffusion.sde_chain import PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SDEChain, SDESampler
+from nag.diffusion.sdes import SDE, VESDE, VPSDE, SubVPSDE
+from nag.diffusion.uniform import UniformGenerator
+from nag.diffusion.value import ExactTilt, GradientTilt, NoisyValue, fit_value
 
 __all__ = [
+    "SDE",
+    "VESDE",
+    "VPSDE",
     "AbsorbingKernel",
+    "AncestralChain",
+    "Candidates",
+    "Chain",
+    "ClassifierFree",
+    "CleanPrediction",
+    "Corrector",
     "CosineSchedule",
     "Denoise",
     "DiscreteGenerator",
     "DiscreteProcess",
+    "Evolution",
+    "ExactTilt",
+    "FineTuning",
+    "FineTuningResult",
+    "Generator",
+    "GradientTilt",
     "Guidance",
     "GuidedDenoiser",
     "LinearSchedule",
     "LossTerms",
     "MarginalKernel",
+    "Metropolis",
+    "NoisePrediction",
     "NoiseSchedule",
+    "NoisyValue",
+    "Offspring",
+    "Particles",
+    "Prediction",
+    "PredictorCorrector",
+    "ProbabilityFlow",
+    "Proposal",
+    "ReverseDiffusion",
+    "SDEChain",
+    "SDESampler",
     "SamplingCost",
     "Score",
+    "ScoreGenerator",
+    "ScoreProcess",
+    "SubVPSDE",
+    "Tilt",
     "TransitionKernel",
+    "Unguided",
+    "UniformGenerator",
     "UniformKernel",
+    "UnmaskingChain",
     "denoising_loss",
+    "drop_conditions",
+    "finetune",
+    "fit_value",
     "metropolis_corrector",
+    "restore_generator",
+    "reweigh",
     "sample_ancestral",
     "sample_unmasking",
+    "simulate",
+    "steer",
 ]

@@ -1,22 +1,126 @@
-"""A corrector for guided samples: Metropolis moves whose proposals are drawn by the diffusion model itself."""
+"""Correctors of guided samples: a part of each graph is noised and filled in again by the diffusion model itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain, simulate
+from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.score import Score
+from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 
-__all__ = ["metropolis_corrector", "rounds_evaluations"]
+__all__ = ["Corrector", "Metropolis", "Offspring", "metropolis_corrector", "refill", "rounds_evaluations", "select"]
 
 _SHARES = (0.125, 0.25, 0.375, 0.5)
 _MOST_STEPS = 4
 _STEPS_PER_POSITION = 4
+
+
+class Corrector(Protocol):
+    """Moves guided samples toward p(x_0) exp(scale * score(x_0))."""
+
+    rounds: int
+
+    def correct(
+        self,
+        generator: DiscreteGenerator,
+        dags: DagBatch,
+        score: Score,
+        scale: float,
+        rng: torch.Generator,
+        code: Callable[[DagBatch], Tensor] | None,
+        on_step: Callable[[], None],
+    ) -> DagBatch:
+        """As many graphs as before.
+
+        Args:
+            generator: The generator.
+            dags: B graphs.
+            score: What is to be high.
+            scale: Inverse temperature.
+            rng: Source of randomness.
+            code: (B,) code of each graph, which no two graphs are to share; None where they may be alike.
+            on_step: Called after each network evaluation.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Metropolis:
+    """Each graph moves on its own, by the Metropolis rule (see `metropolis_corrector`).
+
+    Args:
+        rounds: Moves that are proposed to each graph.
+
+    Raises:
+        InvalidRequest: The number is below 0.
+    """
+
+    rounds: int = 300
+
+    def __post_init__(self) -> None:
+        check_numbers("guidance.corrector", self, rounds=0)
+
+    def correct(
+        self,
+        generator: DiscreteGenerator,
+        dags: DagBatch,
+        score: Score,
+        scale: float,
+        rng: torch.Generator,
+        code: Callable[[DagBatch], Tensor] | None,
+        on_step: Callable[[], None],
+    ) -> DagBatch:
+        """See `Corrector`."""
+        x_0, process = generator.clean(dags), generator.process
+        return metropolis_corrector(generator.denoise, process, x_0, score, scale, self.rounds, rng, code, on_step).to_dags()
+
+
+@dataclass(frozen=True)
+class Offspring:
+    """Each graph has one offspring a round, and the population is drawn anew from parents and offspring together.
+
+    The draw is without replacement, with weights exp(scale * score) (see `select`), so that good graphs crowd out bad ones
+    wherever these descend from: population annealing with the diffusion model as the mutation. It needs several times
+    fewer scores than `Metropolis` for as high a score; being greedy, it does not sample the tilted law itself.
+
+    Args:
+        rounds: Generations.
+
+    Raises:
+        InvalidRequest: The number is below 0.
+    """
+
+    rounds: int = 15
+
+    def __post_init__(self) -> None:
+        check_numbers("guidance.corrector", self, rounds=0)
+
+    def correct(
+        self,
+        generator: DiscreteGenerator,
+        dags: DagBatch,
+        score: Score,
+        scale: float,
+        rng: torch.Generator,
+        code: Callable[[DagBatch], Tensor] | None,
+        on_step: Callable[[], None],
+    ) -> DagBatch:
+        """See `Corrector`."""
+        value = score(dags)
+        for i in range(self.rounds):
+            new = refill(generator.denoise, generator.process, generator.clean(dags), i, rng, on_step).to_dags()
+            both, values = DagBatch.cat([dags, new]), torch.cat([value, score(new)])
+            rows = select(scale * values, None if code is None else code(both), len(dags), rng)
+            dags, value = both[rows], values[rows]
+        return dags
 
 
 def rounds_evaluations(process: DiscreteProcess, rounds: int) -> int:
@@ -60,14 +164,7 @@ def metropolis_corrector(
     dags = x_0.to_dags()
     value, code = score(dags), None if distinct is None else distinct(dags)
     for i in range(rounds):
-        number, steps = _plan(process, i)
-        noisy = _renoise(process, x_0, number, rng)
-        chain: Chain
-        if process.absorbing:
-            chain = UnmaskingChain(denoise, process, steps)
-        else:
-            chain = AncestralChain(denoise, process, steps, _time(process, number))
-        new = simulate(chain, noisy, rng, on_step=on_step)
+        new = refill(denoise, process, x_0, i, rng, on_step)
         dags = new.to_dags()
         proposed = score(dags)
         u = torch.rand(value.shape, generator=rng, device=value.device, dtype=value.dtype)
@@ -83,6 +180,25 @@ def metropolis_corrector(
         )
         value = torch.where(accept, proposed, value)
     return x_0
+
+
+def refill(
+    denoise: Denoise,
+    process: DiscreteProcess,
+    x_0: GraphBatch,
+    i: int,
+    rng: torch.Generator,
+    on_step: Callable[[], None] = lambda: None,
+) -> GraphBatch:
+    """Noises a part of every graph and lets the model fill it in again; the size of the part depends on the round `i`."""
+    number, steps = _plan(process, i)
+    noisy = _renoise(process, x_0, number, rng)
+    chain: Chain
+    if process.absorbing:
+        chain = UnmaskingChain(denoise, process, steps)
+    else:
+        chain = AncestralChain(denoise, process, steps, _time(process, number))
+    return simulate(chain, noisy, rng, on_step=on_step)
 
 
 def _no_copies(fresh: Tensor, code: Tensor, accept: Tensor) -> Tensor:
@@ -120,3 +236,25 @@ def _mask(x: Tensor, chosen: Tensor) -> Tensor:
     masked = torch.zeros_like(x)
     masked[..., -1] = 1
     return torch.where(chosen.unsqueeze(-1), masked, x)
+
+
+def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Generator) -> Tensor:
+    """Draws graphs without replacement with probability proportional to their weights (Gumbel top-k; Kool et al. 2019).
+
+    Args:
+        log_weight: (B,) logarithms of the weights.
+        code: (B,) int64; of the graphs with one code only the first is drawn while there are others. None for no codes.
+        count: Number of draws, at most B.
+        rng: Source of randomness.
+
+    Returns:
+        (count,) int64 positions.
+    """
+    u = torch.rand(log_weight.shape, generator=rng, device=log_weight.device, dtype=torch.float64)
+    key = log_weight.double() - (-u.clamp(min=1e-300).log()).log()
+    if code is not None:
+        order = code.argsort(stable=True)
+        repeated = torch.zeros_like(code, dtype=torch.bool)
+        repeated[order[1:]] = code[order[1:]] == code[order[:-1]]
+        key = torch.where(repeated, key - 1e9, key)
+    return key.topk(count).indices

@@ -12,10 +12,11 @@ from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain
 from nag.diffusion.generator import Generator
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
+from nag.diffusion.orders import shuffle_orders
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
 from nag.errors import DamagedFile
-from nag.graphs import DagBatch, GraphBatch, random_topological_orders
+from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
 
@@ -109,25 +110,11 @@ class DiscreteGenerator(Generator):
         self, dags: DagBatch, rng: torch.Generator, condition: Tensor | None = None, share: slice = slice(None)
     ) -> LossTerms:
         """Denoising loss of clean graphs in random topological orders, at random times, one stratified time a graph."""
-        x_0 = self.process.clean(self._shuffled(dags, rng))
+        x_0 = self.process.clean(shuffle_orders(dags, self.space, self.process, rng))
         batch = len(dags)
         t = (torch.arange(batch, device=dags.device) + torch.rand(batch, generator=rng, device=dags.device)) / batch
         x_0, x_t, t = _rows(x_0, share), _rows(self.process.noise(x_0, t, rng), share), t[share]
         return denoising_loss(self(x_t, t, None if condition is None else condition[share]), x_0, x_t, self.process)
-
-    def _shuffled(self, dags: DagBatch, rng: torch.Generator) -> DagBatch:
-        """The graphs in random topological orders, where the space's masks allow the order that was drawn."""
-        if self.space.wiring is not None:
-            return dags
-        drawn = dags.take_nodes(random_topological_orders(dags, rng))
-        nodes, edges = self.process.allowed(dags.mask)
-        good = nodes.gather(2, drawn.ops.unsqueeze(2)).flatten(1).all(1)
-        good = good & edges.gather(3, drawn.adjacency.unsqueeze(3)).flatten(1).all(1)
-        return DagBatch(
-            torch.where(good[:, None], drawn.ops, dags.ops),
-            torch.where(good[:, None, None], drawn.adjacency, dags.adjacency),
-            dags.mask,
-        )
 
     def denoise(self, x_t: GraphBatch, t: Tensor, condition: Tensor | None = None) -> GraphBatch:
         """Probabilities of the clean categories; what is already known to be clean stays as it is."""

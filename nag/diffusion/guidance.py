@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
-from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations
+from nag.diffusion.corrector import Corrector, Offspring, rounds_evaluations, select
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.generator import Generator, SamplingCost, batches, check_counts
 from nag.diffusion.score import Score
 from nag.errors import InvalidRequest, check_numbers
 from nag.graphs import DagBatch
 
-__all__ = ["Guidance", "Proposal", "Unguided", "select"]
+__all__ = ["Guidance", "Proposal", "Unguided"]
 
 
 class Proposal(Protocol):
@@ -80,7 +79,7 @@ class Guidance:
         scale: Inverse temperature: the samples shall follow p(x_0) exp(scale * score(x_0)); 0 for no guidance.
         proposal: What draws the pool.
         pool: Graphs drawn for each one that is selected.
-        rounds: Metropolis moves of the corrector (discrete generators only).
+        corrector: What improves the selected graphs (discrete generators only); None for nothing.
         distinct: Whether no two samples of a batch shall compute the same function.
 
     Raises:
@@ -89,12 +88,12 @@ class Guidance:
 
     scale: float = 30.0
     proposal: Proposal = field(default_factory=Unguided)
-    pool: int = 10
-    rounds: int = 300
+    pool: int = 5
+    corrector: Corrector | None = field(default_factory=Offspring)
     distinct: bool = True
 
     def __post_init__(self) -> None:
-        check_numbers("guidance", self, scale=0, pool=1, rounds=0)
+        check_numbers("guidance", self, scale=0, pool=1)
 
     @torch.no_grad()
     def sample(
@@ -128,12 +127,8 @@ class Guidance:
             dags = self.proposal.sample(generator, size * self.pool, rng, score, self.scale, steps, on_step)
             if self.pool > 1:
                 dags = dags[select(self.scale * score(dags), code(dags) if code else None, size, rng)]
-            if self.rounds:
-                discrete = _discrete(generator)
-                x_0 = metropolis_corrector(
-                    discrete.denoise, discrete.process, discrete.clean(dags), score, self.scale, self.rounds, rng, code, on_step
-                )
-                dags = x_0.to_dags()
+            if self.corrector is not None:
+                dags = self.corrector.correct(_discrete(generator), dags, score, self.scale, rng, code, on_step)
             found.append(dags)
         return DagBatch.cat(found)
 
@@ -145,35 +140,13 @@ class Guidance:
         for size in batches(count):
             total += self.proposal.cost(generator, size * self.pool, steps)
             total += SamplingCost(scored=size * self.pool if self.pool > 1 else 0)
-            if self.rounds:
-                network = rounds_evaluations(_discrete(generator).process, self.rounds)
-                total += SamplingCost(network, size * (1 + self.rounds))
+            if self.corrector is not None:
+                network = rounds_evaluations(_discrete(generator).process, self.corrector.rounds)
+                total += SamplingCost(network, size * (1 + self.corrector.rounds))
         return total
 
 
 def _discrete(generator: Generator) -> DiscreteGenerator:
     if not isinstance(generator, DiscreteGenerator):
-        raise InvalidRequest("the corrector needs a discrete generator", "Set guidance.rounds=0, or guidance=particles.")
+        raise InvalidRequest("the corrector needs a discrete generator", "Set guidance.corrector=null, or guidance=particles.")
     return generator
-
-
-def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Generator) -> Tensor:
-    """Draws graphs without replacement with probability proportional to their weights (Gumbel top-k; Kool et al. 2019).
-
-    Args:
-        log_weight: (B,) logarithms of the weights.
-        code: (B,) int64; of the graphs with one code only the first is drawn while there are others. None for no codes.
-        count: Number of draws, at most B.
-        rng: Source of randomness.
-
-    Returns:
-        (count,) int64 positions.
-    """
-    u = torch.rand(log_weight.shape, generator=rng, device=log_weight.device, dtype=torch.float64)
-    key = log_weight.double() - (-u.clamp(min=1e-300).log()).log()
-    if code is not None:
-        order = code.argsort(stable=True)
-        repeated = torch.zeros_like(code, dtype=torch.bool)
-        repeated[order[1:]] = code[order[1:]] == code[order[:-1]]
-        key = torch.where(repeated, key - 1e9, key)
-    return key.topk(count).indices

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from nag.diffusion.chains import Chain
+from nag.diffusion.corrector import select
 from nag.diffusion.generator import Generator, SamplingCost
-from nag.diffusion.guidance import select
 from nag.diffusion.process import draw
 from nag.diffusion.score import Score
 from nag.errors import InvalidRequest, check_numbers

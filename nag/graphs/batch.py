@@ -69,6 +69,10 @@ class DagBatch:
         pad = torch.nn.functional.pad
         return DagBatch(pad(self.ops, (0, extra)), pad(self.adjacency, (0, extra, 0, extra)), pad(self.mask, (0, extra)))
 
+    def narrow(self, size: int) -> DagBatch:
+        """The same graphs, which have at most `size` nodes each, padded to no more than that."""
+        return DagBatch(self.ops[:, :size], self.adjacency[:, :size, :size], self.mask[:, :size])
+
     def take_nodes(self, order: Tensor) -> DagBatch:
         """Reorders the nodes of each graph.
 

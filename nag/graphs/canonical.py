@@ -9,7 +9,7 @@ individualisation-refinement over what stays tied (McKay and Piperno 2014), so t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,8 @@ from nag.graphs.batch import DagBatch
 __all__ = ["CanonicalForms", "Semantics", "canonical_forms", "canonical_hashes", "invariant_codes", "levels", "reduce"]
 
 _CHUNK = 32768
+_CHUNK_ENTRIES = 1 << 21
+_DENSE = 32
 _MAX_LEAVES = 20000
 
 
@@ -95,7 +97,7 @@ def reduce(dags: DagBatch, semantics: Semantics) -> DagBatch:
 
     adjacency = without(semantics.where(ops, semantics.zero) & ~ends)
     identity = semantics.where(ops, semantics.identity) & mask & ~ends
-    for v in range(dags.max_nodes):
+    for v in range(dags.max_nodes if semantics.identity else 0):
         through = adjacency[:, :, v, None] * adjacency[:, v, None, :]
         adjacency = adjacency + through * identity[:, v, None, None]
     adjacency = without(identity)
@@ -104,7 +106,7 @@ def reduce(dags: DagBatch, semantics: Semantics) -> DagBatch:
     alive = (_reached(adjacency, ops, mask, semantics) & mask) | ends
     adjacency = without(~alive)
     mergeable = semantics.where(ops, semantics.mergeable) & alive
-    for v in range(dags.max_nodes):
+    for v in range(dags.max_nodes if semantics.mergeable else 0):
         for u in range(v):
             twin = mergeable[:, u] & mergeable[:, v] & (ops[:, u] == ops[:, v])
             twin = twin & (adjacency[:, :, u] == adjacency[:, :, v]).all(1)
@@ -154,14 +156,18 @@ def canonical_forms(dags: DagBatch, vocabulary: Sequence[str]) -> CanonicalForms
         vocabulary: Names of the operations; enters the hash.
     """
     key = hashlib.blake2b("\0".join(vocabulary).encode(), digest_size=16).digest()
-    orders: list[Tensor] = []
-    hashes: list[str] = []
-    for start in range(0, len(dags), _CHUNK):
-        chunk = dags[start : start + _CHUNK]
-        order, certificates = _label(chunk)
-        orders.append(order)
-        hashes.extend(hashlib.blake2b(text, digest_size=16, key=key).hexdigest() for text in certificates)
-    return CanonicalForms(torch.cat(orders) if orders else dags.ops, hashes)
+    order = torch.arange(dags.max_nodes, device=dags.device).repeat(len(dags), 1)
+    hashes = [""] * len(dags)
+    used = ((order + 1) * dags.mask).amax(1) if dags.max_nodes else dags.num_nodes
+    # Large graphs of like size go together, without their common padding.
+    by_size = used.argsort(stable=True) if dags.max_nodes > _DENSE else torch.arange(len(dags), device=dags.device)
+    for rows in by_size.split(max(1, min(_CHUNK, _CHUNK_ENTRIES // max(dags.max_nodes, 1) ** 2))):
+        size = int(used[rows].max()) if dags.max_nodes > _DENSE and len(rows) else dags.max_nodes
+        chunk = DagBatch(dags.ops[rows, :size], dags.adjacency[rows, :size, :size], dags.mask[rows, :size])
+        order[rows, :size], certificates = _label(chunk)
+        for row, text in zip(rows.tolist(), certificates, strict=True):
+            hashes[row] = hashlib.blake2b(text, digest_size=16, key=key).hexdigest()
+    return CanonicalForms(order, hashes)
 
 
 def _label(dags: DagBatch) -> tuple[Tensor, list[bytes]]:
@@ -203,18 +209,33 @@ def _label(dags: DagBatch) -> tuple[Tensor, list[bytes]]:
 
 
 def _branches(dags: DagBatch, colour: Tensor, order: Tensor, tied: Tensor) -> tuple[Tensor, Tensor]:
-    """The nodes to individualise: the first tied cell of each graph, or one node of it if all are exact twins."""
+    """The nodes to individualise: those of the first tied cell of each graph, but of exact twins only one."""
     first = order.gather(1, tied.float().argmax(1, keepdim=True))
     cell = (colour == colour.gather(1, first)) & dags.mask
     level = levels(dags)
     cell &= level == level.gather(1, first)
-    like_first = (dags.adjacency == dags.adjacency.gather(1, first.unsqueeze(2).expand(-1, 1, dags.max_nodes))).all(2)
-    columns = dags.adjacency.gather(2, first.unsqueeze(1).expand(-1, dags.max_nodes, 1))
-    like_first &= (dags.adjacency == columns).all(1)
-    twins = (like_first | ~cell).all(1, keepdim=True)
-    only_first = torch.zeros_like(cell).scatter_(1, first, True)
-    parent, node = torch.where(twins, only_first, cell).nonzero().unbind(1)
+    parent, node = _one_of_each_twins(dags, cell).nonzero().unbind(1)
     return parent, node
+
+
+def _one_of_each_twins(dags: DagBatch, cell: Tensor) -> Tensor:
+    """Thins sets of nodes of one operation: (B, N) bool to a subset with one of all nodes that have the same neighbours.
+
+    Swapping such twins is an automorphism, so the search trees below them hold the same graphs.
+    """
+    size = dags.max_nodes
+    salt = _mix(torch.arange(1, size + 1, device=dags.device)).expand(len(dags), size)
+    into, back = _sums_over_neighbours(dags)(salt, _mix(salt + 1))
+    code = _mix(into) + back
+    earlier = (code.unsqueeze(1) == code.unsqueeze(2)) & cell.unsqueeze(1) & cell.unsqueeze(2)
+    twin = earlier.float().argmax(2)  # the first node of the set with the same code, which is the node itself for most
+    # Equal codes only propose twins: they count where the neighbours are the same indeed.
+    b, v = (cell & (twin != torch.arange(size, device=dags.device))).nonzero().unbind(1)
+    u = twin[b, v]
+    same = (dags.adjacency[b, v] == dags.adjacency[b, u]).all(1) & (dags.adjacency[b, :, v] == dags.adjacency[b, :, u]).all(1)
+    thinned = cell.clone()
+    thinned[b[same], v[same]] = False
+    return thinned
 
 
 def _sort(colour: Tensor, level: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -230,14 +251,30 @@ def _sort(colour: Tensor, level: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 def _refine(dags: DagBatch, colour: Tensor) -> Tensor:
     """Colour refinement along and against the edges, one round less than a graph has nodes (so padding changes nothing)."""
-    incoming = dags.adjacency.transpose(1, 2)
+    sums = _sums_over_neighbours(dags)
     rounds = dags.num_nodes - 1
     for done in range(int(rounds.max()) if len(rounds) else 0):
-        ahead = (incoming * _mix(colour + 0x1B873593).unsqueeze(1)).sum(2)
-        behind = (dags.adjacency * _mix(colour + 0x27D4EB2F).unsqueeze(1)).sum(2)
+        ahead, behind = sums(_mix(colour + 0x1B873593), _mix(colour + 0x27D4EB2F))
         fresh = _mix(colour * 3 + _mix(ahead) * 5 + _mix(behind + 1) * 7) * dags.mask
         colour = torch.where((done < rounds)[:, None], fresh, colour)
     return colour
+
+
+def _sums_over_neighbours(dags: DagBatch) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Gives a function that sums one (B, N) int64 over the nodes that each node reads, another over those that read it."""
+    if dags.max_nodes <= _DENSE:
+        incoming = dags.adjacency.transpose(1, 2)
+        return lambda into, back: ((incoming * into.unsqueeze(1)).sum(2), (dags.adjacency * back.unsqueeze(1)).sum(2))
+    # Large graphs are sparse: their edges are listed once.
+    b, u, v = dags.adjacency.nonzero().unbind(1)
+    times = dags.adjacency[b, u, v]
+    source, target = b * dags.max_nodes + u, b * dags.max_nodes + v
+
+    def along(values: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        flat = torch.zeros_like(values).flatten()
+        return flat.index_add_(0, end, values.flatten()[start] * times).view_as(values)
+
+    return lambda into, back: (along(into, source, target), along(back, target, source))
 
 
 def _mix(x: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 from nag.spaces.codecs import Codec
 from nag.spaces.constraints import Constraint
-from nag.spaces.enumeration import enumerate_space, is_enumerable, sample_uniform
+from nag.spaces.enumeration import can_sample_uniform, enumerate_space, is_enumerable, sample_uniform
+from nag.spaces.layered import layered_space
 from nag.spaces.loader import list_spaces, load_space, space_from_mapping
 from nag.spaces.space import SearchSpace, SpaceMasks
 
@@ -11,8 +12,10 @@ __all__ = [
     "Constraint",
     "SearchSpace",
     "SpaceMasks",
+    "can_sample_uniform",
     "enumerate_space",
     "is_enumerable",
+    "layered_space",
     "list_spaces",
     "load_space",
     "sample_uniform",

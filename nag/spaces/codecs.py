@@ -9,7 +9,7 @@ from typing import Protocol
 from nag.errors import InvalidArchitecture
 from nag.graphs import Architecture
 
-__all__ = ["CODECS", "CellString", "Codec", "LinksOps", "MatrixOps", "OpList"]
+__all__ = ["CODECS", "CellString", "Codec", "EdgeList", "LinksOps", "MatrixOps", "OpList"]
 
 
 class Codec(Protocol):
@@ -92,6 +92,30 @@ class MatrixOps:
         return Architecture.from_unordered(dict(enumerate(ops)), edges)
 
 
+class EdgeList:
+    """Operations between input and output, then the edges: readable for free wiring of any size.
+
+    `conv,pool;0>1,0>2,1>2,2>3`: node 0 is the input, 1 a convolution, 2 a pooling, 3 the output.
+    """
+
+    example = "OPERATION,OPERATION;0>1,1>2,2>3"
+
+    def encode(self, arch: Architecture) -> str:
+        """Inner operations and edges of any architecture."""
+        return f"{','.join(arch.ops[1:-1])};{','.join(f'{u}>{v}' for u, v in arch.edges)}"
+
+    def decode(self, text: str) -> Architecture:
+        """The architecture of operations and edges, whose inner nodes may stand in any order that has no cycle."""
+        names, semicolon, links = text.strip().partition(";")
+        ops = [part.strip() for part in names.split(",")] if names.strip() else []
+        pairs = [part.strip() for part in links.split(",")] if links.strip() else []
+        if not semicolon or not all(ops) or not all(re.fullmatch(r"\d+>\d+", pair, re.ASCII) for pair in pairs):
+            raise InvalidArchitecture(f"'{text}' is no list of operations and edges", f"Its form is {self.example}")
+        edges = [(int(u), int(v)) for u, v in (pair.split(">") for pair in pairs)]
+        named: dict[object, str] = dict(enumerate(["input", *ops, "output"]))
+        return Architecture.from_unordered(named, edges)
+
+
 class LinksOps:
     """NAS-Bench-Graph's link list and operations: the one source of each node, 0 meaning the input.
 
@@ -150,5 +174,5 @@ class OpList:
         return Architecture(("input", *ops, "output"), self.edges)
 
 
-CODECS = ("cell_string", "matrix_ops", "links_ops", "op_list")
+CODECS = ("cell_string", "matrix_ops", "edge_list", "links_ops", "op_list")
 """Every codec that a space file may name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,11 +20,11 @@ class Constraint:
 
     Args:
         name: A key of `CONSTRAINTS`.
-        parameter: The rule's number, or True for rules without one.
+        parameter: The rule's number, 1 for rules without one, or the operations that it is about.
     """
 
     name: str
-    parameter: int
+    parameter: int | tuple[str, ...]
 
     def satisfied(self, dags: DagBatch, semantics: Semantics) -> Tensor:
         """Which graphs keep the rule: (B,) bool."""
@@ -37,14 +38,16 @@ class Constraint:
     @property
     def reason(self) -> str:
         """What is wrong with a graph that breaks the rule, and what is allowed."""
-        return CONSTRAINTS[self.name].reason.format(self.parameter)
+        shown = self.parameter if isinstance(self.parameter, int) else ", ".join(self.parameter)
+        return CONSTRAINTS[self.name].reason.format(shown)
 
 
 @dataclass(frozen=True)
 class _Rule:
-    check: Callable[[DagBatch, Semantics, int], Tensor]
+    check: Callable[[DagBatch, Semantics, Any], Tensor]
     reason: str
     about_wiring_only: bool = True
+    names_operations: bool = False
 
 
 def _ends(dags: DagBatch, semantics: Semantics) -> tuple[Tensor, Tensor, Tensor]:
@@ -78,6 +81,27 @@ def _output_from_leaves(dags: DagBatch, semantics: Semantics, _: int) -> Tensor:
     return (((feeds > 0) == (others == 0)) | ~inner).all(1)
 
 
+def _output_in_degree(dags: DagBatch, semantics: Semantics, degree: int) -> Tensor:
+    last = _ends(dags, semantics)[1]
+    return ((dags.adjacency.sum(1) == degree) | ~last).all(1)
+
+
+def _read_input(dags: DagBatch, semantics: Semantics) -> Tensor:
+    """Nodes that read the input: (B, N) bool."""
+    first = _ends(dags, semantics)[0]
+    return (dags.adjacency * first.unsqueeze(2)).sum(1) > 0
+
+
+def _input_feeds_leaves(dags: DagBatch, semantics: Semantics, _: int) -> Tensor:
+    return ((dags.adjacency.sum(1) == 1) | ~_read_input(dags, semantics)).all(1)
+
+
+def _input_readers(dags: DagBatch, semantics: Semantics, operations: tuple[str, ...]) -> Tensor:
+    inner = _ends(dags, semantics)[2]
+    named = semantics.where(dags.ops, frozenset(operations))
+    return ((_read_input(dags, semantics) == named) | ~inner).all(1)
+
+
 def _identities_lead_or_branch(dags: DagBatch, semantics: Semantics, _: int) -> Tensor:
     first, last, _inner = _ends(dags, semantics)
     identity = semantics.where(dags.ops, semantics.identity) & dags.mask
@@ -100,6 +124,14 @@ CONSTRAINTS: dict[str, _Rule] = {
     "in_degree": _Rule(_in_degree, "a node between input and output has not exactly {} incoming edge(s)"),
     "all_nodes_on_a_path": _Rule(_all_nodes_on_a_path, "a node lies on no path from input to output"),
     "output_from_leaves": _Rule(_output_from_leaves, "the output must be fed by exactly the nodes that feed nothing else"),
+    "output_in_degree": _Rule(_output_in_degree, "the output must have exactly {} incoming edge(s)"),
+    "input_feeds_leaves": _Rule(_input_feeds_leaves, "a node that reads the input must read nothing else"),
+    "input_readers": _Rule(
+        _input_readers,
+        "exactly the nodes of certain operations must read the input: {}",
+        about_wiring_only=False,
+        names_operations=True,
+    ),
     "identities_lead_or_branch": _Rule(
         _identities_lead_or_branch,
         "an identity operation must lead the whole cell or end a branch beside another one",

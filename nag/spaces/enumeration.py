@@ -15,8 +15,9 @@ from nag.graphs import DagBatch
 from nag.spaces.constraints import satisfies_all
 from nag.spaces.space import SearchSpace
 
-__all__ = ["enumerate_space", "is_enumerable", "sample_uniform"]
+__all__ = ["can_sample_uniform", "enumerate_space", "is_enumerable", "sample_uniform"]
 
+_MAX_NODES = 9
 _MAX_WIRINGS = 1 << 22
 _MAX_GRAPHS = 4_000_000
 _CHUNK = 1 << 18
@@ -33,6 +34,11 @@ def is_enumerable(space: SearchSpace) -> bool:
     return True
 
 
+def can_sample_uniform(space: SearchSpace) -> bool:
+    """Whether `sample_uniform` is feasible."""
+    return space.max_nodes <= _MAX_NODES or is_enumerable(space)
+
+
 @lru_cache(maxsize=4)
 def enumerate_space(space: SearchSpace) -> DagBatch:
     """Every architecture of the space once, up to isomorphism, in a fixed order; computed once in a process.
@@ -40,8 +46,9 @@ def enumerate_space(space: SearchSpace) -> DagBatch:
     Raises:
         InvalidRequest: The space is too large to enumerate.
     """
-    parts = [_enumerate_size(space, n) for n in range(space.min_nodes, space.max_nodes + 1)]
-    return DagBatch.cat([part.pad(space.max_nodes) for part in parts])
+    sizes = range(space.min_nodes, space.max_nodes + 1)
+    parts = [_enumerate_size(space, n) for n in reversed(sizes)]  # the largest first: a space that is too large says so at once
+    return DagBatch.cat([part.pad(space.max_nodes) for part in reversed(parts)])
 
 
 def _enumerate_size(space: SearchSpace, n: int) -> DagBatch:
@@ -83,7 +90,7 @@ def _wirings(space: SearchSpace, n: int) -> Tensor:
 
     Where all inner positions allow the same operations, isomorphic wirings appear once.
     """
-    edges = space.masks.edges[n, :n, :n]
+    edges = space.masks.edges[:n, :n]
     free = edges.all(-1).nonzero()
     fixed = (edges[..., 1] & ~edges[..., 0]).long()
     if len(free) > 22 or 2 ** len(free) > _MAX_WIRINGS:
@@ -128,6 +135,8 @@ def sample_uniform(space: SearchSpace, count: int, seed: int) -> DagBatch:
     if is_enumerable(space):
         every = enumerate_space(space)
         return every[torch.from_numpy(rng.integers(len(every), size=count))]
+    if space.max_nodes > _MAX_NODES:
+        raise InvalidRequest(f"uniform sampling of {space.name} is not feasible", "It is neither enumerable nor small.")
     found: list[DagBatch] = []
     total, tries = 0, 0
     while total < count:
@@ -151,8 +160,9 @@ def sample_uniform(space: SearchSpace, count: int, seed: int) -> DagBatch:
 def _propose(space: SearchSpace, count: int, rng: np.random.Generator) -> DagBatch:
     """Labelled graphs that keep the masks, uniformly over all of them."""
     sizes = np.arange(space.min_nodes, space.max_nodes + 1)
-    options = torch.cat([space.masks.nodes.flatten(2).sum(-1), space.masks.edges.flatten(1, 2).sum(-1)], 1).double()
-    log_weight = options.clamp(min=1).log().sum(1)[sizes].numpy()
+    exists = torch.arange(space.max_nodes) < torch.from_numpy(sizes)[:, None]
+    options = space.masks.nodes[sizes].sum(-1).double().log().sum(1)
+    log_weight = (options + space.masks.edges_of(exists).sum(-1).double().log().sum((1, 2))).numpy()
     weight = np.exp(log_weight - log_weight.max())
     n = torch.from_numpy(rng.choice(sizes, size=count, p=weight / weight.sum()))
 
@@ -161,7 +171,7 @@ def _propose(space: SearchSpace, count: int, rng: np.random.Generator) -> DagBat
         return (noise * allowed + allowed).argmax(-1)
 
     mask = torch.arange(space.max_nodes) < n[:, None]
-    return DagBatch(pick(space.masks.nodes[n]) * mask, pick(space.masks.edges[n]), mask)
+    return DagBatch(pick(space.masks.nodes[n]) * mask, pick(space.masks.edges_of(mask)), mask)
 
 
 def _class_sizes(space: SearchSpace, dags: DagBatch) -> Tensor:
@@ -171,8 +181,6 @@ def _class_sizes(space: SearchSpace, dags: DagBatch) -> Tensor:
     """
     result = torch.zeros(len(dags), dtype=torch.int64)
     for n in dags.num_nodes.unique().tolist():
-        if n > 9:
-            raise InvalidRequest(f"uniform sampling of {space.name} is not feasible", "It is neither enumerable nor small.")
         inner = torch.tensor(list(permutations(range(1, n - 1))), dtype=torch.int64)
         ends = torch.zeros(len(inner), 1, dtype=torch.int64)
         rest = torch.arange(n, space.max_nodes).expand(len(inner), -1)

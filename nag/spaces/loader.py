@@ -12,7 +12,7 @@ import yaml
 
 from nag.errors import InvalidSpace, did_you_mean
 from nag.graphs import Semantics
-from nag.spaces.codecs import CODECS, CellString, Codec, LinksOps, MatrixOps, OpList
+from nag.spaces.codecs import CODECS, CellString, Codec, EdgeList, LinksOps, MatrixOps, OpList
 from nag.spaces.constraints import CONSTRAINTS, Constraint
 from nag.spaces.space import SearchSpace
 
@@ -101,7 +101,7 @@ class _Reader:
         for op, role in operations.items():
             if not isinstance(role, str) or role not in _ROLES:
                 self.fail(f"operation '{op}' has the unknown role '{role}'", did_you_mean(str(role), _ROLES))
-            if not isinstance(op, str) or op in {"input", "output"} or set(op) & set("|~+,:/ "):
+            if not isinstance(op, str) or op in {"input", "output"} or set(op) & set("|~+,:;/ "):
                 self.fail(
                     f"'{op}' cannot be an operation's name", "Use letters, digits, '-', '_'; input and output are implied."
                 )
@@ -179,6 +179,12 @@ class _Reader:
         for name, parameter in self.mapping("constraints", {}).items():
             if name not in CONSTRAINTS:
                 self.fail(f"unknown constraint '{name}'", did_you_mean(str(name), CONSTRAINTS))
+            if parameter is not False and CONSTRAINTS[name].names_operations:
+                known = list(self.data["operations"])
+                if not isinstance(parameter, list) or not parameter or not all(op in known for op in parameter):
+                    self.fail(f"constraint '{name}' needs a list of operations", f"Operations: {', '.join(known)}.")
+                found.append(Constraint(name, tuple(parameter)))
+                continue
             if not isinstance(parameter, int) or parameter < 0:
                 self.fail(f"constraint '{name}' needs a number or true")
             if parameter is not False:
@@ -197,6 +203,8 @@ class _Reader:
             return codec
         if name == "matrix_ops":
             return MatrixOps()
+        if name == "edge_list":
+            return EdgeList()
         if name == "links_ops":
             length = self.number(described, "length", high - 2)
             trees = {Constraint("in_degree", 1), Constraint("output_from_leaves", 1)} <= set(constraints)

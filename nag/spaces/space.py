@@ -138,9 +138,10 @@ class SearchSpace:
             allowed = [name for name, good in zip(self.vocabulary, nodes[position].tolist(), strict=True) if good]
             if op not in allowed:
                 raise InvalidArchitecture(f"node {position} cannot be '{op}'", did_you_mean(op, allowed))
+        wired = set(arch.edges)
         for u in range(arch.num_nodes):
             for v in range(u + 1, arch.num_nodes):
-                present = (u, v) in arch.edges
+                present = (u, v) in wired
                 if not edges[u, v, int(present)]:
                     fault = "is not allowed" if present else "is missing"
                     raise InvalidArchitecture(f"edge {u}->{v} {fault} in {self.name}", "Its wiring is fixed there.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nag.errors import InvalidRequest
-from nag.tracking import RunTracker
+from nag.tracking import NullTracker, RunTracker
 from nag.training.ema import MovingAverage
 from nag.training.state import TrainState
 
-__all__ = ["FitOptions", "FitResult", "fit", "make_fabric"]
+__all__ = ["FitOptions", "FitResult", "fit"]
+
+_STEPS_BETWEEN_CLOCKS = 10
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ class FitOptions:
             if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or value < 0):
                 raise InvalidRequest(f"{name} is {value}", "It must be a number of at least 0.")
 
+    def check_processes(self, count: int) -> None:
+        """Raises `InvalidRequest` unless a step's examples can be shared equally among `count` processes."""
+        if self.batch_size % count:
+            raise InvalidRequest(
+                f"a batch_size of {self.batch_size} cannot be shared by {count} processes", "Choose a multiple of devices."
+            )
+
 
 @dataclass(frozen=True)
 class FitResult:
@@ -76,16 +85,6 @@ class FitResult:
     loss: float
 
 
-def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:
-    """A Fabric on the given hardware: bf16 mixed precision on a GPU that has it, float32 on a CPU, unless told."""
-    if precision is None:
-        gpu = accelerator in {"auto", "cuda", "gpu"} and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        precision = "bf16-mixed" if gpu else "32-true"
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
-    fabric.launch()
-    return fabric
-
-
 def fit(
     model: nn.Module,
     loss: Callable[[nn.Module, torch.Generator], dict[str, Tensor]],
@@ -99,12 +98,15 @@ def fit(
 ) -> FitResult:
     """Trains a module, saving its state now and then.
 
-    All randomness of a step comes from a generator seeded by (seed, step, rank), so a resumed run equals an
-    uninterrupted one to the bit on a CPU.
+    All randomness of a step comes from a generator seeded by (seed, step), so a resumed run equals an uninterrupted one
+    to the bit on a CPU. Several processes get the same numbers: each draws the whole batch and gives the mean loss of
+    its equal share of it, so that the average of their gradients is the gradient of one process, but for the order of
+    summation. Only process 0 reads or writes the state and tracks.
 
     Args:
         model: Module to train; its parameters must not depend on `fabric`.
-        loss: (module, generator) -> loss terms, of which "loss" is minimised.
+        loss: (module, generator) -> loss terms, of which "loss" is minimised; with several processes, of the rows
+            `[rank::number]` of the batch.
         options: Length and speed.
         fabric: Device, precision and processes.
         tracker: Gets losses and progress.
@@ -112,44 +114,60 @@ def fit(
         state_path: Where to keep the state; None for nowhere.
         resume: Continue from `state_path` if it exists.
         identity: Digest of the configuration, checked on resume.
+
+    Raises:
+        InvalidRequest: The batch cannot be shared equally, or the state is of another run.
+        DamagedFile: The state cannot be read.
     """
+    options.check_processes(fabric.world_size)
+    tracker = tracker if fabric.is_global_zero else NullTracker()
+    if not any(True for _ in model.parameters()):  # a generator without a network
+        return FitResult(model.to(fabric.device).eval(), 0, 0.0, math.nan)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
     model = model.to(fabric.device)
+    if fabric.world_size > 1:  # they start alike even if a caller's random initial weights are not
+        model.load_state_dict(fabric.broadcast({name: value.cpu() for name, value in model.state_dict().items()}))
     ema = MovingAverage(model, options.ema_decay)
     state = TrainState(model, ema, optimizer, identity=identity)
-    if resume and state_path is not None and state_path.is_file():
-        state.load(state_path)
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    if hasattr(model, "loss"):
-        wrapped.mark_forward_method("loss")
-    wrapped.train()
+    if resume and state_path is not None:
+        found = fabric.is_global_zero and state_path.is_file()
+        saved = fabric.broadcast(state.read(state_path) if found else None)
+        if saved is not None:
+            state.restore(saved)
+    stepper = fabric.setup_optimizers(optimizer)
+    assert not isinstance(stepper, tuple)
+    model.train()
     started, last_save = time.monotonic() - state.seconds, time.monotonic()
     log_every = max(1, options.max_steps // 100)
     window: list[Tensor] = []
     recent: deque[Tensor] = deque(maxlen=max(1, options.max_steps // 10))
-    first = state.step
+    first, elapsed = state.step, state.seconds
     with tracker.progress(options.max_steps, "training", "steps", initial=state.step) as progress:
         while state.step < options.max_steps:
-            elapsed = time.monotonic() - started
-            if options.max_seconds is not None and elapsed >= options.max_seconds:
-                break
+            if options.max_seconds is not None:
+                elapsed = _agreed(elapsed, started, state.step - first, fabric)
+                if elapsed >= options.max_seconds:
+                    break
             rng = torch.Generator(device=fabric.device)
-            rng.manual_seed((seed * 1_000_003 + state.step) * 64 + fabric.global_rank)
-            for group in optimizer.param_groups:
+            rng.manual_seed((seed * 1_000_003 + state.step) * 64)
+            for group in stepper.param_groups:
                 group["lr"] = options.learning_rate * _rate(state.step, elapsed, options)
-            terms = loss(wrapped, rng)
-            optimizer.zero_grad(set_to_none=True)
+            with fabric.autocast():
+                terms = loss(model, rng)
+            stepper.zero_grad(set_to_none=True)
             fabric.backward(terms["loss"])
-            fabric.clip_gradients(wrapped, optimizer, max_norm=options.gradient_clip)
-            optimizer.step()
+            if fabric.world_size > 1:
+                _average_gradients(model, fabric)
+            fabric.clip_gradients(model, stepper, max_norm=options.gradient_clip)
+            stepper.step()
             ema.update(model, state.step)
             state.step += 1
             window.append(terms["loss"].detach())
             recent.append(window[-1])
             progress.advance(1)
             if state.step % log_every == 0:
-                mean = float(torch.stack(window).mean())
-                parts = {f"train/{name}": float(value.detach()) for name, value in terms.items() if name != "loss"}
+                mean = _mean(window, fabric)
+                parts = {f"train/{name}": _mean([value], fabric) for name, value in terms.items() if name != "loss"}
                 tracker.log({"train/loss": mean, **parts}, step=state.step)
                 progress.note(f"loss {mean:.4f}")
                 window = []
@@ -162,8 +180,38 @@ def fit(
     if state_path is not None and fabric.is_global_zero:
         state.save(state_path)
     final = list(recent)[-max(1, (state.step - first) // 10) :]
-    mean_loss = float(torch.stack(final).mean()) if final else math.nan
+    mean_loss = _mean(final, fabric) if final else math.nan
     return FitResult(ema.module.eval(), state.step, state.seconds, mean_loss)
+
+
+def _average_gradients(model: nn.Module, fabric: Fabric) -> None:
+    """Replaces each gradient by its mean over the processes, all in one message, for the networks are small.
+
+    Parameters that the loss does not touch (a head for edges where the wiring is fixed) stay without a gradient, as in
+    one process.
+    """
+    own = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    mean = _over_processes(torch.cat([gradient.flatten() for gradient in own]), fabric)
+    parts = mean.split([gradient.numel() for gradient in own])
+    torch._foreach_copy_(own, [part.view_as(gradient) for part, gradient in zip(parts, own, strict=True)])
+
+
+def _agreed(elapsed: float, started: float, done: int, fabric: Fabric) -> float:
+    """Seconds since the start; several processes take those of process 0, asked for now and then, so that all stop together."""
+    if fabric.world_size == 1:
+        return time.monotonic() - started
+    return elapsed if done % _STEPS_BETWEEN_CLOCKS else float(fabric.broadcast(time.monotonic() - started))
+
+
+def _mean(values: Sequence[Tensor], fabric: Fabric) -> float:
+    """Mean of scalars over all processes."""
+    return float(_over_processes(torch.stack([value.detach() for value in values]).mean(), fabric))
+
+
+def _over_processes(values: Tensor, fabric: Fabric) -> Tensor:
+    mean = fabric.all_reduce(values, reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return mean
 
 
 def _rate(step: int, elapsed: float, options: FitOptions) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +16,8 @@ from nag.files import write_bytes
 from nag.training.ema import MovingAverage
 
 __all__ = ["TrainState"]
+
+_ENTRIES = ("identity", "step", "seconds", "model", "ema", "optimizer")
 
 
 @dataclass
@@ -53,7 +57,11 @@ class TrainState:
         write_bytes(path, buffer.getvalue())
 
     def load(self, path: Path) -> None:
-        """Continues from a saved state.
+        """Continues from a saved state; raises what `read` raises."""
+        self.restore(self.read(path))
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """What `restore` takes, on the CPU.
 
         Raises:
             DamagedFile: The file is not a complete state.
@@ -61,16 +69,19 @@ class TrainState:
         """
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
-            identity, step, seconds = saved["identity"], int(saved["step"]), float(saved["seconds"])
-            model, ema, optimizer = saved["model"], saved["ema"], saved["optimizer"]
+            saved = {name: saved[name] for name in _ENTRIES} | {"step": int(saved["step"]), "seconds": float(saved["seconds"])}
         except Exception as error:  # torch.load raises many kinds for a damaged file
             raise DamagedFile(f"'{path}' is no complete training state", "Delete it and train again.") from error
-        if identity != self.identity:
+        if saved["identity"] != self.identity:
             raise InvalidRequest(
                 f"'{path}' belongs to a run with another configuration",
                 "Repeat that run's overrides, or choose another out_dir.",
             )
-        self.model.load_state_dict(model)
-        self.ema.module.load_state_dict(ema)
-        self.optimizer.load_state_dict(optimizer)
-        self.step, self.seconds = step, seconds
+        return saved
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Continues from what `read` gave."""
+        self.model.load_state_dict(saved["model"])
+        self.ema.module.load_state_dict(saved["ema"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.step, self.seconds = saved["step"], saved["seconds"]

@@ -24,7 +24,7 @@ from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
 
-__all__ = ["evaluation_row", "sample"]
+__all__ = ["evaluation_row", "predictor_score", "sample"]
 
 _ROUNDS = 10
 _INVALID = -3.0
@@ -82,7 +82,7 @@ def sample(
     score = None
     if guided:
         assert predictor is not None
-        score = _score(space, predictor)
+        score = predictor_score(space, predictor)
     samples, more = _draw(run, trained, num_samples, rng, score, guidance, steps)
     ledger += more
     sampling = {"sampling_cpu_seconds": round(watch.cpu, 3), "sampling_wall_seconds": round(watch.wall, 3)}
@@ -129,11 +129,16 @@ def _check(space: SearchSpace, num_samples: int, predictor: TrainedPredictor | N
         )
 
 
-def _score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
-    """The predictor's normal score, the good end up; what is invalid scores at most as a very bad architecture."""
+def predictor_score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
+    """The expected percentile that the predictor gives, on the normal scale and with the good end up.
+
+    A normal score z ~ N(mean, std ** 2) has the expected percentile Phi(mean / sqrt(1 + std ** 2)), so that an uncertain
+    guess counts less than a sure one. What is invalid scores at most as a very bad architecture.
+    """
 
     def score(dags: DagBatch) -> Tensor:
-        value = predictor.sign * predictor.predictor.predict_scores(dags).mean
+        found = predictor.predictor.predict_scores(dags)
+        value = predictor.sign * found.mean / (1 + found.std.square()).sqrt()
         return torch.where(space.is_valid(dags), value, value.clamp(max=_INVALID))
 
     return score

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,20 @@ from torch import Tensor
 
 from nag.benchmarks import split_by_class
 from nag.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from nag.diffusion import DiscreteGenerator
+from nag.diffusion import Generator, Score, restore_generator
 from nag.errors import DamagedFile
 from nag.evaluation import SpaceReference, Stopwatch, sample_metrics
+from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
+from nag.tracking import NullTracker
 from nag.training import FitOptions, fit
+from nag.workflows.feed import GraphFeed, quantiles
 from nag.workflows.run import RunFolder
 
 __all__ = ["TrainedGenerator", "load_generator", "train_generator"]
 
-_STEPS_PER_POSITION = 250
+_STEPS_PER_POSITION = 400
+_MOST_POSITIONS = 40
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class TrainedGenerator:
         facts: Description in the checkpoint.
     """
 
-    generator: DiscreteGenerator
+    generator: Generator
     reference: SpaceReference
     facts: dict[str, Any]
 
@@ -49,15 +53,17 @@ class TrainedGenerator:
 def train_generator(
     run: RunFolder,
     space: SearchSpace,
-    make_generator: Callable[..., DiscreteGenerator],
+    make_generator: Callable[..., Generator],
     options: FitOptions,
     fabric: Fabric,
     train_fraction: float = 1.0,
     num_architectures: int = 100_000,
     metric_samples: int = 2000,
     resume: bool = False,
+    graphs: DagBatch | None = None,
+    conditions: Mapping[str, Score] | None = None,
 ) -> Path:
-    """Trains a generator on all architectures of a space, or on a fraction split by canonical hash.
+    """Trains a generator on all architectures of a space, on given ones, or on a fraction of either split by canonical hash.
 
     Args:
         run: Run folder; gets `generator.safetensors`.
@@ -67,38 +73,49 @@ def train_generator(
         fabric: Device, precision and processes.
         train_fraction: Share of the architectures to train on, 1 for all.
         num_architectures: Uniform draws that stand for a space too large to enumerate.
-        metric_samples: Unguided samples that the sample metrics are computed on.
+        metric_samples: Unguided samples that the sample metrics are computed on; 0 for none.
         resume: Continue from the folder's training state.
+        graphs: Architectures to train on in place of the space's; None for the space's.
+        conditions: Name -> a number of each architecture; the generator learns to be told its quantile.
 
     Returns:
-        Path of the checkpoint.
+        Path of the checkpoint, which process 0 writes as it does everything in the run folder.
     """
-    run.start()
-    with run.tracker.progress(None, f"listing the architectures of {space.name}", "stages") as progress:
-        enumerated = is_enumerable(space)
-        everything = enumerate_space(space) if enumerated else sample_uniform(space, num_architectures, run.seed)
+    if fabric.is_global_zero:
+        run.start()
+    tracker = run.tracker if fabric.is_global_zero else NullTracker()
+    with tracker.progress(None, f"listing the architectures of {space.name}", "stages") as progress:
+        enumerated = graphs is None and is_enumerable(space)
+        if graphs is not None:
+            everything = graphs
+        else:
+            everything = enumerate_space(space) if enumerated else sample_uniform(space, num_architectures, run.seed)
         progress.advance(1)
         canonical = space.canonical_hashes(everything)
         train = _training_rows(canonical, train_fraction, run.seed)
         reference = SpaceReference.of(space, everything, canonical, train, enumerated)
-    data = everything[train].to(fabric.device)
+    names = tuple(conditions or ())
+    told = quantiles(everything[train], conditions) if conditions else None
+    feed = GraphFeed(everything[train].to(fabric.device), options.batch_size, told, fabric.world_size)
 
     torch.manual_seed(run.seed)
-    generator = make_generator(space=space, data=everything[train])
+    generator = make_generator(space=space, data=everything[train], **({"conditions": names} if names else {}))
     if options.max_steps == 0:
-        options = replace(options, max_steps=_default_steps(space))
-    watch = Stopwatch()
+        options = replace(options, max_steps=default_steps(space))
+    watch, share = Stopwatch(), slice(fabric.global_rank, None, fabric.world_size)
 
     def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:
-        rows = torch.randint(len(data), (options.batch_size // fabric.world_size,), generator=rng, device=data.device)
-        terms = module.loss(data[rows], rng)
+        dags, condition = feed.draw(rng)
+        terms = module.loss(dags, rng, condition, share)
         return {"loss": terms.total, "loss_nodes": terms.nodes, "loss_edges": terms.edges}
 
     identity = run.identity + space.fingerprint
-    result = fit(generator, loss, options, fabric, run.tracker, run.seed, run.path / "train_state.pt", resume, identity)
+    result = fit(generator, loss, options, fabric, tracker, run.seed, run.path / "train_state.pt", resume, identity)
     trained = result.model
-    assert isinstance(trained, DiscreteGenerator)
+    assert isinstance(trained, Generator)
     path = run.path / "generator.safetensors"
+    if not fabric.is_global_zero:
+        return path
     facts = {
         "space": dict(space.description),
         "space_fingerprint": space.fingerprint,
@@ -112,10 +129,12 @@ def train_generator(
     }
     save_checkpoint(path, "generator", {**trained.state_dict(), **reference.tensors()}, facts)
 
-    rng = torch.Generator(device=fabric.device).manual_seed(run.seed)
-    sample_watch = Stopwatch()
-    raw = trained.sample(metric_samples, rng).to("cpu")
-    sampling = {"sampling_cpu_seconds": round(sample_watch.cpu, 3), "sampling_wall_seconds": round(sample_watch.wall, 3)}
+    measured: dict[str, float] = {}
+    if metric_samples:
+        rng, sample_watch = torch.Generator(device=fabric.device).manual_seed(run.seed), Stopwatch()
+        raw = trained.sample(metric_samples, rng).to("cpu")
+        measured = {"sampling_cpu_seconds": round(sample_watch.cpu, 3), "sampling_wall_seconds": round(sample_watch.wall, 3)}
+        measured |= sample_metrics(space, raw, reference, run.seed).values
     run.finish(
         {
             "search_space": space.name,
@@ -128,8 +147,7 @@ def train_generator(
             "loss": result.loss,
             "train_cpu_seconds": facts["train_cpu_seconds"],
             "network_evaluations": trained.evaluations(None),
-            **sampling,
-            **sample_metrics(space, raw, reference, run.seed).values,
+            **measured,
         }
     )
     return path
@@ -146,7 +164,7 @@ def load_generator(path: Path | str, device: torch.device | str = "cpu") -> Trai
     checkpoint = load_checkpoint(path, "generator")
     weights = {name: t for name, t in checkpoint.tensors.items() if not name.startswith("reference.")}
     space = _space_of(checkpoint, path)
-    generator = DiscreteGenerator.restore(space, checkpoint.description.get("hyperparameters", {}), weights).to(device)
+    generator = restore_generator(space, checkpoint.description.get("hyperparameters", {}), weights).to(device)
     try:
         reference = SpaceReference.restore(checkpoint.tensors)
     except (KeyError, TypeError) as error:
@@ -165,8 +183,8 @@ def _training_rows(canonical: list[str], fraction: float, seed: int) -> Tensor:
     return torch.from_numpy(split_by_class(classes, fraction=fraction, seed=seed).train)
 
 
-def _default_steps(space: SearchSpace) -> int:
-    """Steps that grow with the number of operations and edges that are generated."""
+def default_steps(space: SearchSpace) -> int:
+    """Steps that grow with the number of operations and edges that are generated, up to those of a cell of ten nodes."""
     n = space.max_nodes
-    positions = int((space.masks.nodes[n].sum(-1) > 1).sum() + (space.masks.edges[n].sum(-1) > 1).sum())
-    return _STEPS_PER_POSITION * max(positions, 4)
+    positions = int((space.masks.nodes[n].sum(-1) > 1).sum() + (space.masks.edges.sum(-1) > 1).sum())
+    return _STEPS_PER_POSITION * min(max(positions, 4), _MOST_POSITIONS)

@@ -16,10 +16,12 @@ from nag.diffusion import (
     GradientTilt,
     Guidance,
     LinearSchedule,
+    Metropolis,
+    Offspring,
     Particles,
     UniformKernel,
 )
-from nag.diffusion.guidance import select
+from nag.diffusion.corrector import select
 from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.graphs import DagBatch
 from nag.nn import DagTransformer
@@ -107,11 +109,12 @@ def count_fours(dags):
     "guidance",
     [
         Guidance(scale=0.0),
-        Guidance(pool=3, rounds=5),
-        Guidance(proposal=Candidates(4), pool=1, rounds=0),
-        Guidance(proposal=Particles(2, every=3), pool=1, rounds=0),
-        Guidance(proposal=GradientTilt(50, 3), pool=2, rounds=0),
-        Guidance(proposal=ExactTilt(50, 3), pool=1, rounds=2),
+        Guidance(pool=3, corrector=Metropolis(5)),
+        Guidance(pool=3, corrector=Offspring(5)),
+        Guidance(proposal=Candidates(4), pool=1, corrector=None),
+        Guidance(proposal=Particles(2, every=3), pool=1, corrector=None),
+        Guidance(proposal=GradientTilt(50, 3), pool=2, corrector=None),
+        Guidance(proposal=ExactTilt(50, 3), pool=1, corrector=Offspring(2)),
     ],
 )
 def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
@@ -132,12 +135,13 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
 @pytest.mark.parametrize(
     "parts",
     [
-        {"proposal": Candidates(32), "pool": 1, "rounds": 0},
-        {"proposal": Particles(4), "pool": 1, "rounds": 0},
-        {"proposal": GradientTilt(400, 100), "pool": 1, "rounds": 0},
-        {"proposal": ExactTilt(400, 100), "pool": 1, "rounds": 0},
-        {"pool": 8, "rounds": 0},
-        {"pool": 1, "rounds": 60},
+        {"proposal": Candidates(32), "pool": 1, "corrector": None},
+        {"proposal": Particles(4), "pool": 1, "corrector": None},
+        {"proposal": GradientTilt(400, 100), "pool": 1, "corrector": None},
+        {"proposal": ExactTilt(400, 100), "pool": 1, "corrector": None},
+        {"pool": 8, "corrector": None},
+        {"pool": 1, "corrector": Metropolis(60)},
+        {"pool": 1, "corrector": Offspring(20)},
     ],
 )
 def test_each_part_of_guidance_raises_the_score(tiny, parts):

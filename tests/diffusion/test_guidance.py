@@ -25,8 +25,7 @@ from nag.diffusion import (
     simulate,
     steer,
 )
-from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations
-from nag.diffusion.guidance import select
+from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations, select
 from nag.diffusion.particles import systematic
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch, invariant_codes

@@ -3,7 +3,7 @@ import torch
 
 from nag.errors import InvalidArchitecture
 from nag.graphs import Architecture, DagBatch, GraphBatch
-from nag.spaces import list_spaces, sample_uniform
+from nag.spaces import list_spaces, load_space, sample_uniform
 
 VOCABULARY = ("input", "output", "a", "b")
 CHAIN = Architecture(("input", "a", "output"), ((0, 1), (1, 2)))
@@ -15,7 +15,7 @@ def same(first: DagBatch, second: DagBatch) -> bool:
     return all(torch.equal(getattr(first, name), getattr(second, name)) for name in ("ops", "adjacency", "mask"))
 
 
-@pytest.mark.parametrize("name", list_spaces())
+@pytest.mark.parametrize("name", [name for name in list_spaces() if load_space(name).max_nodes < 10])
 def test_architectures_survive_both_encodings(whole, name):
     space, everything = whole(name)
     dags = everything[torch.randint(len(everything), (200,), generator=torch.Generator().manual_seed(0))]

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, levels, reduce
+from nag.graphs import (
+    Architecture,
+    DagBatch,
+    Semantics,
+    canonical_forms,
+    canonical_hashes,
+    invariant_codes,
+    levels,
+    random_layered_dags,
+    reduce,
+)
 
 VOCABULARY = ("input", "output", "a", "b")
 
@@ -531,3 +541,37 @@ def test_twins_behind_twins_are_merged_too():
 def test_parallel_identities_add_up():
     assert digest("skip skip", TWO) != digest("skip", CONV)
     assert digest("skip skip", TWO, concatenating={"output"}) == digest("skip", CONV, concatenating={"output"})
+
+
+def test_sets_of_twins_in_one_cell_need_little_search():
+    """Readers of 3 twins each: refinement leaves all twins in one cell, whose orders are far too many to try."""
+
+    def readers(*groups: int) -> Architecture:
+        leaves, last = sum(groups), sum(groups) + len(groups) + 1
+        reader = [leaves + 1 + i for i, group in enumerate(groups) for _ in range(group)]
+        edges = [(0, v) for v in range(1, leaves + 1)] + list(zip(range(1, leaves + 1), reader, strict=True))
+        ops = ("input", *"a" * leaves, *"b" * len(groups), "output")
+        return Architecture(ops, (*edges, *((v, last) for v in range(leaves + 1, last))))
+
+    even = readers(3, 3, 3, 3, 3, 3)
+    order = random.Random(0).sample(range(even.num_nodes), even.num_nodes)
+    mixed = Architecture.from_unordered({v: even.ops[v] for v in order}, even.edges)
+    assert mixed != even
+    archs = [even, mixed, readers(4, 3, 3, 3, 3, 2), readers(2, 3, 3, 3, 3, 4), readers(6, 6, 6)]
+    hashes = canonical_forms(DagBatch.from_architectures(archs, VOCABULARY), VOCABULARY).hashes
+    assert hashes[0] == hashes[1]
+    assert hashes[2] == hashes[3]
+    assert len(set(hashes)) == 3
+
+
+def test_hashes_do_not_depend_on_the_padding_of_large_graphs():
+    dags = random_layered_dags(12, 40, 4, torch.Generator().manual_seed(0), min_nodes=5)
+    hashes = canonical_forms(dags, VOCABULARY).hashes
+    assert canonical_forms(dags.pad(70), VOCABULARY).hashes == hashes
+    assert canonical_forms(dags[:0], VOCABULARY).hashes == []
+    for i, size in enumerate(dags.num_nodes.tolist()):  # small graphs are refined another way
+        alone = DagBatch(dags.ops[i : i + 1, :size], dags.adjacency[i : i + 1, :size, :size], dags.mask[i : i + 1, :size])
+        assert canonical_forms(alone, VOCABULARY).hashes == hashes[i : i + 1]
+    order = canonical_forms(dags, VOCABULARY).order
+    assert torch.equal(order.sort(1)[0], torch.arange(40).expand_as(order))
+    assert not dags.take_nodes(order).adjacency.tril().any()

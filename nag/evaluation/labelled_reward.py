@@ -1,0 +1,98 @@
+"""A reward that is measured: every architecture measured for the first time is a label."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nag.benchmarks import Task
+from nag.errors import InvalidRequest
+from nag.evaluation.evaluator import Evaluator
+from nag.evaluation.ledger import Ledger
+from nag.graphs import Architecture, DagBatch
+
+__all__ = ["LabelledReward"]
+
+
+class LabelledReward:
+    """The search metric of a task, higher being better, bought through an evaluator until a budget is spent.
+
+    An architecture costs one label when it is measured first; after that it and its functional twins (the same
+    canonical hash) are free, and get the value that was measured first. What the evaluator does not know costs
+    nothing and has no value. The report metric is never read.
+
+    Args:
+        task: The task; says which way is better.
+        evaluator: Measures.
+        budget: Greatest number of labels; None for no limit.
+
+    Raises:
+        InvalidRequest: The budget is below 1.
+    """
+
+    def __init__(self, task: Task, evaluator: Evaluator, budget: int | None = None) -> None:
+        if budget is not None and budget < 1:
+            raise InvalidRequest(f"a budget of {budget} labels buys nothing", "Give at least 1.")
+        self.task, self.evaluator, self.budget = task, evaluator, budget
+        self._values: dict[str, float] = {}
+        self._bought: dict[str, Architecture] = {}
+
+    @property
+    def labels_used(self) -> int:
+        """Labels bought so far."""
+        return len(self._bought)
+
+    @property
+    def spent(self) -> bool:
+        """Whether no label is left."""
+        return self.budget is not None and self.labels_used >= self.budget
+
+    def __call__(self, dags: DagBatch) -> Tensor:
+        """Values of graphs, buying labels in order as long as the budget lasts.
+
+        Args:
+            dags: B graphs; invalid ones are not measured.
+
+        Returns:
+            (B,) float64 on the graphs' device, the higher the better whatever the task; nan where there is no value:
+            beyond the budget, invalid, or unknown to the evaluator.
+        """
+        space = self.task.table.space
+        own = dags.to("cpu")
+        valid = space.is_valid(own).tolist()
+        hashes = space.canonical_hashes(own)
+        wanted = {h: i for i, h in reversed(list(enumerate(hashes))) if valid[i] and h not in self._values}
+        rows = sorted(wanted.values())
+        while rows and not self.spent:  # what the evaluator does not know leaves labels for the next ones
+            left = len(rows) if self.budget is None else self.budget - self.labels_used
+            self._buy(own[torch.tensor(rows[:left])], [hashes[i] for i in rows[:left]])
+            rows = rows[left:]
+        sign = 1.0 if self.task.maximise else -1.0
+        found = [sign * self._values.get(h, math.nan) if good else math.nan for h, good in zip(hashes, valid, strict=True)]
+        return torch.tensor(found, dtype=torch.float64, device=dags.device)
+
+    def _buy(self, dags: DagBatch, hashes: list[str]) -> None:
+        archs = self.task.table.space.to_architectures(dags)
+        for digest, arch, evaluation in zip(hashes, archs, self.evaluator.evaluate(archs), strict=True):
+            value = evaluation.search_value
+            self._values[digest] = math.nan if value is None else value
+            if value is not None:
+                self._bought[digest] = arch
+
+    def labelled(self) -> tuple[list[Architecture], list[float]]:
+        """The architectures that were measured, in order, and their search metric, in the task's own direction."""
+        return list(self._bought.values()), [self._values[digest] for digest in self._bought]
+
+    def best(self) -> tuple[Architecture, float] | None:
+        """The best architecture measured so far with its search metric; None before the first label."""
+        if not self._bought:
+            return None
+        choose = max if self.task.maximise else min
+        digest = choose(self._bought, key=self._values.__getitem__)
+        return self._bought[digest], self._values[digest]
+
+    def as_ledger(self) -> Ledger:
+        """What was bought so far."""
+        return Ledger(labels_used=self.labels_used)

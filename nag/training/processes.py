@@ -1,0 +1,67 @@
+"""The hardware and the processes of a run, by Lightning Fabric."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+
+from nag.errors import InvalidRequest, NagError
+
+__all__ = ["ending_together", "make_fabric"]
+
+
+def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:
+    """A launched Fabric on the given hardware.
+
+    With several devices the running command is started again for each further one, data parallel with one process a
+    device; a script that calls this shall do so before work that should happen once.
+
+    Args:
+        accelerator: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
+        devices: GPUs, or processes on a CPU.
+        precision: Fabric's precision; None for bf16 mixed precision on a GPU that has it, float32 elsewhere.
+
+    Raises:
+        InvalidRequest: There are not so many devices.
+    """
+    gpu = accelerator in {"auto", "cuda", "gpu"} and torch.cuda.is_available()
+    if precision is None:
+        precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
+    if devices == 1:
+        return _launched(Fabric(accelerator=accelerator, devices=1, precision=precision))  # type: ignore[arg-type]
+    there = torch.cuda.device_count() if gpu else 1 if accelerator == "mps" else devices
+    if not 1 <= devices <= there:
+        raise InvalidRequest(f"there are no {devices} devices", f"This machine has {there}; on a CPU: device=cpu.")
+    kind = "cpu" if accelerator == "auto" and not gpu else accelerator
+    return _launched(Fabric(accelerator=kind, devices=devices, strategy="ddp", precision=precision))  # type: ignore[arg-type]
+
+
+def _launched(fabric: Fabric) -> Fabric:
+    threads = torch.get_num_threads()  # launching several processes would change what the caller chose
+    fabric.launch()
+    torch.set_num_threads(threads)
+    return fabric
+
+
+@contextmanager
+def ending_together(fabric: Fabric) -> Iterator[None]:
+    """Lets no process wait for one that failed, and lets process 0 alone tell a user's mistake.
+
+    Where process 0 fails it ends the others; where another one is interrupted or meets a mistake, process 0 does too.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not fabric.is_global_zero:
+            if isinstance(error, NagError | KeyboardInterrupt):
+                raise SystemExit(2) from error
+            raise
+        others: list[subprocess.Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
+        for process in others:
+            process.kill()
+        others.clear()  # or Fabric's observer would take their end for a crash and kill this process too
+        raise

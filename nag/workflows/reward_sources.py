@@ -1,0 +1,111 @@
+"""Where the rewards of fine-tuning come from, and what they cost: a predictor, or labels of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from nag.benchmarks import Task
+from nag.evaluation import Evaluator, Ledger
+from nag.evaluation.labelled_reward import LabelledReward
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace
+from nag.workflows.train_predictor import TrainedPredictor
+
+__all__ = ["LabelSource", "PredictorSource", "RewardSource"]
+
+
+class PredictorSource:
+    """Rewards are a predictor's normal scores, the good end up; they cost no label beyond those of its training.
+
+    Args:
+        predictor: The predictor.
+    """
+
+    def __init__(self, predictor: TrainedPredictor) -> None:
+        self.predictor = predictor
+        self._scored = 0
+
+    @property
+    def space(self) -> SearchSpace:
+        """The space that it knows."""
+        return self.predictor.space
+
+    @property
+    def spent(self) -> bool:
+        """Predictions do not run out."""
+        return False
+
+    @property
+    def labels_used(self) -> int:
+        """Labels that the predictor was trained on."""
+        return self.predictor.labels_used
+
+    def __call__(self, dags: DagBatch) -> Tensor:
+        """(B,) predicted normal scores of B graphs."""
+        self._scored += len(dags)
+        return self.predictor.sign * self.predictor.predictor.predict_scores(dags).mean
+
+    def as_ledger(self) -> Ledger:
+        """Labels and training of the predictor, and what it scored."""
+        seconds = float(self.predictor.facts.get("train_cpu_seconds", 0.0))
+        return Ledger(self.labels_used, predictor_evaluations=self._scored, train_cpu_seconds=seconds)
+
+    def facts(self) -> dict[str, Any]:
+        """What the reward is."""
+        return {"reward": "predicted normal score", "task": self.predictor.facts.get("task")}
+
+
+class LabelSource:
+    """Rewards are a task's search metric, bought one label at a time.
+
+    Args:
+        task: The task.
+        evaluator: Measures.
+        budget: Labels that may be bought.
+
+    Raises:
+        InvalidRequest: The budget is below 1.
+    """
+
+    def __init__(self, task: Task, evaluator: Evaluator, budget: int) -> None:
+        self.task, self.labels = task, LabelledReward(task, evaluator, budget)
+
+    @property
+    def space(self) -> SearchSpace:
+        """The task's space."""
+        return self.task.table.space
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is used up."""
+        return self.labels.spent
+
+    @property
+    def labels_used(self) -> int:
+        """Labels bought so far."""
+        return self.labels.labels_used
+
+    def __call__(self, dags: DagBatch) -> Tensor:
+        """(B,) values of B graphs, the higher the better; nan where there is none."""
+        return self.labels(dags)
+
+    def as_ledger(self) -> Ledger:
+        """Labels bought so far."""
+        return self.labels.as_ledger()
+
+    def facts(self) -> dict[str, Any]:
+        """What the reward is, and the best that was found."""
+        best = self.labels.best()
+        return {
+            "reward": f"measured {self.task.search_metric}" + ("" if self.task.maximise else ", negated"),
+            "task": self.task.name,
+            "protocol": self.task.protocol,
+            "budget": self.labels.budget,
+            "best_search_metric": None if best is None else best[1],
+            "best_architecture": None if best is None else self.space.encode(best[0]),
+        }
+
+
+RewardSource = PredictorSource | LabelSource

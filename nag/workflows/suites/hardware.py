@@ -1,0 +1,29 @@
+"""The hardware that numbers were measured on, in words."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+import torch
+
+__all__ = ["hardware"]
+
+
+def hardware(device: str, threads: int) -> str:
+    """Model of the processor, of the GPU if it is used, and the number of threads.
+
+    Args:
+        device: Where tensors live.
+        threads: CPU threads of a process.
+    """
+    gpu = f"{torch.cuda.get_device_name()}, " if device.startswith("cuda") else ""
+    return f"{gpu}{_processor()}, {threads} {'thread' if threads == 1 else 'threads'}"
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    text = facts.read_text(encoding="utf-8", errors="replace") if facts.is_file() else ""
+    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return model[1].strip() if model else platform.processor() or platform.machine() or "unknown processor"

@@ -1,0 +1,75 @@
+"""From the measurements of single seeds to the rows of `results.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from nag.workflows.suites.cells import CellResult, Measurement
+
+__all__ = ["Row", "aggregate", "count_reused"]
+
+_Name = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a suite's results.
+
+    Args:
+        suite: Name of the suite.
+        space: Search space.
+        task: Task; empty where there is none.
+        method: What is compared.
+        setting: Under which circumstances.
+        metric: What was measured.
+        mean: Mean over the seeds that have a value; None if none has.
+        std: Sample standard deviation; None for less than two values.
+        seeds: Number of values.
+        labels: Mean number of labels that the result consumed.
+        cpu_seconds: Mean cost of a cell that the row comes from.
+    """
+
+    suite: str
+    space: str
+    task: str
+    method: str
+    setting: str
+    metric: str
+    mean: float | None
+    std: float | None
+    seeds: int
+    labels: float
+    cpu_seconds: float
+
+
+def aggregate(suite: str, results: Sequence[CellResult]) -> list[Row]:
+    """Rows over all seeds, in order of appearance."""
+    return [_row(suite, name, found) for name, found in _grouped(results).items()]
+
+
+def count_reused(results: Sequence[CellResult], reused: Collection[str]) -> int:
+    """Number of rows that come from the cells with these keys alone."""
+    return sum(all(result.key in reused for _, result in found) for found in _grouped(results).values())
+
+
+def _grouped(results: Sequence[CellResult]) -> dict[_Name, list[tuple[Measurement, CellResult]]]:
+    groups: dict[_Name, list[tuple[Measurement, CellResult]]] = {}
+    for result in results:
+        for m in result.measurements:
+            groups.setdefault((m.space, m.task, m.method, m.setting, m.metric), []).append((m, result))
+    return groups
+
+
+def _row(suite: str, name: _Name, found: Sequence[tuple[Measurement, CellResult]]) -> Row:
+    values = [m.value for m, _ in found if m.value is not None]
+    return Row(
+        suite,
+        *name,
+        mean=fmean(values) if values else None,
+        std=stdev(values) if len(values) > 1 else None,
+        seeds=len(values),
+        labels=fmean(m.labels for m, _ in found),
+        cpu_seconds=round(fmean(result.cpu_seconds for _, result in found), 3),
+    )
