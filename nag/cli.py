@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from nag.benchmarks import Task
+    from nag.evaluation import ObjectiveSpec
+    from nag.graphs import DagBatch
     from nag.spaces import SearchSpace
     from nag.tracking import RunTracker
     from nag.workflows.run import RunFolder
@@ -45,7 +47,9 @@ def _train_generator(cfg: DictConfig) -> None:
 
     options, make, devices = _instantiate(cfg.training), _instantiate(cfg.generator), _integer(cfg, "devices", 1)
     options.check_processes(devices)
-    _try(make, space)
+    conditions = _conditions(cfg, space)
+    _try(make, space, conditions)
+    graphs = None if cfg.architectures is None else _graphs(cfg, space)
     run = _run_folder(cfg, "train-generator")
     numbers = _integer(cfg, "num_architectures", 1), _integer(cfg, "metric_samples", 1)
     resume = _flag(cfg, "resume")
@@ -53,7 +57,7 @@ def _train_generator(cfg: DictConfig) -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = make_fabric(cfg.device, devices)
     with ending_together(fabric):
-        path = train_generator(run, space, make, options, fabric, fraction, *numbers, resume)
+        path = train_generator(run, space, make, options, fabric, fraction, *numbers, resume, graphs, conditions)
     if not fabric.is_global_zero:
         return
     say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
@@ -64,12 +68,14 @@ def _train_predictor(cfg: DictConfig) -> None:
     num_train = _integer(cfg, "num_train", 2)
     task = _task(cfg)
 
-    from nag.workflows.train_predictor import train_predictor
+    from nag.workflows.train_predictor import side_task, train_predictor
 
     make = _instantiate(cfg.predictor)
+    if cfg.metric is not None and cfg.metric != task.search_metric:
+        side_task(task, str(cfg.metric))
     run = _run_folder(cfg, "train-predictor")
-    path = train_predictor(run, task, make, num_train, _fabric(cfg).device)
-    say(f"{task.name}: {task.protocol}")
+    path = train_predictor(run, task, make, num_train, _fabric(cfg).device, cfg.metric)
+    say(f"{task.name}: {task.protocol if cfg.metric is None else f'predicts {cfg.metric}'}")
     say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
     say(f"predictor: {path}")
 
@@ -83,8 +89,9 @@ def _sample(cfg: DictConfig) -> None:
     space = None if cfg.search_space is None else load_space(cfg.search_space)
     task = None if cfg.task is None else _task(cfg)
     checkpoints = {cfg.generator.path: load_checkpoint(cfg.generator.path, "generator")}  # mistakes come before heavy imports
-    if cfg.predictor.path is not None:
-        checkpoints[cfg.predictor.path] = load_checkpoint(cfg.predictor.path, "predictor")
+    teachers = [str(path) for path in (cfg.predictor.path, *cfg.predictors) if path is not None]
+    for teacher in teachers:
+        checkpoints[teacher] = load_checkpoint(teacher, "predictor")
     for wanted in [space, None if task is None else task.table.space]:
         for path, checkpoint in checkpoints.items():
             if wanted is not None and checkpoint.description.get("space_fingerprint") != wanted.fingerprint:
@@ -96,12 +103,13 @@ def _sample(cfg: DictConfig) -> None:
     from nag.workflows.train_generator import load_generator
     from nag.workflows.train_predictor import load_predictor
 
-    guidance = _instantiate(cfg.guidance)
+    guidance, spec = _instantiate(cfg.guidance), _objective(cfg)
     device = _fabric(cfg).device
     trained = load_generator(cfg.generator.path, device)
     predictor = None if cfg.predictor.path is None else load_predictor(cfg.predictor.path, device)
+    others = [load_predictor(path, device) for path in cfg.predictors]
     run = _run_folder(cfg, "sample")
-    path = sample(run, trained, num_samples, predictor, task, guidance, steps)
+    path = sample(run, trained, num_samples, predictor, task, guidance, steps, spec, others)
     say_metrics(
         run.path,
         (
@@ -368,9 +376,40 @@ def _instantiate(part: DictConfig) -> Any:
     return partial(told, made) if part.get("_partial_") else made
 
 
-def _try(make_generator: Callable[..., Any], space: SearchSpace) -> None:
+def _try(make_generator: Callable[..., Any], space: SearchSpace, conditions: Mapping[str, Any] | None = None) -> None:
     """Builds a generator and drops it, so that wrong options fail before any work."""
-    make_generator(space=space, data=space.to_dags([]))
+    make_generator(space=space, data=space.to_dags([]), **({"conditions": tuple(conditions)} if conditions else {}))
+
+
+def _objective(cfg: DictConfig) -> ObjectiveSpec | None:
+    """The objective; None where the configuration names nothing."""
+    from omegaconf import OmegaConf
+
+    from nag.evaluation import parse_objective
+
+    plain = OmegaConf.to_container(cfg.objective, resolve=True)
+    assert isinstance(plain, dict)
+    named = {str(key): value for key, value in plain.items()}
+    return parse_objective(named) if any(named.get(key) for key in ("maximise", "minimise", "limits")) else None
+
+
+def _conditions(cfg: DictConfig, space: SearchSpace) -> dict[str, Any] | None:
+    """Name -> what the generator is to be told of each architecture: a predictor's score or a computed cost."""
+    if not cfg.conditions:
+        return None
+    from nag.workflows.objectives import condition_score
+    from nag.workflows.train_predictor import load_predictor
+
+    found = {}
+    for name, path in cfg.conditions.items():
+        found[str(name)] = condition_score(space, str(name), None if path is None else load_predictor(str(path)))
+    return found
+
+
+def _graphs(cfg: DictConfig, space: SearchSpace) -> DagBatch:
+    from nag.workflows.evaluate import read_architectures
+
+    return space.to_dags(read_architectures(Path(str(cfg.architectures)), space))
 
 
 def _folder(cfg: DictConfig, command: str) -> Path:

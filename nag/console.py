@@ -118,7 +118,7 @@ def command_help(name: str, config: str, summary: str, example: str, positional:
         group: sorted(
             entry.name.removesuffix(".yaml") for entry in conf.joinpath(group).iterdir() if entry.name.endswith(".yaml")
         )
-        for group in ("suite", "generator", "training", "predictor", "guidance", "tracker")
+        for group in ("suite", "generator", "training", "finetuning", "predictor", "guidance", "objective", "tracker")
         if f"- {group}:" in conf.joinpath(f"{config}.yaml").read_text(encoding="utf-8") or group == "tracker"
     }
     usage = f"usage: nag {name} {positional.upper() + ' ' if positional else ''}[key=value ...]"

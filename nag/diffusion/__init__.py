@@ -8,6 +8,7 @@ from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.evolution import Evolution
 from nag.diffusion.families import restore_generator
 from nag.diffusion.finetuning import FineTuning, FineTuningResult, finetune
+from nag.diffusion.fronts import FrontGuidance
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance import Guidance, Proposal, Unguided
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
@@ -44,6 +45,7 @@ __all__ = [
     "ExactTilt",
     "FineTuning",
     "FineTuningResult",
+    "FrontGuidance",
     "Generator",
     "GradientTilt",
     "Guidance",

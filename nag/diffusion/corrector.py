@@ -26,7 +26,10 @@ _STEPS_PER_POSITION = 4
 class Corrector(Protocol):
     """Moves guided samples toward p(x_0) exp(scale * score(x_0))."""
 
-    rounds: int
+    @property
+    def rounds(self) -> int:
+        """How often the whole batch is noised and filled in again."""
+        ...
 
     def correct(
         self,

@@ -8,7 +8,7 @@ import torch
 
 from nag.evaluation.reference import SpaceReference, edge_histogram, hash_codes, op_histogram
 from nag.graphs import DagBatch
-from nag.spaces import SearchSpace, sample_uniform
+from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 
 __all__ = ["SampleMetrics", "sample_metrics"]
 
@@ -32,7 +32,7 @@ def sample_metrics(space: SearchSpace, raw: DagBatch, reference: SpaceReference,
     `uniqueness` and `functional_uniqueness` are shares of distinct architectures and of distinct functions, `novelty`
     the share that was not trained on; `tv_ops` and `tv_edges` are total-variation distances of the shares of
     operations, and of edges between levels, to the whole space. References are what uniform draws give: expectations
-    where they are exact, else one simulated set of the same size (distances).
+    where they are exact, else one simulated set of the same size (distances; none for spaces that cannot be sampled).
 
     Args:
         space: The search space.
@@ -46,8 +46,10 @@ def sample_metrics(space: SearchSpace, raw: DagBatch, reference: SpaceReference,
     values.update(_distinct(space, dags, reference, ""))
     if len(dags) > _FIRST:
         values.update(_distinct(space, dags[:_FIRST], reference, f"_first_{_FIRST}"))
-    fresh = sample_uniform(space, max(len(dags), 1), seed)
-    for suffix, graphs in (("", dags), ("_reference", fresh)):
+    compared = {"": dags}
+    if can_sample_uniform(space):
+        compared["_reference"] = sample_uniform(space, max(len(dags), 1), seed)
+    for suffix, graphs in compared.items():
         values["tv_ops" + suffix] = _distance(op_histogram(graphs, len(space.vocabulary)), reference.ops)
         values["tv_edges" + suffix] = _distance(edge_histogram(graphs), reference.edges)
     return SampleMetrics(values)

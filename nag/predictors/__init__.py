@@ -3,5 +3,14 @@
 from nag.predictors.base import Prediction, Predictor
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.losses import RankingLoss, pairwise_hinge, pairwise_logistic
+from nag.predictors.process import ProcessPredictor
 
-__all__ = ["GNNPredictor", "Prediction", "Predictor", "RankingLoss", "pairwise_hinge", "pairwise_logistic"]
+__all__ = [
+    "GNNPredictor",
+    "Prediction",
+    "Predictor",
+    "ProcessPredictor",
+    "RankingLoss",
+    "pairwise_hinge",
+    "pairwise_logistic",
+]

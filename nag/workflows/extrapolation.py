@@ -217,7 +217,7 @@ def extrapolate(
         samples: Fresh samples before and after.
     """
     sign = 1.0 if task.maximise else -1.0
-    device = next(generator.parameters()).device
+    device = generator.sizes.device
     known = task.report_values[rows]
     ceiling = float(sign * (sign * known).max())
     watch = Stopwatch()

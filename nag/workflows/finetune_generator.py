@@ -54,7 +54,7 @@ def finetune_generator(
             f"the generator belongs to {space.name}, its reward to {source.space.name}", "Use a generator of that space."
         )
     run.start()
-    device = next(base.parameters()).device
+    device = base.sizes.device
     rng = torch.Generator(device=device).manual_seed(run.seed)
     watch, rows = Stopwatch(), []
     with run.tracker.progress(options.rounds, "fine-tuning", "rounds") as progress:

@@ -44,7 +44,7 @@ class RunFolder:
     device: str
     config: Mapping[str, Any]
     tracker: RunTracker
-    identity_keys_left_out: tuple[str, ...] = ("out_dir", "resume", "tracker", "threads")
+    identity_keys_left_out: tuple[str, ...] = ("out_dir", "resume", "tracker", "threads", "devices")
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     @property

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nag.benchmarks import Task
-from nag.diffusion import Guidance, Score
+from nag.diffusion import FrontGuidance, Generator, Guidance
 from nag.errors import InvalidRequest
-from nag.evaluation import Evaluation, Ledger, Stopwatch, TableEvaluator, sample_metrics
+from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.files import write_json_lines
 from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
-from nag.spaces import SearchSpace, sample_uniform
+from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tracking import Image
+from nag.workflows.objectives import complete_spec, make_objective
 from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
 
-__all__ = ["evaluation_row", "predictor_score", "sample"]
+__all__ = ["evaluation_row", "sample"]
 
 _ROUNDS = 10
-_INVALID = -3.0
 _DRAWN = 16
 
 
@@ -45,8 +44,10 @@ def sample(
     num_samples: int,
     predictor: TrainedPredictor | None = None,
     task: Task | None = None,
-    guidance: Guidance | None = None,
+    guidance: Guidance | FrontGuidance | None = None,
     steps: int | None = None,
+    spec: ObjectiveSpec | None = None,
+    others: Sequence[TrainedPredictor] = (),
 ) -> Path:
     """Generates architectures.
 
@@ -60,6 +61,9 @@ def sample(
         task: Looks the samples up.
         guidance: How to steer; none without a predictor.
         steps: Network evaluations of the sampler; None for its default.
+        spec: What the samples shall be good at; the predictor's metric if None. With limits, only samples that are
+            predicted to keep them are returned; where a front is wanted, the predicted front.
+        others: Predictors of further metrics that the spec names.
 
     Returns:
         Path of `architectures.jsonl`.
@@ -68,22 +72,19 @@ def sample(
         InvalidRequest: Generator, predictor and task are not of one space, or `num_samples` is below 1.
     """
     space = trained.space
-    _check(space, num_samples, predictor, task)
+    _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
     run.start()
-    guided = predictor is not None and guidance is not None and guidance.scale != 0
+    aim = _aim(space, num_samples, predictor, guidance, spec, others)
+    guided = aim is not None
+    teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
     ledger = Ledger(
-        labels_used=predictor.labels_used if predictor else 0,
+        labels_used=sum(p.labels_used for p in teachers) + int(trained.facts.get("labels_used", 0)),
         train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0))
-        + (float(predictor.facts["train_cpu_seconds"]) if predictor else 0.0),
+        + sum(float(p.facts["train_cpu_seconds"]) for p in teachers),
     )
     watch = Stopwatch()
-    device = next(trained.generator.parameters()).device
-    rng = torch.Generator(device=device).manual_seed(run.seed)
-    score = None
-    if guided:
-        assert predictor is not None
-        score = predictor_score(space, predictor)
-    samples, more = _draw(run, trained, num_samples, rng, score, guidance, steps)
+    rng = torch.Generator(device=trained.generator.sizes.device).manual_seed(run.seed)
+    samples, more = _draw(run, trained, num_samples, rng, aim, steps)
     ledger += more
     sampling = {"sampling_cpu_seconds": round(watch.cpu, 3), "sampling_wall_seconds": round(watch.wall, 3)}
 
@@ -96,7 +97,7 @@ def sample(
         "num_requested": num_samples,
         "num_samples": len(archs),
         "guided": guided,
-        "guidance_scale": guidance.scale if guided and guidance else 0.0,
+        "guidance_scale": float(getattr(guidance, "scale", 0.0)) if guided else 0.0,
         **sample_metrics(space, samples.raw, trained.reference, run.seed).values,
         **sampling,
     }
@@ -106,22 +107,25 @@ def sample(
     if task is not None:
         evaluator = TableEvaluator(task)
         evaluations = evaluator.evaluate(archs)
-        uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, num_samples, run.seed)))
         write_json_lines(run.path / "evaluations.jsonl", (evaluation_row(space, e) for e in evaluations))
-        write_json_lines(run.path / "uniform.jsonl", (evaluation_row(space, e) for e in uniform))
+        uniform: list[Evaluation] = []
+        if can_sample_uniform(space):
+            uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, num_samples, run.seed)))
+            write_json_lines(run.path / "uniform.jsonl", (evaluation_row(space, e) for e in uniform))
         metrics |= _truth(task, evaluations, uniform)
     _track_table(run, space, archs, prediction, predictor.sign if predictor else 1.0, evaluations)
     run.finish({**metrics, **ledger.as_metrics()})
     return path
 
 
-def _check(space: SearchSpace, num_samples: int, predictor: TrainedPredictor | None, task: Task | None) -> None:
+def _check(space: SearchSpace, num_samples: int, predictors: Sequence[TrainedPredictor], task: Task | None) -> None:
     if num_samples < 1:
         raise InvalidRequest(f"num_samples is {num_samples}", "Ask for at least 1.")
-    if predictor is not None and predictor.space.fingerprint != space.fingerprint:
-        raise InvalidRequest(
-            f"the predictor belongs to {predictor.space.name}, the generator to {space.name}", "Train both on one space."
-        )
+    for predictor in predictors:
+        if predictor.space.fingerprint != space.fingerprint:
+            raise InvalidRequest(
+                f"the predictor belongs to {predictor.space.name}, the generator to {space.name}", "Train both on one space."
+            )
     if task is not None and task.table.space.fingerprint != space.fingerprint:
         raise InvalidRequest(
             f"the generator belongs to {space.name}, task {task.name} to {task.table.space.name}",
@@ -129,51 +133,73 @@ def _check(space: SearchSpace, num_samples: int, predictor: TrainedPredictor | N
         )
 
 
-def predictor_score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
-    """The expected percentile that the predictor gives, on the normal scale and with the good end up.
+@dataclass(frozen=True)
+class _Aim:
+    """What guidance steers toward.
 
-    A normal score z ~ N(mean, std ** 2) has the expected percentile Phi(mean / sqrt(1 + std ** 2)), so that an uncertain
-    guess counts less than a sure one. What is invalid scores at most as a very bad architecture.
+    Args:
+        guidance: How to steer.
+        objective: What is to be high, and what is feasible.
     """
 
-    def score(dags: DagBatch) -> Tensor:
-        found = predictor.predictor.predict_scores(dags)
-        value = predictor.sign * found.mean / (1 + found.std.square()).sqrt()
-        return torch.where(space.is_valid(dags), value, value.clamp(max=_INVALID))
+    guidance: Guidance | FrontGuidance
+    objective: Any
 
-    return score
+    def sample(
+        self, generator: Generator, count: int, rng: torch.Generator, steps: int | None, on_step: Callable[[], None]
+    ) -> DagBatch:
+        if isinstance(self.guidance, FrontGuidance):
+            return self.guidance.sample(generator, count, rng, self.objective.scores, steps, on_step)
+        return self.guidance.sample(generator, count, rng, self.objective.score, steps, on_step)
+
+    def kept(self, dags: DagBatch) -> DagBatch:
+        """The samples that keep all limits; of a front, those that no other is predicted to dominate."""
+        dags = dags[self.objective.feasible(dags)]
+        return dags[front(self.objective.values(dags))] if isinstance(self.guidance, FrontGuidance) else dags
+
+
+def _aim(
+    space: SearchSpace,
+    count: int,
+    predictor: TrainedPredictor | None,
+    guidance: Guidance | FrontGuidance | None,
+    spec: ObjectiveSpec | None,
+    others: Sequence[TrainedPredictor],
+) -> _Aim | None:
+    """The aim; None for unguided samples."""
+    if guidance is None or (isinstance(guidance, Guidance) and guidance.scale == 0) or (predictor is None and spec is None):
+        return None
+    if spec is None or (not spec.directions and predictor is not None):
+        assert predictor is not None
+        spec = complete_spec(spec, predictor)
+    if spec.pareto != isinstance(guidance, FrontGuidance):
+        raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
+    teachers = [trained for trained in (predictor, *others) if trained is not None]
+    return _Aim(guidance, make_objective(space, spec, teachers, count))
 
 
 def _draw(
-    run: RunFolder,
-    trained: TrainedGenerator,
-    num_samples: int,
-    rng: torch.Generator,
-    score: Score | None,
-    guidance: Guidance | None,
-    steps: int | None,
+    run: RunFolder, trained: TrainedGenerator, num_samples: int, rng: torch.Generator, aim: _Aim | None, steps: int | None
 ) -> tuple[_Samples, Ledger]:
-    """Draws until enough are valid, at most ten rounds; the ledger holds what that took."""
+    """Draws until enough are valid and feasible, at most ten rounds; a front is drawn once. The ledger holds the cost."""
     space, generator = trained.space, trained.generator
     raw: list[DagBatch] = []
     kept: list[DagBatch] = []
     ledger = Ledger()
-    for _ in range(_ROUNDS):
+    for _ in range(1 if aim is not None and isinstance(aim.guidance, FrontGuidance) else _ROUNDS):
         missing = num_samples - sum(len(part) for part in kept)
         if missing == 0:
             break
-        if score is None or guidance is None:
-            cost = generator.cost(missing, steps)
-        else:
-            cost = guidance.cost(generator, missing, steps)
+        cost = generator.cost(missing, steps) if aim is None else aim.guidance.cost(generator, missing, steps)
         with run.tracker.progress(cost.network_evaluations, f"sampling {missing}", "steps") as progress:
-            if score is None or guidance is None:
-                dags = generator.sample(missing, rng, steps, on_step=progress.advance).to("cpu")
+            if aim is None:
+                dags = generator.sample(missing, rng, steps, on_step=progress.advance)
             else:
-                dags = guidance.sample(generator, missing, rng, score, steps, progress.advance).to("cpu")
+                dags = aim.sample(generator, missing, rng, steps, progress.advance)
         ledger += Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
-        raw.append(dags)
-        kept.append(dags[space.is_valid(dags)])
+        raw.append(dags.to("cpu"))
+        valid = dags[space.is_valid(dags)]
+        kept.append((valid if aim is None else aim.kept(valid)).to("cpu"))
     return _Samples(DagBatch.cat(raw), DagBatch.cat(kept)), ledger
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,17 @@ import torch
 
 from nag.benchmarks import Split, Task, split_by_class
 from nag.checkpoints import load_checkpoint, save_checkpoint
-from nag.errors import InvalidRequest
-from nag.evaluation import Stopwatch, ranking_metrics
+from nag.errors import DamagedFile, InvalidRequest, did_you_mean
+from nag.evaluation import Margin, Stopwatch, cross_validate, ranking_metrics
 from nag.files import write_json_lines
 from nag.graphs import DagBatch
-from nag.predictors import GNNPredictor, Predictor
+from nag.predictors import GNNPredictor, Predictor, ProcessPredictor
 from nag.spaces import SearchSpace, space_from_mapping
 from nag.workflows.run import RunFolder
 
-__all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "train_predictor"]
+__all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "side_task", "train_predictor"]
+
+_FAMILIES: dict[str, type[Predictor]] = {c.__name__: c for c in (GNNPredictor, ProcessPredictor)}
 
 _SHOWN = 2000
 _CHUNK = 8192
@@ -46,6 +48,11 @@ class TrainedPredictor:
         return int(self.facts["labels_used"])
 
     @property
+    def metric(self) -> str:
+        """The metric that it predicts."""
+        return str(self.facts["search_metric"])
+
+    @property
     def sign(self) -> float:
         """1 where high predictions are good, -1 where low ones are."""
         return 1.0 if self.facts["maximise"] else -1.0
@@ -65,9 +72,16 @@ def buy_labels(task: Task, num_train: int, seed: int) -> Split:
 
 
 def train_predictor(
-    run: RunFolder, task: Task, make_predictor: Callable[..., Predictor], num_train: int, device: torch.device | str = "cpu"
+    run: RunFolder,
+    task: Task,
+    make_predictor: Callable[..., Predictor],
+    num_train: int,
+    device: torch.device | str = "cpu",
+    metric: str | None = None,
 ) -> Path:
     """Trains a predictor of a task's search metric on `num_train` labels and measures it on all other architectures.
+
+    The predictor of a side metric, such as a latency, also gets a margin of error, so that limits can be put on it.
 
     Args:
         run: Run folder; gets `predictor.safetensors` and `predictions.jsonl` (some held-out architectures).
@@ -75,10 +89,17 @@ def train_predictor(
         make_predictor: (space=..., seed=...) -> the untrained predictor.
         num_train: Number of labels to buy.
         device: Where to train.
+        metric: A side metric to predict in place of the search metric; less of it is better.
 
     Returns:
         Path of the checkpoint.
+
+    Raises:
+        InvalidRequest: There is no such side metric, or there are not that many labels.
     """
+    side = metric is not None and metric != task.search_metric
+    if metric is not None and side:
+        task = side_task(task, metric)
     split = buy_labels(task, num_train, run.seed)
     table, space = task.table, task.table.space
     predictor = make_predictor(space=space, seed=run.seed).to(device)
@@ -88,6 +109,9 @@ def train_predictor(
     bought = table.dags[torch.from_numpy(split.train)].to(device)
     with run.tracker.progress(100, f"training on {num_train} labels", "percent") as progress:
         predictor.fit(bought, torch.from_numpy(values[split.train]), lambda share: progress.update(round(100 * share)))
+    margin = None
+    if side:
+        margin = _margin(run, make_predictor, task, split.train, device)
     fit_seconds = watch.cpu
 
     others = np.setdiff1d(task.rows, split.train)
@@ -115,7 +139,10 @@ def train_predictor(
     facts = {
         "space": dict(space.description),
         "space_fingerprint": space.fingerprint,
+        "family": type(predictor).__name__,
         "hyperparameters": predictor.description(),
+        "margin": None if margin is None else asdict(margin),
+        "label_spread": float(np.std(values[split.train])),
         "task": task.name,
         "search_metric": task.search_metric,
         "maximise": task.maximise,
@@ -143,6 +170,30 @@ def train_predictor(
     return path
 
 
+def side_task(task: Task, metric: str) -> Task:
+    """The task of predicting a side metric, of which less is better.
+
+    Raises:
+        InvalidRequest: The task has no such side metric.
+    """
+    if metric not in task.side_metrics:
+        raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", did_you_mean(metric, task.side_metrics))
+    return replace(task, search_metric=metric, report_metric=metric, maximise=False, side_metrics=())
+
+
+def _margin(
+    run: RunFolder, make_predictor: Callable[..., Predictor], task: Task, rows: np.ndarray, device: torch.device | str
+) -> Margin:
+    """The margin of error of the same predictor, by cross-validation on its own labels."""
+    dags, values = task.table.dags[torch.from_numpy(rows)].to(device), torch.from_numpy(task.search_values[rows])
+
+    def make() -> Predictor:
+        return make_predictor(space=task.table.space, seed=run.seed).to(device)
+
+    with run.tracker.progress(None, "calibrating the margin of limits", "folds"):
+        return Margin.calibrate(cross_validate(make, dags, values, torch.Generator().manual_seed(run.seed)))
+
+
 def _predict_all(run: RunFolder, predictor: Predictor, dags: DagBatch) -> tuple[np.ndarray, np.ndarray]:
     """Means and standard deviations, with progress: two (B,) float64."""
     parts = []
@@ -165,5 +216,8 @@ def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> Trai
     """
     checkpoint = load_checkpoint(path, "predictor")
     space = space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
-    predictor = GNNPredictor.restore(space, checkpoint.description.get("hyperparameters", {}), checkpoint.tensors)
+    family = _FAMILIES.get(str(checkpoint.description.get("family")))
+    if family is None:
+        raise DamagedFile(f"the family of the predictor in '{path}' is unknown", "Train it again.")
+    predictor = family.restore(space, checkpoint.description.get("hyperparameters", {}), checkpoint.tensors)
     return TrainedPredictor(predictor.to(device), space, checkpoint.description)

@@ -157,14 +157,14 @@ class GenerationSuite(Suite):
         steps = f"{preset.training.max_steps} steps" if preset.training.max_steps else "250 steps a free position"
         return (
             f"Each generator is trained ({steps}, batches of {preset.training.batch_size}) on "
-            f"{100 * preset.train_fraction:g} % of the space, split by canonical hash so that functional twins stay on one "
-            f"side; {preset.samples:,} raw samples are drawn once and nothing is repaired. `samples=N` measures the first N: "
-            "validity of raw samples; distinct architectures, distinct functions and architectures that were not trained on "
-            "among the valid ones; total-variation distances to the whole space of operations, of edges between levels, of "
-            "the longest path of what is computed, and of the parameter count. *Uniform draws* are what as many independent uniform "
-            "draws as there are valid samples give (exact for shares, one simulated set a seed for distances), *training "
-            f"set* is the distance of the training half itself. `steps=N` draws {preset.step_samples:,} samples with N "
-            "network evaluations each."
+            f"{100 * preset.train_fraction:g} % of the space, split by canonical hash so that functional twins stay on "
+            f"one side; {preset.samples:,} raw samples are drawn once and nothing is repaired. `samples=N` measures the "
+            "first N: validity of raw samples; distinct architectures, distinct functions and architectures that were "
+            "not trained on among the valid ones; total-variation distances to the whole space of operations, of edges "
+            "between levels, of the longest path of what is computed, and of the parameter count. *Uniform draws* are "
+            "what as many independent uniform draws as there are valid samples give (exact for shares, one simulated set "
+            "a seed for distances), *training set* is the distance of the training half itself. `steps=N` draws "
+            f"{preset.step_samples:,} samples with N network evaluations each."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:

@@ -151,11 +151,12 @@ class ScaleSuite(Suite):
         """How the numbers come about."""
         preset = self._preset(options)
         return (
-            f"Random layered graphs with {_OPS - 2} operations; a training step is forward, backward and optimiser on {_GRAPHS} graphs; "
-            f"a sample takes {preset.steps} network evaluations, drawn two at a time. Each size runs in a process of its own, whose "
-            f"greatest memory beyond what it held before is the peak. Exponents are slopes of log-log fits from {_FIT_FROM} nodes "
-            "on. Real graphs: grouped by canonical hash, a fifth of the classes held out; distances of the samples to the held-out "
-            "graphs, beside those of the training graphs to them; nothing is repaired."
+            f"Random layered graphs with {_OPS - 2} operations; a training step is forward, backward and optimiser on "
+            f"{_GRAPHS} graphs; a sample takes {preset.steps} network evaluations, drawn two at a time. Each size runs in "
+            "a process of its own, whose greatest memory beyond what it held before is the peak. Exponents are slopes of "
+            f"log-log fits from {_FIT_FROM} nodes on. Real graphs: grouped by canonical hash, a fifth of the classes held "
+            "out; distances of the samples to the held-out graphs, beside those of the training graphs to them; nothing "
+            "is repaired."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:

@@ -123,13 +123,14 @@ class SpeedSuite(Suite):
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
         return (
-            "Each generator is trained on half of the space, split by canonical hash, and timed in one process, one thread, nothing "
-            "else running; the preset `diffusionnag` reruns DiffusionNAG's method inside this package (variance-exploding SDE, "
-            "1,000 steps of two network evaluations, 12 layers) and is trained for as many steps as the default. The published "
-            f"code makes {_PUBLISHED_RATE} architectures a CPU-second (256 cells, 2,000 evaluations, one thread) and trains for "
-            f"{_PUBLISHED_TRAINING:,.0f} CPU-seconds (250,000 steps of 0.70 s). The floor of a step is the larger of its matrix "
-            "products' operations over the rate of a large matrix product, and the bytes of parameters, inputs and outputs over "
-            "the rate of a large copy, both rates measured here."
+            "Each generator is trained on half of the space, split by canonical hash, and timed in one process, one "
+            "thread, nothing else running; the preset `diffusionnag` reruns DiffusionNAG's method inside this package "
+            "(variance-exploding SDE, 1,000 steps of two network evaluations, 12 layers) and is trained for as many "
+            f"steps as the default. The published code makes {_PUBLISHED_RATE} architectures a CPU-second (256 cells, "
+            f"2,000 evaluations, one thread) and trains for {_PUBLISHED_TRAINING:,.0f} CPU-seconds (250,000 steps of 0.70 "
+            "s). The floor of a step is the larger of its matrix products' operations over the rate of a large matrix "
+            "product, and the bytes of parameters, inputs and outputs over the rate of a large copy, both rates measured "
+            "here."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:

@@ -1,0 +1,107 @@
+"""Guidance toward a front: every sample has a score of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from nag.diffusion.corrector import refill, rounds_evaluations
+from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.generator import Generator, SamplingCost, check_counts
+from nag.errors import InvalidRequest, check_numbers
+from nag.graphs import DagBatch
+
+__all__ = ["FrontGuidance", "assign"]
+
+_REPEATED = -1e9
+
+
+@dataclass(frozen=True)
+class FrontGuidance:
+    """Samples that together cover a front: the best assignment of graphs to directions, improved over generations.
+
+    Each of the W samples has a score of its own, such as a scalarisation with weights of its own. Out of a pool, and then
+    in each generation out of parents and offspring (see `Offspring`), the W graphs are kept whose assignment to the
+    samples has the greatest sum of scores, no two of one function.
+
+    Args:
+        pool: Graphs drawn for each sample.
+        rounds: Generations.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    pool: int = 10
+    rounds: int = 30
+
+    def __post_init__(self) -> None:
+        check_numbers("guidance", self, pool=1, rounds=0)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        generator: Generator,
+        count: int,
+        rng: torch.Generator,
+        scores: Callable[[DagBatch], Tensor],
+        steps: int | None = None,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> DagBatch:
+        """Generates one graph for each of `count` directions; they may be invalid.
+
+        Args:
+            generator: A discrete generator.
+            count: Number of directions, W.
+            rng: Source of randomness, on the generator's device.
+            scores: P graphs -> (P, W), higher being better.
+            steps: Steps of the reverse process; None for the generator's default.
+            on_step: Called after each network evaluation.
+
+        Raises:
+            InvalidRequest: The generator is not discrete, or `count` or `steps` is below 1.
+        """
+        check_counts(count, steps)
+        if not isinstance(generator, DiscreteGenerator):
+            raise InvalidRequest("a front needs a discrete generator", "Use generator=absorbing.")
+        code = generator.space.function_codes
+        dags = generator.sample(count * self.pool, rng, steps, on_step=on_step)
+        values = scores(dags)
+        rows = assign(values, code(dags))
+        dags, values = dags[rows], values[rows]
+        for i in range(self.rounds):
+            new = refill(generator.denoise, generator.process, generator.clean(dags), i, rng, on_step).to_dags()
+            both, values = DagBatch.cat([dags, new]), torch.cat([values, scores(new)])
+            rows = assign(values, code(both))
+            dags, values = both[rows], values[rows]
+        return dags
+
+    def cost(self, generator: Generator, count: int, steps: int | None = None) -> SamplingCost:
+        """What `sample` with the same arguments evaluates."""
+        assert isinstance(generator, DiscreteGenerator)
+        network = rounds_evaluations(generator.process, self.rounds)
+        return generator.cost(count * self.pool, steps) + SamplingCost(network, count * (self.pool + self.rounds))
+
+
+def assign(values: Tensor, code: Tensor) -> Tensor:
+    """The graphs whose assignment to directions has the greatest sum (Kuhn 1955; solved by scipy).
+
+    Args:
+        values: (P, W) scores, P >= W.
+        code: (P,) int64; of the graphs with one code only the first counts while there are others.
+
+    Returns:
+        (W,) int64: the row of each direction.
+    """
+    order = code.argsort(stable=True)
+    repeated = torch.zeros_like(code, dtype=torch.bool)
+    repeated[order[1:]] = code[order[1:]] == code[order[:-1]]
+    values = torch.where(repeated[:, None], torch.full_like(values, _REPEATED), values)
+    directions, rows = linear_sum_assignment(values.T.double().cpu().numpy(), maximize=True)
+    chosen = torch.empty(len(directions), dtype=torch.int64)
+    chosen[torch.from_numpy(directions)] = torch.from_numpy(rows)
+    return chosen.to(values.device)

@@ -1,0 +1,173 @@
+"""Objectives: weighted sums and fronts of metrics under hard limits, as scores that guidance makes high."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidRequest, did_you_mean
+from nag.evaluation.limits import Limit
+from nag.evaluation.metric import Metric
+from nag.evaluation.objective_spec import ObjectiveSpec
+from nag.evaluation.pareto import chebyshev, spread_weights
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace
+
+__all__ = ["Feasibility", "Objective", "ParetoObjective"]
+
+_WORST = -6.0
+_IDEAL = 3.0
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """A limit as it is put on a metric's values."""
+
+    metric: Metric
+    threshold: Limit
+
+    def excess(self, dags: DagBatch) -> Tensor:
+        """How far beyond the limit, in standard deviations of the metric: (B,) float64."""
+        return self.threshold.excess(self.metric.values(dags)) / self.metric.spread
+
+
+class Feasibility:
+    """Which graphs belong to the space and keep all limits.
+
+    A limit on a predicted metric is kept where the prediction keeps it with a margin (`Margin`).
+
+    Args:
+        space: Search space.
+        limits: Metric -> bounds.
+        metrics: The metrics.
+
+    Raises:
+        InvalidRequest: There is no such metric, or it cannot be limited.
+    """
+
+    def __init__(self, space: SearchSpace, limits: Mapping[str, Limit], metrics: Mapping[str, Metric]) -> None:
+        self.space = space
+        self._bounds = {
+            name: _Bound(_find(name, metrics), _find(name, metrics).threshold(limit)) for name, limit in limits.items()
+        }
+
+    @property
+    def thresholds(self) -> dict[str, Limit]:
+        """Metric -> the bounds that its computed or predicted value must keep."""
+        return {name: bound.threshold for name, bound in self._bounds.items()}
+
+    def violation(self, dags: DagBatch) -> Tensor:
+        """How far graphs are from feasible: (B,) float64, 0 for those that are.
+
+        It is the sum of what exceeds the limits, in standard deviations of their metrics, and 1 more for an invalid graph.
+        """
+        total = (~self.space.is_valid(dags)).double()
+        for bound in self._bounds.values():
+            total = total + bound.excess(dags)
+        return total
+
+    def __call__(self, dags: DagBatch) -> Tensor:
+        """(B,) bool."""
+        return self.violation(dags) == 0
+
+    def gate(self, scores: Tensor, violation: Tensor, floor: float) -> Tensor:
+        """Scores of feasible graphs, at least `floor`; less than that by 1 and the violation for all others.
+
+        Args:
+            scores: (B,) or (B, W).
+            violation: (B,).
+            floor: Least score that a feasible graph gets.
+        """
+        violation = violation.view(-1, *[1] * (scores.ndim - 1))
+        return torch.where(violation > 0, floor - 1 - violation, scores.clamp(min=floor))
+
+
+class Objective:
+    """A weighted sum of metrics in normal scores, under limits.
+
+    Whatever is infeasible scores below all that is feasible, the lower the further it is from feasible, so that guidance finds
+    its way there.
+
+    Args:
+        space: Search space.
+        spec: Directions, weights and limits.
+        metrics: All metrics that `spec` names.
+
+    Raises:
+        InvalidRequest: There is no such metric, or it cannot be limited.
+    """
+
+    def __init__(self, space: SearchSpace, spec: ObjectiveSpec, metrics: Mapping[str, Metric]) -> None:
+        self.spec = spec
+        self.feasible = Feasibility(space, spec.limits, metrics)
+        self._terms = [(_find(name, metrics), weight) for name, weight in spec.directions.items()]
+        self._floor = _WORST * sum(abs(weight) for _, weight in self._terms)
+
+    def score(self, dags: DagBatch) -> Tensor:
+        """(B,) float64, higher being better."""
+        violation = self.feasible.violation(dags)
+        total = torch.zeros_like(violation)
+        for metric, weight in self._terms:
+            total = total + weight * metric.scores(dags)
+        return self.feasible.gate(total, violation, self._floor)
+
+
+class ParetoObjective:
+    """Several metrics in normal scores, under limits: a scalarisation for each sample, so that they spread over the front.
+
+    Sample i of `count` has weights of its own and maximises their augmented Chebyshev scalarisation (see `chebyshev`); the
+    weights of `spec` stretch its directions.
+
+    Args:
+        space: Search space.
+        spec: At least two directions, weights and limits.
+        metrics: All metrics that `spec` names.
+        count: Number of samples, W.
+
+    Raises:
+        InvalidRequest: There is no such metric, it cannot be limited, or there are fewer than two directions.
+    """
+
+    def __init__(self, space: SearchSpace, spec: ObjectiveSpec, metrics: Mapping[str, Metric], count: int) -> None:
+        self.spec = spec
+        self.feasible = Feasibility(space, spec.limits, metrics)
+        self._terms = [(_find(name, metrics), weight) for name, weight in spec.directions.items()]
+        spread = spread_weights(count, len(self._terms))
+        stretched = spread * torch.tensor([abs(weight) for _, weight in self._terms], dtype=torch.float64)
+        self.weights = stretched / stretched.sum(1, keepdim=True)
+        worst = torch.full_like(self.weights[:1], _WORST)
+        self._floor = float(chebyshev(worst, torch.ones_like(worst), _IDEAL))
+
+    def values(self, dags: DagBatch) -> Tensor:
+        """Normal scores in all directions, higher being better: (B, D) float64, in the order of `spec.directions`."""
+        return torch.stack([(1.0 if weight > 0 else -1.0) * metric.scores(dags) for metric, weight in self._terms], 1)
+
+    def scores(self, dags: DagBatch) -> Tensor:
+        """Scores of a pool of P graphs under the weights of each sample: (P, W) float64."""
+        return self._score(dags, self.weights.to(dags.device).unsqueeze(0), each=True)
+
+    def score(self, dags: DagBatch) -> Tensor:
+        """Scores of m * W graphs, graph i under the weights of sample i % W: (m * W,) float64.
+
+        Raises:
+            InvalidRequest: The number of graphs is no multiple of the number of samples.
+        """
+        if len(dags) % len(self.weights):
+            raise InvalidRequest(
+                f"{len(dags)} graphs came for the weights of {len(self.weights)} samples", "Pass a multiple, sample by sample."
+            )
+        return self._score(dags, self.weights.to(dags.device).repeat(len(dags) // len(self.weights), 1), each=False)
+
+    def _score(self, dags: DagBatch, weights: Tensor, each: bool) -> Tensor:
+        values = self.values(dags)
+        scores = chebyshev(values.unsqueeze(1) if each else values, weights, _IDEAL)
+        return self.feasible.gate(scores, self.feasible.violation(dags), self._floor)
+
+
+def _find(name: str, metrics: Mapping[str, Metric]) -> Metric:
+    if name not in metrics:
+        raise InvalidRequest(f"there is no metric '{name}'", did_you_mean(name, metrics))
+    return metrics[name]

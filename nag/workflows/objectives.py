@@ -1,0 +1,89 @@
+"""From trained predictors and a spec to what guidance makes high."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from nag.diffusion import Score
+from nag.errors import InvalidRequest
+from nag.evaluation import Margin, Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
+from nag.workflows.train_predictor import TrainedPredictor
+
+__all__ = ["complete_spec", "condition_score", "known_metrics", "make_objective", "predictor_score"]
+
+_REFERENCE = 1000
+
+
+def predictor_score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
+    """The expected percentile that one predictor gives, the good end up; invalid graphs score below all valid ones."""
+    spec = complete_spec(None, predictor)
+    return make_objective(space, spec, [predictor]).score
+
+
+def condition_score(space: SearchSpace, name: str, predictor: TrainedPredictor | None) -> Score:
+    """What a generator is told under a name: a predictor's score, good end up, or where there is none a computed metric.
+
+    Raises:
+        InvalidRequest: The predictor is of another space, or the space has no such computed metric.
+    """
+    if predictor is None:
+        return computed_metrics(space, _reference(space), [name])[name].values
+    if predictor.space.fingerprint != space.fingerprint:
+        raise InvalidRequest(f"the predictor of condition '{name}' is of {predictor.space.name}", f"Train one on {space.name}.")
+    return predictor_score(space, predictor)
+
+
+def complete_spec(spec: ObjectiveSpec | None, predictor: TrainedPredictor) -> ObjectiveSpec:
+    """A spec that names directions; where it does not, the predictor's metric is the one, in its task's direction."""
+    if spec is not None and spec.directions:
+        return spec
+    direction = {"maximise" if predictor.sign > 0 else "minimise": {predictor.metric: 1.0}}
+    return ObjectiveSpec(**direction) if spec is None else replace(spec, **direction)  # type: ignore[arg-type]
+
+
+def known_metrics(space: SearchSpace, predictors: Sequence[TrainedPredictor], names: Sequence[str]) -> Mapping[str, Metric]:
+    """The named metrics: those of the predictors, and those that the graph itself tells.
+
+    Raises:
+        InvalidRequest: Two predictors of one metric.
+    """
+    found: dict[str, Metric] = {}
+    for trained in predictors:
+        if trained.metric in found:
+            raise InvalidRequest(f"two predictors predict '{trained.metric}'", "Name one of them.")
+        margin = Margin(**trained.facts["margin"]) if trained.facts.get("margin") else None
+        spread = float(trained.facts.get("label_spread", 1.0))
+        found[trained.metric] = PredictedMetric(trained.metric, trained.predictor, spread, margin)
+    rest = [name for name in names if name not in found]
+    if rest:
+        device = next((next(p.predictor.buffers()).device for p in predictors), torch.device("cpu"))
+        reference = _reference(space).to(device)
+        computed = computed_metrics(space, reference)
+        found |= {name: computed[name] for name in computed if name in rest}
+    return found
+
+
+def _reference(space: SearchSpace) -> DagBatch:
+    if not can_sample_uniform(space):
+        raise InvalidRequest(f"{space.name} has no uniform draws to scale computed metrics by", "Use predicted ones.")
+    return sample_uniform(space, _REFERENCE, 0)
+
+
+def make_objective(
+    space: SearchSpace, spec: ObjectiveSpec, predictors: Sequence[TrainedPredictor], count: int | None = None
+) -> Any:
+    """An `Objective`, or a `ParetoObjective` of `count` samples where the spec wants a front.
+
+    Raises:
+        InvalidRequest: The spec names a metric that is neither predicted nor computed, or limits one without a margin.
+    """
+    metrics = known_metrics(space, predictors, spec.metrics)
+    if spec.pareto and count is not None:
+        return ParetoObjective(space, spec, metrics, count)
+    return Objective(space, spec, metrics)
