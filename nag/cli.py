@@ -47,9 +47,9 @@ def _train_generator(cfg: DictConfig) -> None:
 
     options, make, devices = _instantiate(cfg.training), _instantiate(cfg.generator), _integer(cfg, "devices", 1)
     options.check_processes(devices)
-    conditions = _conditions(cfg, space)
-    _try(make, space, conditions)
     graphs = None if cfg.architectures is None else _graphs(cfg, space)
+    conditions = _conditions(cfg, space, graphs)
+    _try(make, space, conditions)
     run = _run_folder(cfg, "train-generator")
     numbers = _integer(cfg, "num_architectures", 1), _integer(cfg, "metric_samples", 1)
     resume = _flag(cfg, "resume")
@@ -89,8 +89,8 @@ def _sample(cfg: DictConfig) -> None:
     space = None if cfg.search_space is None else load_space(cfg.search_space)
     task = None if cfg.task is None else _task(cfg)
     checkpoints = {cfg.generator.path: load_checkpoint(cfg.generator.path, "generator")}  # mistakes come before heavy imports
-    teachers = [str(path) for path in (cfg.predictor.path, *cfg.predictors) if path is not None]
-    for teacher in teachers:
+    further = _paths(cfg, "predictors")
+    for teacher in [*([] if cfg.predictor.path is None else [cfg.predictor.path]), *further]:
         checkpoints[teacher] = load_checkpoint(teacher, "predictor")
     for wanted in [space, None if task is None else task.table.space]:
         for path, checkpoint in checkpoints.items():
@@ -99,6 +99,7 @@ def _sample(cfg: DictConfig) -> None:
                     f"'{path}' is a {checkpoint.kind} of another space than {wanted.name}", "Train one for that space."
                 )
 
+    from nag.diffusion import accelerate
     from nag.workflows.sample import sample
     from nag.workflows.train_generator import load_generator
     from nag.workflows.train_predictor import load_predictor
@@ -106,8 +107,10 @@ def _sample(cfg: DictConfig) -> None:
     guidance, spec = _instantiate(cfg.guidance), _objective(cfg)
     device = _fabric(cfg).device
     trained = load_generator(cfg.generator.path, device)
+    if _flag(cfg, "compile"):
+        accelerate(trained.generator)
     predictor = None if cfg.predictor.path is None else load_predictor(cfg.predictor.path, device)
-    others = [load_predictor(path, device) for path in cfg.predictors]
+    others = [load_predictor(path, device) for path in further]
     run = _run_folder(cfg, "sample")
     path = sample(run, trained, num_samples, predictor, task, guidance, steps, spec, others)
     say_metrics(
@@ -140,9 +143,7 @@ def _evaluate(cfg: DictConfig) -> None:
 def _report(cfg: DictConfig) -> None:
     from nag.workflows.report import write_report
 
-    runs = [
-        Path(str(run)) for run in (cfg.runs if isinstance(cfg.runs, Sequence) and not isinstance(cfg.runs, str) else [cfg.runs])
-    ]
+    runs = [Path(run) for run in _paths(cfg, "runs")]
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
     folder = runs[0] if len(runs) == 1 else Path(".")
@@ -284,6 +285,7 @@ class _Command:
     example: str
     positional: str | None = None
     files: tuple[str, ...] = ()  # options that take a path although a group of configurations has their name
+    mappings: tuple[str, ...] = ()  # options that take names of the user's own
 
     @property
     def config(self) -> str:
@@ -296,6 +298,7 @@ _COMMANDS = {
         _train_generator,
         "train a diffusion model on a search space",
         "nag train-generator search_space=nasbench201 train_fraction=0.5",
+        mappings=("conditions",),
     ),
     "train-predictor": _Command(
         _train_predictor,
@@ -307,6 +310,7 @@ _COMMANDS = {
         "generate architectures, guided by a predictor if one is given",
         "nag sample generator=g/generator.safetensors predictor=p/predictor.safetensors task=nas_bench_graph/cora",
         files=("generator", "predictor"),
+        mappings=("objective.maximise", "objective.minimise", "objective.limits", "guidance.proposal.condition"),
     ),
     "evaluate": _Command(
         _evaluate,
@@ -390,19 +394,23 @@ def _objective(cfg: DictConfig) -> ObjectiveSpec | None:
     plain = OmegaConf.to_container(cfg.objective, resolve=True)
     assert isinstance(plain, dict)
     named = {str(key): value for key, value in plain.items()}
-    return parse_objective(named) if any(named.get(key) for key in ("maximise", "minimise", "limits")) else None
+    return parse_objective(named) if any(named.get(key) for key in ("maximise", "minimise", "limits", "pareto")) else None
 
 
-def _conditions(cfg: DictConfig, space: SearchSpace) -> dict[str, Any] | None:
+def _conditions(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) -> dict[str, Any] | None:
     """Name -> what the generator is to be told of each architecture: a predictor's score or a computed cost."""
     if not cfg.conditions:
         return None
+    if not isinstance(cfg.conditions, Mapping):
+        raise InvalidRequest(
+            f"conditions is {cfg.conditions}", "Write 'conditions={NAME: predictor.safetensors, depth: null}'."
+        )
     from nag.workflows.objectives import condition_score
     from nag.workflows.train_predictor import load_predictor
 
     found = {}
     for name, path in cfg.conditions.items():
-        found[str(name)] = condition_score(space, str(name), None if path is None else load_predictor(str(path)))
+        found[str(name)] = condition_score(space, str(name), None if path is None else load_predictor(str(path)), graphs)
     return found
 
 
@@ -410,6 +418,12 @@ def _graphs(cfg: DictConfig, space: SearchSpace) -> DagBatch:
     from nag.workflows.evaluate import read_architectures
 
     return space.to_dags(read_architectures(Path(str(cfg.architectures)), space))
+
+
+def _paths(cfg: DictConfig, key: str) -> list[str]:
+    """The paths of an option that takes one or a list."""
+    value = cfg[key]
+    return [str(path) for path in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])]
 
 
 def _folder(cfg: DictConfig, command: str) -> Path:
@@ -524,7 +538,7 @@ def _dispatch(arguments: list[str]) -> None:
         and rest[0].split("=")[0] != "search_space"
     ):
         rest = [f"{command.positional}={_quoted(rest[0])}", *rest[1:]]
-    _compose_and_run(name, command, [_as_path(text, command.files) for text in rest])
+    _compose_and_run(name, command, [_as_added(_as_path(text, command.files), command.mappings) for text in rest])
 
 
 def _as_path(override: str, files: Sequence[str]) -> str:
@@ -533,6 +547,11 @@ def _as_path(override: str, files: Sequence[str]) -> str:
     if key not in files or not equals:
         return override
     return f"{key}.path={value if value == 'null' or value[:1] in {chr(34), chr(39)} else _quoted(value)}"
+
+
+def _as_added(override: str, mappings: Sequence[str]) -> str:
+    """`conditions={NAME: 1}` as `++conditions={NAME: 1}`: the configuration cannot know the names."""
+    return f"++{override}" if any(override.startswith((f"{key}=", f"{key}.")) for key in mappings) else override
 
 
 def _quoted(text: str) -> str:
@@ -549,7 +568,9 @@ def _compose_and_run(name: str, command: _Command, overrides: list[str]) -> None
     warnings.filterwarnings("ignore", module=r"(hydra|torch_geometric|lightning_fabric|wandb|pydantic)(\..*)?")
     stray = next((text for text in overrides if "=" not in text and not text.startswith(("+", "~", "-"))), None)
     if stray is not None:
-        raise InvalidRequest(f"'{stray}' is no option", "Options are written key=value.")
+        spaced = any(text.count("{") > text.count("}") or text.count("[") > text.count("]") for text in overrides)
+        hint = "Put an option that has spaces in quotes: 'key={a: 1}'." if spaced else "Options are written key=value."
+        raise InvalidRequest(f"'{stray}' is no option", hint)
 
     composed: list[DictConfig] = []
     sys.argv = [f"nag {name}", *overrides]
@@ -591,7 +612,11 @@ def _explain(name: str, command: _Command, error: Exception) -> tuple[str, str]:
     with initialize_config_module("nag.conf", version_base="1.3"):
         node = compose(command.config)
     parent, _, leaf = key.rpartition(".")
+    while parent and OmegaConf.select(node, parent) is None:  # the mistake is further up
+        parent, _, leaf = parent.rpartition(".")
     known = OmegaConf.select(node, parent) if parent else node
+    if isinstance(known, Mapping) and leaf in known:  # only another choice of the group has it
+        return f"unknown option '{key}'", f"The chosen {parent} has no '{leaf}'."
     return f"unknown option '{key}'", did_you_mean(leaf, map(str, known)) if known else f"See `nag {name} --help`."
 
 

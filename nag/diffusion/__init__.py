@@ -1,5 +1,6 @@
 """Diffusion of directed acyclic graphs: processes, chains, generators, guidance, fine-tuning."""
 
+from nag.diffusion.acceleration import accelerate
 from nag.diffusion.candidates import Candidates, GuidedDenoiser
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, Tilt, UnmaskingChain, reweigh, simulate
 from nag.diffusion.classifier_free import ClassifierFree, drop_conditions
@@ -77,6 +78,7 @@ __all__ = [
     "UniformGenerator",
     "UniformKernel",
     "UnmaskingChain",
+    "accelerate",
     "denoising_loss",
     "drop_conditions",
     "finetune",

@@ -101,7 +101,7 @@ class Offspring:
         InvalidRequest: The number is below 0.
     """
 
-    rounds: int = 15
+    rounds: int = 20
 
     def __post_init__(self) -> None:
         check_numbers("guidance.corrector", self, rounds=0)

@@ -74,7 +74,7 @@ class ScoreGenerator(Generator):
         self.sampler = PredictorCorrector() if sampler is None else sampler
         self.process = ScoreProcess(sde, space.masks, data)
         num_ops, num_edge_types = space.masks.nodes.shape[-1], space.masks.edges.shape[-1]
-        self.network = DagTransformer(num_ops, num_edge_types, space.max_nodes, 0, width, layers, heads, len(self.conditions))
+        self.denoiser = DagTransformer(num_ops, num_edge_types, space.max_nodes, 0, width, layers, heads, len(self.conditions))
 
     @property
     def sizes(self) -> Tensor:
@@ -120,7 +120,7 @@ class ScoreGenerator(Generator):
         """The network's output, which `prediction` reads."""
         pairs = self.process.positions.pairs_of(x_t.mask.shape[1])
         x = self.process.scaled(x_t, t)
-        output = self.network(x.nodes, x.edges, x.mask, t, condition, pairs)
+        output = self.denoiser(x.nodes, x.edges, x.mask, t, condition, pairs)
         return GraphLogits(output.nodes.float(), output.edges.float())
 
     def loss(

@@ -18,7 +18,7 @@ from nag.nn import DagBody
 
 __all__ = ["ExactTilt", "GradientTilt", "NoisyValue", "fit_value"]
 
-_WIDTH, _LAYERS, _HEADS, _BATCH = 64, 3, 4, 256
+_WIDTH, _LAYERS, _HEADS, _BATCH = 64, 3, 4, 128
 _CHUNK = 4096
 
 
@@ -52,7 +52,7 @@ def fit_value(
         generator: The generator.
         score: What is to be high.
         graphs: Clean graphs that are drawn and scored.
-        training_steps: Steps of AdamW on batches of 256 noisy graphs.
+        training_steps: Steps of AdamW on batches of 128 noisy graphs.
         rng: Source of randomness.
         steps: Steps of the generator's sampler.
     """
@@ -92,7 +92,7 @@ class GradientTilt:
     """
 
     graphs: int = 2000
-    training_steps: int = 400
+    training_steps: int = 300
 
     def __post_init__(self) -> None:
         check_numbers("guidance.proposal", self, graphs=1, training_steps=1)
@@ -143,7 +143,7 @@ class ExactTilt:
     """
 
     graphs: int = 2000
-    training_steps: int = 400
+    training_steps: int = 300
 
     def __post_init__(self) -> None:
         check_numbers("guidance.proposal", self, graphs=1, training_steps=1)

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from nag.diffusion import Score
-from nag.errors import InvalidRequest
-from nag.evaluation import Margin, Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
+from nag.errors import InvalidRequest, did_you_mean
+from nag.evaluation import Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
+from nag.evaluation.limits import RISK
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.workflows.train_predictor import TrainedPredictor
 
-__all__ = ["complete_spec", "condition_score", "known_metrics", "make_objective", "predictor_score"]
+__all__ = ["AnyValid", "complete_spec", "condition_score", "known_metrics", "make_objective", "predictor_score"]
 
 _REFERENCE = 1000
+_COMPUTED = ("depth", "num_edges", "num_nodes")
+
+
+@dataclass(frozen=True)
+class AnyValid:
+    """The objective where nothing is asked for but graphs of the space.
+
+    Args:
+        space: Search space.
+    """
+
+    space: SearchSpace
+
+    def score(self, dags: DagBatch) -> Tensor:
+        """1 for what belongs to the space, 0 for the rest: (B,) float64."""
+        return self.space.is_valid(dags).double()
+
+    def feasible(self, dags: DagBatch) -> Tensor:
+        """What belongs to the space: (B,) bool."""
+        return self.space.is_valid(dags)
 
 
 def predictor_score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
@@ -26,14 +48,22 @@ def predictor_score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
     return make_objective(space, spec, [predictor]).score
 
 
-def condition_score(space: SearchSpace, name: str, predictor: TrainedPredictor | None) -> Score:
+def condition_score(
+    space: SearchSpace, name: str, predictor: TrainedPredictor | None, reference: DagBatch | None = None
+) -> Score:
     """What a generator is told under a name: a predictor's score, good end up, or where there is none a computed metric.
+
+    Args:
+        space: Search space.
+        name: Name of the condition.
+        predictor: Where the numbers come from; None for the computed metric of that name.
+        reference: Some architectures of the space; uniform draws if None.
 
     Raises:
         InvalidRequest: The predictor is of another space, or the space has no such computed metric.
     """
     if predictor is None:
-        return computed_metrics(space, _reference(space), [name])[name].values
+        return computed_metrics(space, _reference(space) if reference is None else reference, [name])[name].values
     if predictor.space.fingerprint != space.fingerprint:
         raise InvalidRequest(f"the predictor of condition '{name}' is of {predictor.space.name}", f"Train one on {space.name}.")
     return predictor_score(space, predictor)
@@ -47,25 +77,43 @@ def complete_spec(spec: ObjectiveSpec | None, predictor: TrainedPredictor) -> Ob
     return ObjectiveSpec(**direction) if spec is None else replace(spec, **direction)  # type: ignore[arg-type]
 
 
-def known_metrics(space: SearchSpace, predictors: Sequence[TrainedPredictor], names: Sequence[str]) -> Mapping[str, Metric]:
+def known_metrics(
+    space: SearchSpace,
+    predictors: Sequence[TrainedPredictor],
+    names: Sequence[str],
+    limited: Sequence[str] = (),
+    risk: float = RISK,
+) -> Mapping[str, Metric]:
     """The named metrics: those of the predictors, and those that the graph itself tells.
 
+    Args:
+        space: Search space.
+        predictors: Predictors, each of a metric of its own.
+        names: Metrics that are needed.
+        limited: Those that limits are put on.
+        risk: Share of the candidates exactly at a predicted limit that may break it.
+
     Raises:
-        InvalidRequest: Two predictors of one metric.
+        InvalidRequest: Two predictors of one metric, an unknown metric, or no margin for one that is limited.
     """
     found: dict[str, Metric] = {}
     for trained in predictors:
         if trained.metric in found:
             raise InvalidRequest(f"two predictors predict '{trained.metric}'", "Name one of them.")
-        margin = Margin(**trained.facts["margin"]) if trained.facts.get("margin") else None
+        margin = trained.margin(risk) if trained.metric in limited else None
+        if margin is None and trained.metric in limited:
+            hint = "Predictors of side metrics have one: nag train-predictor metric=NAME."
+            raise InvalidRequest(f"'{trained.metric}' cannot be limited: its predictor has no margin of error", hint)
         spread = float(trained.facts.get("label_spread", 1.0))
         found[trained.metric] = PredictedMetric(trained.metric, trained.predictor, spread, margin)
     rest = [name for name in names if name not in found]
+    for name in rest:
+        if name not in (known := [*found, *space.costs, *_COMPUTED]):
+            raise InvalidRequest(f"no predictor is given for metric '{name}', and no graph tells it", did_you_mean(name, known))
     if rest:
         device = next((next(p.predictor.buffers()).device for p in predictors), torch.device("cpu"))
         reference = _reference(space).to(device)
-        computed = computed_metrics(space, reference)
-        found |= {name: computed[name] for name in computed if name in rest}
+        found |= computed_metrics(space, reference, rest)
     return found
 
 
@@ -83,7 +131,7 @@ def make_objective(
     Raises:
         InvalidRequest: The spec names a metric that is neither predicted nor computed, or limits one without a margin.
     """
-    metrics = known_metrics(space, predictors, spec.metrics)
+    metrics = known_metrics(space, predictors, spec.metrics, tuple(spec.limits), spec.risk)
     if spec.pareto and count is not None:
         return ParetoObjective(space, spec, metrics, count)
     return Objective(space, spec, metrics)

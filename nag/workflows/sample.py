@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nag.benchmarks import Task
-from nag.diffusion import FrontGuidance, Generator, Guidance
+from nag.diffusion import ClassifierFree, DiscreteGenerator, ExactTilt, FrontGuidance, Generator, Guidance
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.files import write_json_lines
@@ -19,7 +19,7 @@ from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tracking import Image
-from nag.workflows.objectives import complete_spec, make_objective
+from nag.workflows.objectives import AnyValid, complete_spec, make_objective
 from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
@@ -73,9 +73,11 @@ def sample(
     """
     space = trained.space
     _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
-    run.start()
     aim = _aim(space, num_samples, predictor, guidance, spec, others)
-    guided = aim is not None
+    if aim is not None:
+        _check_guidance(aim.guidance, trained.generator, steps)
+    guided = aim is not None and getattr(guidance, "scale", 1) != 0
+    run.start()
     teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
     ledger = Ledger(
         labels_used=sum(p.labels_used for p in teachers) + int(trained.facts.get("labels_used", 0)),
@@ -167,8 +169,15 @@ def _aim(
     others: Sequence[TrainedPredictor],
 ) -> _Aim | None:
     """The aim; None for unguided samples."""
-    if guidance is None or (isinstance(guidance, Guidance) and guidance.scale == 0) or (predictor is None and spec is None):
+    if guidance is None or (spec is None and isinstance(guidance, Guidance) and guidance.scale == 0):
         return None
+    if predictor is None and spec is None:
+        if isinstance(guidance, FrontGuidance):
+            raise InvalidRequest(
+                "a front needs metrics", "Give objective.pareto=true, objective.maximise and objective.minimise."
+            )
+        told = isinstance(guidance.proposal, ClassifierFree)
+        return _Aim(guidance, AnyValid(space)) if told else None
     if spec is None or (not spec.directions and predictor is not None):
         assert predictor is not None
         spec = complete_spec(spec, predictor)
@@ -176,6 +185,18 @@ def _aim(
         raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
     teachers = [trained for trained in (predictor, *others) if trained is not None]
     return _Aim(guidance, make_objective(space, spec, teachers, count))
+
+
+def _check_guidance(guidance: Guidance | FrontGuidance, generator: Generator, steps: int | None) -> None:
+    """Raises `InvalidRequest` unless the guidance knows the generator's family, and the generator the wanted conditions."""
+    proposal = None if isinstance(guidance, FrontGuidance) else guidance.proposal
+    if isinstance(proposal, ClassifierFree):
+        proposal.denoiser(generator)
+    if isinstance(guidance, FrontGuidance) and not isinstance(generator, DiscreteGenerator):
+        raise InvalidRequest("a front needs a discrete generator", "Train one with generator=absorbing.")
+    if isinstance(proposal, ExactTilt) and not isinstance(generator, DiscreteGenerator):
+        raise InvalidRequest("exact guidance needs a discrete generator", "Use guidance=gradient.")
+    guidance.cost(generator, 1, steps)
 
 
 def _draw(

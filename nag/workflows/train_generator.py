@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +16,10 @@ from torch import Tensor
 from nag.benchmarks import split_by_class
 from nag.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nag.diffusion import Generator, Score, restore_generator
-from nag.errors import DamagedFile
+from nag.errors import DamagedFile, InvalidRequest
 from nag.evaluation import SpaceReference, Stopwatch, sample_metrics
 from nag.graphs import DagBatch
-from nag.spaces import SearchSpace, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
+from nag.spaces import SearchSpace, can_sample_uniform, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit
 from nag.workflows.feed import GraphFeed, quantiles
@@ -80,7 +81,12 @@ def train_generator(
 
     Returns:
         Path of the checkpoint, which process 0 writes as it does everything in the run folder.
+
+    Raises:
+        InvalidRequest: The space is too large to draw from, and no graphs are given.
     """
+    if graphs is None and not can_sample_uniform(space):
+        raise InvalidRequest(f"{space.name} is too large to draw architectures from", "List some: architectures=FILE.")
     if fabric.is_global_zero:
         run.start()
     tracker = run.tracker if fabric.is_global_zero else NullTracker()
@@ -144,7 +150,7 @@ def train_generator(
             "train_size": len(train),
             "steps": result.steps,
             "steps_per_second": result.steps / max(result.seconds, 1e-9),
-            "loss": result.loss,
+            "loss": result.loss if math.isfinite(result.loss) else None,
             "train_cpu_seconds": facts["train_cpu_seconds"],
             "network_evaluations": trained.evaluations(None),
             **measured,

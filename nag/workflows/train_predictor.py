@@ -13,7 +13,7 @@ import torch
 from nag.benchmarks import Split, Task, split_by_class
 from nag.checkpoints import load_checkpoint, save_checkpoint
 from nag.errors import DamagedFile, InvalidRequest, did_you_mean
-from nag.evaluation import Margin, Stopwatch, cross_validate, ranking_metrics
+from nag.evaluation import HeldOut, Margin, Stopwatch, cross_validate, ranking_metrics
 from nag.files import write_json_lines
 from nag.graphs import DagBatch
 from nag.predictors import GNNPredictor, Predictor, ProcessPredictor
@@ -52,6 +52,15 @@ class TrainedPredictor:
         """The metric that it predicts."""
         return str(self.facts["search_metric"])
 
+    def margin(self, risk: float) -> Margin | None:
+        """The margin of limits on the metric at a risk; None where its errors were not measured.
+
+        Raises:
+            InvalidRequest: There were too few labels for that risk.
+        """
+        found = self.facts.get("cross_validated")
+        return None if found is None else Margin.calibrate(HeldOut(np.array(found["predicted"]), np.array(found["true"])), risk)
+
     @property
     def sign(self) -> float:
         """1 where high predictions are good, -1 where low ones are."""
@@ -78,6 +87,7 @@ def train_predictor(
     num_train: int,
     device: torch.device | str = "cpu",
     metric: str | None = None,
+    held_out: int | None = None,
 ) -> Path:
     """Trains a predictor of a task's search metric on `num_train` labels and measures it on all other architectures.
 
@@ -90,6 +100,7 @@ def train_predictor(
         num_train: Number of labels to buy.
         device: Where to train.
         metric: A side metric to predict in place of the search metric; less of it is better.
+        held_out: Other architectures to measure it on, drawn at random; all of them if None.
 
     Returns:
         Path of the checkpoint.
@@ -102,27 +113,29 @@ def train_predictor(
         task = side_task(task, metric)
     split = buy_labels(task, num_train, run.seed)
     table, space = task.table, task.table.space
+    values = task.search_values
+    if side:  # too few labels for a margin are told before any work
+        Margin.calibrate(HeldOut(values[split.train], values[split.train]))
     predictor = make_predictor(space=space, seed=run.seed).to(device)
     run.start()
-    values = task.search_values
     watch = Stopwatch()
     bought = table.dags[torch.from_numpy(split.train)].to(device)
     with run.tracker.progress(100, f"training on {num_train} labels", "percent") as progress:
         predictor.fit(bought, torch.from_numpy(values[split.train]), lambda share: progress.update(round(100 * share)))
-    margin = None
-    if side:
-        margin = _margin(run, make_predictor, task, split.train, device)
+    held_out_labels = _cross_validated(run, make_predictor, task, split.train, device) if side else None
     fit_seconds = watch.cpu
 
     others = np.setdiff1d(task.rows, split.train)
+    if held_out is not None and held_out < len(others):
+        others = np.sort(np.random.default_rng(run.seed).choice(others, held_out, replace=False))
     score_watch = Stopwatch()
     mean, std = _predict_all(run, predictor, table.dags[torch.from_numpy(others)].to(device))
     score_seconds = score_watch.cpu
-    held_out = np.isin(others, split.test)
-    metrics = ranking_metrics(mean[held_out], values[others][held_out], task.maximise)
+    without_twin = np.isin(others, split.test)
+    metrics = ranking_metrics(mean[without_twin], values[others][without_twin], task.maximise)
     all_other = ranking_metrics(mean, values[others], task.maximise)
 
-    shown = np.sort(np.random.default_rng(run.seed).permutation(np.flatnonzero(held_out))[:_SHOWN])
+    shown = np.sort(np.random.default_rng(run.seed).permutation(np.flatnonzero(without_twin))[:_SHOWN])
     write_json_lines(
         run.path / "predictions.jsonl",
         (
@@ -141,7 +154,8 @@ def train_predictor(
         "space_fingerprint": space.fingerprint,
         "family": type(predictor).__name__,
         "hyperparameters": predictor.description(),
-        "margin": None if margin is None else asdict(margin),
+        "margin": None if held_out_labels is None else asdict(Margin.calibrate(held_out_labels)),
+        "cross_validated": None if held_out_labels is None else _as_lists(held_out_labels),
         "label_spread": float(np.std(values[split.train])),
         "task": task.name,
         "search_metric": task.search_metric,
@@ -157,9 +171,9 @@ def train_predictor(
             "task": task.name,
             "search_metric": task.search_metric,
             "labels_used": num_train,
-            "split": f"by canonical class: {num_train} labels, {int(held_out.sum())} held-out architectures without a "
+            "split": f"by canonical class: {num_train} labels, {int(without_twin.sum())} held-out architectures without a "
             f"functional twin among them, seed {run.seed}",
-            "held_out": int(held_out.sum()),
+            "held_out": int(without_twin.sum()),
             **metrics,
             **{f"{name}_all_other": value for name, value in all_other.items()},
             "all_other": len(others),
@@ -181,17 +195,21 @@ def side_task(task: Task, metric: str) -> Task:
     return replace(task, search_metric=metric, report_metric=metric, maximise=False, side_metrics=())
 
 
-def _margin(
+def _as_lists(held_out: HeldOut) -> dict[str, list[float]]:
+    return {"predicted": held_out.predicted.tolist(), "true": held_out.true.tolist()}
+
+
+def _cross_validated(
     run: RunFolder, make_predictor: Callable[..., Predictor], task: Task, rows: np.ndarray, device: torch.device | str
-) -> Margin:
-    """The margin of error of the same predictor, by cross-validation on its own labels."""
+) -> HeldOut:
+    """What the same predictor says of its own labels when it has not seen them."""
     dags, values = task.table.dags[torch.from_numpy(rows)].to(device), torch.from_numpy(task.search_values[rows])
 
     def make() -> Predictor:
         return make_predictor(space=task.table.space, seed=run.seed).to(device)
 
     with run.tracker.progress(None, "calibrating the margin of limits", "folds"):
-        return Margin.calibrate(cross_validate(make, dags, values, torch.Generator().manual_seed(run.seed)))
+        return cross_validate(make, dags, values, torch.Generator().manual_seed(run.seed))
 
 
 def _predict_all(run: RunFolder, predictor: Predictor, dags: DagBatch) -> tuple[np.ndarray, np.ndarray]:

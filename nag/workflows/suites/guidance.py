@@ -33,9 +33,9 @@ from nag.workflows.train_predictor import TrainedPredictor, buy_labels, load_pre
 __all__ = ["GuidanceJob", "GuidancePreset", "GuidanceSuite", "measure_guidance"]
 
 _PARENTS = 10
+_HELD_OUT = 2000
 _PSEUDO_LABELLED = 2000
 _BATCH = 128
-_BEST_OF = "best of N, as many predictor evaluations"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class GuidancePreset:
         training: Length and speed of the generator's training.
         finetuning: Reward fine-tuning; None for none.
         methods: The methods to run; all where empty.
+        only: Method -> the tasks that it runs on; all where it is not named.
         conditional_steps: Training steps that teach the generator its condition, for classifier-free guidance.
     """
 
@@ -58,7 +59,8 @@ class GuidancePreset:
     labels: int = 200
     samples: int = 100
     methods: Sequence[str] = ()
-    conditional_steps: int = 500
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    conditional_steps: int = 300
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class GuidanceJob:
         task: Name of the task.
         make_generators: Family -> (space=..., data=...) -> the untrained generator; one is called `default`.
         make_predictor: (space=..., seed=...) -> the untrained predictor.
-        methods: Name -> (family of the generator, guidance).
+        method: Name of the method; with `default`, the baselines are measured too.
+        guidance: Family of its generator, and the guidance; None for reward fine-tuning.
         preset: How much to compute.
         seed: Seed of labels, predictor and samples; the generator's is 0.
         device: Kind of accelerator.
@@ -79,7 +82,8 @@ class GuidanceJob:
     task: str
     make_generators: Mapping[str, Callable[..., Any]]
     make_predictor: Callable[..., Predictor]
-    methods: Mapping[str, tuple[str, Guidance]]
+    method: str
+    guidance: tuple[str, Guidance | None]
     preset: GuidancePreset
     seed: int
     device: str
@@ -163,15 +167,23 @@ class GuidanceSuite(Suite):
             MissingData: A task's table is not there.
         """
         preset = self._preset(options)
-        methods = {name: value for name, value in self.methods.items() if not preset.methods or name in preset.methods}
+        everything: dict[str, tuple[str, Guidance | None]] = dict(self.methods)
+        if preset.finetuning is not None:
+            everything["reward fine-tuning"] = ("default", None)
+        methods = {name: value for name, value in everything.items() if not preset.methods or name in preset.methods}
+        if "default" not in methods:
+            raise InvalidRequest("the suite has no method 'default'", "The baselines get its budget.")
         cells = []
         for name, seeds in preset.tasks.items():
             load_task(name, options.data_dir)
             for seed in options.seeds_from(seeds):
-                job = GuidanceJob(
-                    name, self.generators, self.predictor, methods, preset, seed, options.device, options.data_dir
-                )
-                cells.append(Cell(cell_key(name, f"seed{seed}"), seed, partial(measure_guidance, job)))
+                for key, method in methods.items():
+                    if name in preset.only.get(key, [name]):
+                        job = GuidanceJob(
+                            *(name, self.generators, self.predictor, key, method, preset, seed),
+                            *(options.device, options.data_dir),
+                        )
+                        cells.append(Cell(cell_key(name, key, f"seed{seed}"), seed, partial(measure_guidance, job)))
         return cells
 
     def _preset(self, options: SuiteOptions) -> GuidancePreset:
@@ -181,22 +193,25 @@ class GuidanceSuite(Suite):
 
 
 def measure_guidance(job: GuidanceJob, workshop: Workshop) -> list[Measurement]:
-    """Runs every method on one task with one seed."""
+    """Runs one method on one task with one seed."""
     task = load_task(job.task, job.data_dir)
     predictor = _predictor(job, task, workshop)
+    family, guidance = job.guidance
+    generator = load_generator(_generator(job, task, family, workshop), make_fabric(job.device).device).generator
     found: dict[str, _Found] = {}
-    for name, (family, guidance) in job.methods.items():
-        found[name] = _guided(job, task, predictor, family, guidance, workshop)
-    generator = load_generator(_generator(job, task, "default", workshop), make_fabric(job.device).device).generator
-    budget = found["default"].scored if "default" in found else 10_000
-    count = job.preset.samples
-    found["unguided"] = _drawn(job, task, generator, Guidance(0.0), predictor)
-    best_of = Guidance(1e6, Unguided(), max(1, budget // count), None)
-    found[_BEST_OF] = _drawn(job, task, generator, best_of, predictor)
-    if job.preset.finetuning is not None:
-        found["reward fine-tuning"] = _finetuned(job, task, generator, predictor, job.preset.finetuning)
-    found["whole space"] = _whole_space(job, task, predictor)
-    found["mutation of the best labelled"] = _mutated(job, task)
+    if guidance is None:
+        assert job.preset.finetuning is not None
+        found[job.method] = _finetuned(job, task, generator, predictor, job.preset.finetuning)
+    elif isinstance(guidance.proposal, ClassifierFree):
+        found[job.method] = _told(job, task, generator, predictor, guidance, guidance.proposal)
+    else:
+        found[job.method] = _drawn(job, task, generator, guidance, predictor)
+    if job.method == "default":
+        pool = max(1, found["default"].scored // job.preset.samples)
+        found["unguided"] = _drawn(job, task, generator, Guidance(0.0), predictor)
+        found["best of N"] = _drawn(job, task, generator, Guidance(1e6, Unguided(), pool, None), predictor)
+        found["whole space"] = _whole_space(job, task, predictor)
+        found["mutation"] = _mutated(job, task)
     rows = []
     for name, result in found.items():
         for metric, value in result.measured(task).items():
@@ -241,7 +256,8 @@ def _config(job: GuidanceJob, *names: str) -> dict[str, Any]:
 
 def _predictor(job: GuidanceJob, task: Task, workshop: Workshop) -> TrainedPredictor:
     def build(run: RunFolder) -> None:
-        train_predictor(run, task, job.make_predictor, job.preset.labels, make_fabric(job.device).device)
+        device = make_fabric(job.device).device
+        train_predictor(run, task, job.make_predictor, job.preset.labels, device, held_out=_HELD_OUT)
 
     name = cell_key("predictor", job.task, f"seed{job.seed}")
     config = {**_config(job, "task", "make_predictor"), "labels": job.preset.labels}
@@ -260,22 +276,12 @@ def _generator(job: GuidanceJob, task: Task, family: str, workshop: Workshop) ->
     return folder / "generator.safetensors"
 
 
-def _guided(
-    job: GuidanceJob, task: Task, predictor: TrainedPredictor, family: str, guidance: Guidance, workshop: Workshop
-) -> _Found:
-    if isinstance(guidance.proposal, ClassifierFree):
-        return _told(job, task, predictor, guidance, guidance.proposal, workshop)
-    trained = load_generator(_generator(job, task, family, workshop), make_fabric(job.device).device)
-    return _drawn(job, task, trained.generator, guidance, predictor)
-
-
 def _told(
-    job: GuidanceJob, task: Task, predictor: TrainedPredictor, guidance: Guidance, condition: ClassifierFree, workshop: Workshop
+    job: GuidanceJob, task: Task, base: Any, predictor: TrainedPredictor, guidance: Guidance, condition: ClassifierFree
 ) -> _Found:
     """Teaches a copy of the generator a predicted quantile of its own samples, then asks for high ones."""
     space, before = task.table.space, cpu_seconds()
     fabric = make_fabric(job.device)
-    base = load_generator(_generator(job, task, "default", workshop), fabric.device).generator
     names = tuple(condition.condition)
     torch.manual_seed(job.seed)
     generator = job.make_generators["default"](space=space, data=space.to_dags([]), conditions=names)

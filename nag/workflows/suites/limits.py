@@ -210,7 +210,7 @@ def _predictor(job: LimitsJob, task: Task, metric: str | None, workshop: Worksho
     make = job.make_predictor if metric is None else job.make_side_predictor
 
     def build(run: RunFolder) -> None:
-        train_predictor(run, task, make, job.preset.labels, make_fabric(job.device).device, metric)
+        train_predictor(run, task, make, job.preset.labels, make_fabric(job.device).device, metric, held_out=2000)
 
     name = cell_key("predictor", job.task, metric or task.search_metric, f"seed{job.seed}")
     config = {"task": job.task, "metric": metric, "make": make, "labels": job.preset.labels}

@@ -1,0 +1,117 @@
+"""Objectives, limits, fronts and side metrics on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+QUIET = "tracker.mode=disabled tracker.console=false"
+FEW = "guidance.pool=3 guidance.corrector.rounds=4"
+
+
+def samples(folder: str) -> list[dict]:
+    return [json.loads(line) for line in (Path(folder) / "architectures.jsonl").read_text().splitlines()]
+
+
+def metrics(folder: str) -> dict:
+    return json.loads((Path(folder) / "metrics.json").read_text())
+
+
+@pytest.fixture
+def sample(nag, products):
+    """Runs `nag sample` with a generator and the accuracy's predictor, into the folder `s`."""
+
+    def run(line: str, generator: str = "told", predictor: str | None = "accuracy"):
+        steered = "" if predictor is None else f"predictor={products}/{predictor}/predictor.safetensors"
+        return nag(f"sample generator={products}/{generator}/generator.safetensors {steered} out_dir=s {QUIET} {line}")
+
+    return run
+
+
+@pytest.fixture
+def latency(products) -> str:
+    return f"predictors=[{products}/latency/predictor.safetensors]"
+
+
+def refused(outcome, *words: str) -> None:
+    assert outcome.code == 2, outcome
+    assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+    assert outcome.err.startswith("error: ")
+    for word in words:
+        assert word in outcome.err, outcome.err
+    assert not Path("s").exists()
+
+
+def test_limits_hold_for_every_sample_and_a_smaller_risk_keeps_further_away(sample, latency, products):
+    """`latency` is the number of edges within a few per cent, so that a limit of 5.5 leaves graphs of at most 5 edges."""
+    line = f"{latency} 'objective.limits={{latency: {{max: 5.5}}}}' num_samples=6 {FEW} task={products}/task/task.yaml"
+    assert sample(line).code == 0
+    rows = samples("s")
+    assert len(rows) == metrics("s")["num_samples"] == 6
+    assert all(len(row["edges"]) <= 5 for row in rows)
+    assert metrics("s")["labels_used"] == 120
+
+
+def test_computed_metrics_need_no_predictor(sample):
+    assert sample(f"'objective.minimise={{num_edges: 1}}' num_samples=3 {FEW}", predictor=None).code == 0
+    assert metrics("s")["guided"]
+    few = sum(len(row["edges"]) for row in samples("s")) / 3
+    assert sample("num_samples=20", predictor=None).code == 0
+    assert not metrics("s")["guided"]
+    assert few < sum(len(row["edges"]) for row in samples("s")) / len(samples("s"))
+
+
+def test_limits_are_kept_without_steering_too(sample):
+    assert sample("guidance=none 'objective.limits={depth: {max: 3}}' num_samples=4", predictor=None).code == 0
+    assert not metrics("s")["guided"]
+    assert all(
+        len(row["ops"]) == 4 or not {(0, 1), (1, 2), (2, 3), (3, 4)} <= {tuple(e) for e in row["edges"]} for row in samples("s")
+    )
+
+
+def test_a_front_is_returned(sample, latency):
+    goals = "objective.pareto=true objective.maximise.accuracy=1 objective.minimise.latency=1"
+    assert sample(f"{latency} {goals} guidance=front guidance.pool=3 guidance.rounds=3 num_samples=6").code == 0
+    rows = samples("s")
+    assert 1 <= len(rows) <= 6
+    assert len({row["canonical_hash"] for row in rows}) == len(rows)
+    by_accuracy = sorted(rows, key=lambda row: -row["predicted_mean"])
+    edges = [len(row["edges"]) for row in by_accuracy]
+    assert edges == sorted(edges, reverse=True)  # what is less accurate is there because it is faster
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("'objective.minimise={num_edgse: 1}'", ["num_edgse", "Did you mean 'num_edges'?"]),
+        ("'objective.maximise={acuracy: 1}'", ["acuracy", "Did you mean 'accuracy'?"]),
+        ("'objective.limits={accuracy: {max: 90}}'", ["accuracy", "margin", "metric=NAME"]),
+        ("'objective.limits={depth: {least: 90}}'", ["depth", "least"]),
+        ("objective.pareto=true 'objective.minimise={num_edges: 1, depth: 1}'", ["front", "guidance=front"]),
+        ("guidance=front", ["front", "objective.pareto=true"]),
+        ("objective.pareto=true guidance=front", ["objective"]),
+        ("objective.maximize.accuracy=1", ["maximize", "Did you mean 'maximise'?"]),
+        ("objective.limits={depth: {max: 3}}", ["quotes"]),
+        ("predictors=[PREDICTOR]", ["two predictors", "accuracy"]),
+        ("predictors=none.safetensors", ["none.safetensors", "does not exist"]),
+        ("LATENCY 'objective.limits={latency: {max: 5}}' objective.risk=0.001", ["60 labels", "0.001"]),
+    ],
+)
+def test_mistakes(sample, latency, products, line, words):
+    line = line.replace("PREDICTOR", f"{products}/accuracy/predictor.safetensors").replace("LATENCY", latency)
+    refused(sample(line), *words)
+
+
+def test_side_metrics_are_checked_before_any_work(nag, products):
+    label = f"train-predictor task={products}/task/task.yaml predictor=process out_dir=s {QUIET}"
+    refused(nag(f"{label} num_train=20 metric=latencies"), "latencies", "Did you mean 'latency'?")
+    refused(nag(f"{label} num_train=8 metric=latency"), "8 labels", "Buy at least 12")
+
+
+def test_a_side_metric_of_a_shipped_task(nag):
+    line = f"train-predictor task=nas_bench_graph/cora num_train=30 metric=latency predictor=process out_dir=p {QUIET}"
+    assert nag(line).code == 0
+    assert metrics("p")["search_metric"] == "latency"
+    assert metrics("p")["kendall_tau"] > 0.5
