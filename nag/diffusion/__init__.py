@@ -1,31 +1,31 @@
 """Diffusion of directed acyclic graphs: processes, chains, generators, guidance, fine-tuning."""
 
 from nag.diffusion.acceleration import accelerate
-from nag.diffusion.candidates import Candidates, GuidedDenoiser
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, Tilt, UnmaskingChain, reweigh, simulate
-from nag.diffusion.classifier_free import ClassifierFree, drop_conditions
-from nag.diffusion.corrector import Corrector, Metropolis, Offspring, metropolis_corrector
 from nag.diffusion.discrete import DiscreteGenerator
-from nag.diffusion.evolution import Evolution
 from nag.diffusion.families import restore_generator
-from nag.diffusion.finetuning import FineTuning, FineTuningResult, finetune
-from nag.diffusion.fronts import FrontGuidance
+from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, finetune
 from nag.diffusion.generator import Generator, SamplingCost
-from nag.diffusion.guidance import Guidance, Proposal, Unguided
+from nag.diffusion.guidance.candidates import Candidates, GuidedDenoiser
+from nag.diffusion.guidance.classifier_free import ClassifierFree, drop_conditions
+from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, metropolis_corrector
+from nag.diffusion.guidance.evolution import Evolution
+from nag.diffusion.guidance.fronts import FrontGuidance
+from nag.diffusion.guidance.particles import Particles, steer
+from nag.diffusion.guidance.pipeline import Guidance, Proposal, Unguided
+from nag.diffusion.guidance.score import Score
+from nag.diffusion.guidance.value import ExactTilt, GradientTilt, NoisyValue, fit_value
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
-from nag.diffusion.particles import Particles, steer
-from nag.diffusion.predictions import CleanPrediction, NoisePrediction, Prediction
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.sampler import sample_ancestral, sample_unmasking
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
-from nag.diffusion.score import Score
-from nag.diffusion.score_generator import ScoreGenerator
-from nag.diffusion.score_process import ScoreProcess
-from nag.diffusion.sde_chain import PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SDEChain, SDESampler
-from nag.diffusion.sdes import SDE, VESDE, VPSDE, SubVPSDE
+from nag.diffusion.sde.chain import PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SDEChain, SDESampler
+from nag.diffusion.sde.generator import ScoreGenerator
+from nag.diffusion.sde.predictions import CleanPrediction, NoisePrediction, Prediction
+from nag.diffusion.sde.process import ScoreProcess
+from nag.diffusion.sde.sdes import SDE, VESDE, VPSDE, SubVPSDE
 from nag.diffusion.uniform import UniformGenerator
-from nag.diffusion.value import ExactTilt, GradientTilt, NoisyValue, fit_value
 
 __all__ = [
     "SDE",

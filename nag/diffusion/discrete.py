@@ -15,12 +15,12 @@ from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.orders import shuffle_orders
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
-from nag.errors import DamagedFile
+from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
 
-__all__ = ["DiscreteGenerator"]
+__all__ = ["DiscreteGenerator", "require_discrete"]
 
 _KERNELS: dict[str, type[TransitionKernel]] = {c.__name__: c for c in (AbsorbingKernel, MarginalKernel, UniformKernel)}
 _SCHEDULES: dict[str, type[NoiseSchedule]] = {c.__name__: c for c in (CosineSchedule, LinearSchedule)}
@@ -145,3 +145,19 @@ class DiscreteGenerator(Generator):
 
 def _rows(x: GraphBatch, rows: slice) -> GraphBatch:
     return GraphBatch(x.nodes[rows], x.edges[rows], x.mask[rows])
+
+
+def require_discrete(generator: Generator, what: str, hint: str) -> DiscreteGenerator:
+    """The generator, if it is a discrete one.
+
+    Args:
+        generator: Any generator.
+        what: What needs a discrete one, for the message.
+        hint: What to do instead.
+
+    Raises:
+        InvalidRequest: It is of another family.
+    """
+    if not isinstance(generator, DiscreteGenerator):
+        raise InvalidRequest(f"{what} needs a discrete generator", hint)
+    return generator

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.generator import Generator
-from nag.diffusion.score_generator import ScoreGenerator
+from nag.diffusion.sde.generator import ScoreGenerator
 from nag.diffusion.uniform import UniformGenerator
 from nag.errors import DamagedFile
 from nag.spaces import SearchSpace

@@ -15,7 +15,7 @@ from nag.errors import DamagedFile, InvalidRequest
 from nag.files import write_bytes
 from nag.training.ema import MovingAverage
 
-__all__ = ["TrainState"]
+__all__ = ["TrainState", "read_state"]
 
 _ENTRIES = ("identity", "step", "seconds", "model", "ema", "optimizer")
 
@@ -61,23 +61,8 @@ class TrainState:
         self.restore(self.read(path))
 
     def read(self, path: Path) -> dict[str, Any]:
-        """What `restore` takes, on the CPU.
-
-        Raises:
-            DamagedFile: The file is not a complete state.
-            InvalidRequest: It belongs to a run with another configuration.
-        """
-        try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-            saved = {name: saved[name] for name in _ENTRIES} | {"step": int(saved["step"]), "seconds": float(saved["seconds"])}
-        except Exception as error:  # torch.load raises many kinds for a damaged file
-            raise DamagedFile(f"'{path}' is no complete training state", "Delete it and train again.") from error
-        if saved["identity"] != self.identity:
-            raise InvalidRequest(
-                f"'{path}' belongs to a run with another configuration",
-                "Repeat that run's overrides, or choose another out_dir.",
-            )
-        return saved
+        """What `restore` takes, on the CPU; raises what `read_state` raises."""
+        return read_state(path, self.identity)
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Continues from what `read` gave."""
@@ -85,3 +70,27 @@ class TrainState:
         self.ema.module.load_state_dict(saved["ema"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.step, self.seconds = saved["step"], saved["seconds"]
+
+
+def read_state(path: Path, identity: str) -> dict[str, Any]:
+    """Reads a saved state, on the CPU.
+
+    Args:
+        path: The file.
+        identity: What the run is, which the state must be of.
+
+    Raises:
+        DamagedFile: The file is not a complete state.
+        InvalidRequest: It belongs to a run with another configuration.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = {name: saved[name] for name in _ENTRIES} | {"step": int(saved["step"]), "seconds": float(saved["seconds"])}
+    except Exception as error:  # torch.load raises many kinds for a damaged file
+        raise DamagedFile(f"'{path}' is no complete training state", "Delete it and train again.") from error
+    if saved["identity"] != identity:
+        raise InvalidRequest(
+            f"'{path}' belongs to a run with another configuration",
+            "Repeat that run's overrides, or choose another out_dir.",
+        )
+    return saved

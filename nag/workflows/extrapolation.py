@@ -13,8 +13,8 @@ from torch import Tensor
 
 from nag.benchmarks import Task
 from nag.diffusion.discrete import DiscreteGenerator
-from nag.diffusion.finetuning import FineTuning, finetune
-from nag.diffusion.policy_gradient import kl_to
+from nag.diffusion.finetuning.finetuning import FineTuning, finetune
+from nag.diffusion.finetuning.policy_gradient import kl_to
 from nag.errors import InvalidRequest
 from nag.evaluation import Ledger, Stopwatch, TableEvaluator
 from nag.evaluation.labelled_reward import LabelledReward

@@ -9,8 +9,8 @@ import torch
 
 from nag.checkpoints import save_checkpoint
 from nag.diffusion.discrete import DiscreteGenerator
-from nag.diffusion.finetuning import FineTuning, FineTuningResult, FineTuningRound, finetune
-from nag.diffusion.policy_gradient import kl_to
+from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, FineTuningRound, finetune
+from nag.diffusion.finetuning.policy_gradient import kl_to
 from nag.errors import InvalidRequest
 from nag.evaluation import Ledger, Stopwatch, sample_metrics
 from nag.files import write_json_lines

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nag.benchmarks import Task
-from nag.diffusion import ClassifierFree, DiscreteGenerator, ExactTilt, FrontGuidance, Generator, Guidance
+from nag.diffusion import ClassifierFree, FrontGuidance, Generator, Guidance
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.files import write_json_lines
@@ -75,7 +75,7 @@ def sample(
     _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
     aim = _aim(space, num_samples, predictor, guidance, spec, others)
     if aim is not None:
-        _check_guidance(aim.guidance, trained.generator, steps)
+        aim.guidance.check(trained.generator)
     guided = aim is not None and getattr(guidance, "scale", 1) != 0
     run.start()
     teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
@@ -185,18 +185,6 @@ def _aim(
         raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
     teachers = [trained for trained in (predictor, *others) if trained is not None]
     return _Aim(guidance, make_objective(space, spec, teachers, count))
-
-
-def _check_guidance(guidance: Guidance | FrontGuidance, generator: Generator, steps: int | None) -> None:
-    """Raises `InvalidRequest` unless the guidance knows the generator's family, and the generator the wanted conditions."""
-    proposal = None if isinstance(guidance, FrontGuidance) else guidance.proposal
-    if isinstance(proposal, ClassifierFree):
-        proposal.denoiser(generator)
-    if isinstance(guidance, FrontGuidance) and not isinstance(generator, DiscreteGenerator):
-        raise InvalidRequest("a front needs a discrete generator", "Train one with generator=absorbing.")
-    if isinstance(proposal, ExactTilt) and not isinstance(generator, DiscreteGenerator):
-        raise InvalidRequest("exact guidance needs a discrete generator", "Use guidance=gradient.")
-    guidance.cost(generator, 1, steps)
 
 
 def _draw(

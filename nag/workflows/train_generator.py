@@ -21,7 +21,7 @@ from nag.evaluation import SpaceReference, Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
 from nag.tracking import NullTracker
-from nag.training import FitOptions, fit
+from nag.training import FitOptions, fit, read_state
 from nag.workflows.feed import GraphFeed, quantiles
 from nag.workflows.run import RunFolder
 
@@ -87,7 +87,10 @@ def train_generator(
     """
     if graphs is None and not can_sample_uniform(space):
         raise InvalidRequest(f"{space.name} is too large to draw architectures from", "List some: architectures=FILE.")
+    identity, state = run.identity + space.fingerprint, run.path / "train_state.pt"
     if fabric.is_global_zero:
+        if resume and state.is_file():
+            read_state(state, identity)  # a state that cannot be continued is told before the folder is touched
         run.start()
     tracker = run.tracker if fabric.is_global_zero else NullTracker()
     with tracker.progress(None, f"listing the architectures of {space.name}", "stages") as progress:
@@ -115,8 +118,7 @@ def train_generator(
         terms = module.loss(dags, rng, condition, share)
         return {"loss": terms.total, "loss_nodes": terms.nodes, "loss_edges": terms.edges}
 
-    identity = run.identity + space.fingerprint
-    result = fit(generator, loss, options, fabric, tracker, run.seed, run.path / "train_state.pt", resume, identity)
+    result = fit(generator, loss, options, fabric, tracker, run.seed, state, resume, identity)
     trained = result.model
     assert isinstance(trained, Generator)
     path = run.path / "generator.safetensors"

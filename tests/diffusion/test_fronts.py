@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, FrontGuidance, LinearSchedule, UniformGenerator
-from nag.diffusion.fronts import assign
+from nag.diffusion.guidance.fronts import assign
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import enumerate_space, space_from_mapping

@@ -21,7 +21,7 @@ from nag.diffusion import (
     Particles,
     UniformKernel,
 )
-from nag.diffusion.corrector import select
+from nag.diffusion.guidance.corrector import select
 from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.graphs import DagBatch
 from nag.nn import DagTransformer

@@ -25,8 +25,8 @@ from nag.diffusion import (
     simulate,
     steer,
 )
-from nag.diffusion.corrector import metropolis_corrector, rounds_evaluations, select
-from nag.diffusion.particles import systematic
+from nag.diffusion.guidance.corrector import metropolis_corrector, rounds_evaluations, select
+from nag.diffusion.guidance.particles import systematic
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch, invariant_codes
 from nag.spaces import enumerate_space

@@ -15,7 +15,7 @@ import torch
 from nag.benchmarks import BenchmarkTable, Task, load_task
 from nag.cli import main
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
-from nag.diffusion.finetuning import FineTuning
+from nag.diffusion.finetuning.finetuning import FineTuning
 from nag.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
 from nag.predictors import GNNPredictor

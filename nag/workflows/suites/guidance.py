@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nag.benchmarks import Task, load_task
 from nag.diffusion import ClassifierFree, FineTuning, Guidance, Unguided, finetune
-from nag.diffusion.corrector import select
+from nag.diffusion.guidance.corrector import select
 from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Stopwatch, cpu_seconds
 from nag.graphs import DagBatch

@@ -9,14 +9,15 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from nag.diffusion.corrector import refill, rounds_evaluations
-from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
-from nag.errors import InvalidRequest, check_numbers
+from nag.diffusion.guidance.corrector import refill, rounds_evaluations
+from nag.errors import check_numbers
 from nag.graphs import DagBatch
 
 __all__ = ["FrontGuidance", "assign"]
 
+_FRONT = "a front", "Train one with generator=absorbing."
 _REPEATED = -1e9
 
 
@@ -66,15 +67,14 @@ class FrontGuidance:
             InvalidRequest: The generator is not discrete, or `count` or `steps` is below 1.
         """
         check_counts(count, steps)
-        if not isinstance(generator, DiscreteGenerator):
-            raise InvalidRequest("a front needs a discrete generator", "Use generator=absorbing.")
+        discrete = require_discrete(generator, *_FRONT)
         code = generator.space.function_codes
         dags = generator.sample(count * self.pool, rng, steps, on_step=on_step)
         values = scores(dags)
         rows = assign(values, code(dags))
         dags, values = dags[rows], values[rows]
         for i in range(self.rounds):
-            new = refill(generator.denoise, generator.process, generator.clean(dags), i, rng, on_step).to_dags()
+            new = refill(discrete.denoise, discrete.process, discrete.clean(dags), i, rng, on_step).to_dags()
             both, values = DagBatch.cat([dags, new]), torch.cat([values, scores(new)])
             rows = assign(values, code(both))
             dags, values = both[rows], values[rows]
@@ -82,9 +82,12 @@ class FrontGuidance:
 
     def cost(self, generator: Generator, count: int, steps: int | None = None) -> SamplingCost:
         """What `sample` with the same arguments evaluates."""
-        assert isinstance(generator, DiscreteGenerator)
-        network = rounds_evaluations(generator.process, self.rounds)
+        network = rounds_evaluations(require_discrete(generator, *_FRONT).process, self.rounds)
         return generator.cost(count * self.pool, steps) + SamplingCost(network, count * (self.pool + self.rounds))
+
+    def check(self, generator: Generator) -> None:
+        """Raises `InvalidRequest` for score models."""
+        require_discrete(generator, *_FRONT)
 
 
 def assign(values: Tensor, code: Tensor) -> Tensor:

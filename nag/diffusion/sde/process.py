@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 from nag.diffusion.kernels import UniformKernel
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.schedules import LinearSchedule
-from nag.diffusion.sdes import SDE
+from nag.diffusion.sde.sdes import SDE
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import SpaceMasks
 

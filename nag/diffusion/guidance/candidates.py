@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from nag.diffusion.chains import Denoise
-from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost
+from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import draw
-from nag.diffusion.score import Score
-from nag.errors import InvalidRequest, check_numbers
+from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 
 __all__ = ["Candidates", "GuidedDenoiser"]
@@ -46,14 +46,16 @@ class Candidates:
         on_step: Callable[[], None],
     ) -> DagBatch:
         """Draws with the guided denoiser (see `Proposal`)."""
-        if not isinstance(generator, DiscreteGenerator):
-            raise InvalidRequest("candidates need a discrete generator", "Use guidance=particles or guidance=gradient.")
         denoise = GuidedDenoiser(generator.denoise, score, scale, self.number, rng)
         return generator.sample(count, rng, steps, denoise, on_step=on_step)
 
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
         """Scores `number` candidates a graph and step."""
         return generator.cost(count, steps) + SamplingCost(scored=count * self.number * generator.evaluations(steps))
+
+    def check(self, generator: Generator) -> None:
+        """Raises `InvalidRequest` for score models."""
+        require_discrete(generator, "guidance by candidates", "Use guidance=particles or guidance=gradient.")
 
 
 class GuidedDenoiser:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nag.diffusion.chains import Denoise
 from nag.diffusion.generator import Generator, SamplingCost
-from nag.diffusion.score import Score
+from nag.diffusion.guidance.score import Score
 from nag.errors import InvalidRequest, check_numbers, did_you_mean
 from nag.graphs import DagBatch, GraphBatch
 
@@ -73,6 +73,10 @@ class ClassifierFree:
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
         """Two network evaluations a step, reported as one step."""
         return generator.cost(count, steps)
+
+    def check(self, generator: Generator) -> None:
+        """Raises `InvalidRequest` unless the generator was trained on the conditions."""
+        self.denoiser(generator)
 
     def denoiser(self, generator: Generator) -> Denoise:
         """The extrapolated denoiser.

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from nag.diffusion.losses import LossTerms, denoising_loss
-from nag.diffusion.score_process import ScoreProcess, each
+from nag.diffusion.sde.process import ScoreProcess, each
 from nag.graphs import GraphBatch
 from nag.nn import GraphLogits
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
-from nag.diffusion.score import Score
+from nag.diffusion.guidance.score import Score
 from nag.errors import InvalidRequest, check_numbers
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import SearchSpace
@@ -98,6 +98,9 @@ class Evolution:
         """At most: what is invalid or known already is not scored."""
         generations = self.generations if steps is None else steps
         return generator.cost(self.population) + SamplingCost(scored=self.population * (1 + generations))
+
+    def check(self, generator: Generator) -> None:
+        """Every generator serves."""
 
     def _alphas(self, steps: int | None) -> list[float]:
         """The alpha of every generation and of the end: equally spaced up to 1."""

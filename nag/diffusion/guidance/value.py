@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from nag.diffusion.chains import Tilt
-from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.discrete import DiscreteGenerator, require_discrete
 from nag.diffusion.generator import Generator, SamplingCost
-from nag.diffusion.score import Score
-from nag.errors import InvalidRequest, check_numbers
+from nag.diffusion.guidance.score import Score
+from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagBody
 
 __all__ = ["ExactTilt", "GradientTilt", "NoisyValue", "fit_value"]
 
 _WIDTH, _LAYERS, _HEADS, _BATCH = 64, 3, 4, 128
-_CHUNK = 4096
+_EXACT = "exact guidance", "Use guidance=gradient."
 
 
 class NoisyValue(nn.Module):
@@ -115,6 +115,9 @@ class GradientTilt:
         """Scores the graphs that the value is fitted to; the value's own evaluations are not counted."""
         return generator.cost(count, steps) + SamplingCost(scored=self.graphs)
 
+    def check(self, generator: Generator) -> None:
+        """Every generator serves."""
+
     def tilt(self, value: NoisyValue, scale: float) -> Tilt:
         """Scale times the gradient of the value in the categories of x_t."""
 
@@ -159,14 +162,17 @@ class ExactTilt:
         on_step: Callable[[], None],
     ) -> DagBatch:
         """Fits the value, then samples with the tilted transitions (see `Proposal`)."""
-        if not isinstance(generator, DiscreteGenerator):
-            raise InvalidRequest("exact guidance needs a discrete generator", "Use guidance=gradient.")
+        discrete = require_discrete(generator, *_EXACT)
         value = fit_value(generator, score, self.graphs, self.training_steps, rng, steps)
-        return generator.sample(count, rng, steps, tilt=self.tilt(generator, value, scale), on_step=on_step)
+        return generator.sample(count, rng, steps, tilt=self.tilt(discrete, value, scale), on_step=on_step)
 
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
         """Scores the graphs that the value is fitted to; the value's own evaluations are not counted."""
         return generator.cost(count, steps) + SamplingCost(scored=self.graphs)
+
+    def check(self, generator: Generator) -> None:
+        """Raises `InvalidRequest` for score models."""
+        require_discrete(generator, *_EXACT)
 
     def tilt(self, generator: DiscreteGenerator, value: NoisyValue, scale: float) -> Tilt:
         """Scale times the value of every graph that differs from x_t in one position."""

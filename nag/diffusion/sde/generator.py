@@ -13,10 +13,10 @@ from nag.diffusion.chains import Chain, Denoise
 from nag.diffusion.generator import Generator
 from nag.diffusion.losses import LossTerms
 from nag.diffusion.orders import shuffle_orders
-from nag.diffusion.predictions import CleanPrediction, NoisePrediction, Prediction
-from nag.diffusion.score_process import ScoreProcess
-from nag.diffusion.sde_chain import PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SDEChain, SDESampler
-from nag.diffusion.sdes import SDE, VESDE, VPSDE, SubVPSDE
+from nag.diffusion.sde.chain import PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SDEChain, SDESampler
+from nag.diffusion.sde.predictions import CleanPrediction, NoisePrediction, Prediction
+from nag.diffusion.sde.process import ScoreProcess
+from nag.diffusion.sde.sdes import SDE, VESDE, VPSDE, SubVPSDE
 from nag.errors import DamagedFile, check_numbers
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits

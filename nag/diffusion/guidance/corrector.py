@@ -11,8 +11,8 @@ from torch import Tensor
 
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain, simulate
 from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import DiscreteProcess
-from nag.diffusion.score import Score
 from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 

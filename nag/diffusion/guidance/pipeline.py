@@ -8,14 +8,16 @@ from typing import Protocol
 
 import torch
 
-from nag.diffusion.corrector import Corrector, Offspring, rounds_evaluations, select
-from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost, batches, check_counts
-from nag.diffusion.score import Score
-from nag.errors import InvalidRequest, check_numbers
+from nag.diffusion.guidance.corrector import Corrector, Offspring, rounds_evaluations, select
+from nag.diffusion.guidance.score import Score
+from nag.errors import check_numbers
 from nag.graphs import DagBatch
 
 __all__ = ["Guidance", "Proposal", "Unguided"]
+
+_CORRECTOR = "the corrector", "Set guidance.corrector=null, or guidance=particles."
 
 
 class Proposal(Protocol):
@@ -48,6 +50,10 @@ class Proposal(Protocol):
         """What `sample` with the same arguments evaluates."""
         ...
 
+    def check(self, generator: Generator) -> None:
+        """Raises `InvalidRequest` if it cannot draw from such a generator."""
+        ...
+
 
 @dataclass(frozen=True)
 class Unguided:
@@ -69,6 +75,9 @@ class Unguided:
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
         """The cost of plain sampling."""
         return generator.cost(count, steps)
+
+    def check(self, generator: Generator) -> None:
+        """Every generator serves."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,7 @@ class Guidance:
             InvalidRequest: `count` or `steps` is below 1, or the corrector does not know the generator's family.
         """
         check_counts(count, steps)
+        self.check(generator)
         if self.scale == 0:
             return generator.sample(count, rng, steps, on_step=on_step)
         code = generator.space.function_codes if self.distinct else None
@@ -128,7 +138,8 @@ class Guidance:
             if self.pool > 1:
                 dags = dags[select(self.scale * score(dags), code(dags) if code else None, size, rng)]
             if self.corrector is not None:
-                dags = self.corrector.correct(_discrete(generator), dags, score, self.scale, rng, code, on_step)
+                discrete = require_discrete(generator, *_CORRECTOR)
+                dags = self.corrector.correct(discrete, dags, score, self.scale, rng, code, on_step)
             found.append(dags)
         return DagBatch.cat(found)
 
@@ -141,12 +152,15 @@ class Guidance:
             total += self.proposal.cost(generator, size * self.pool, steps)
             total += SamplingCost(scored=size * self.pool if self.pool > 1 else 0)
             if self.corrector is not None:
-                network = rounds_evaluations(_discrete(generator).process, self.corrector.rounds)
+                process = require_discrete(generator, *_CORRECTOR).process
+                network = rounds_evaluations(process, self.corrector.rounds)
                 total += SamplingCost(network, size * (1 + self.corrector.rounds))
         return total
 
-
-def _discrete(generator: Generator) -> DiscreteGenerator:
-    if not isinstance(generator, DiscreteGenerator):
-        raise InvalidRequest("the corrector needs a discrete generator", "Set guidance.corrector=null, or guidance=particles.")
-    return generator
+    def check(self, generator: Generator) -> None:
+        """Raises `InvalidRequest` if the guidance cannot steer such a generator; it costs nothing."""
+        if self.scale == 0:
+            return
+        self.proposal.check(generator)
+        if self.corrector is not None:
+            require_discrete(generator, *_CORRECTOR)

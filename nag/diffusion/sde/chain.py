@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nag.diffusion.chains import Denoise
-from nag.diffusion.score_process import ScoreProcess, each
+from nag.diffusion.sde.process import ScoreProcess, each
 from nag.errors import InvalidRequest, check_numbers
 from nag.graphs import GraphBatch
 

@@ -29,8 +29,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from nag.diffusion.discrete import DiscreteGenerator
-from nag.diffusion.elites import Elites
-from nag.diffusion.policy_gradient import NoisyStates, divergence, draw_states, log_likelihood
+from nag.diffusion.finetuning.elites import Elites
+from nag.diffusion.finetuning.policy_gradient import NoisyStates, divergence, draw_states, log_likelihood
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.nn import GraphLogits

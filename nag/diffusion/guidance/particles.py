@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from nag.diffusion.chains import Chain
-from nag.diffusion.corrector import select
 from nag.diffusion.generator import Generator, SamplingCost
+from nag.diffusion.guidance.corrector import select
+from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import draw
-from nag.diffusion.score import Score
 from nag.errors import InvalidRequest, check_numbers
 from nag.graphs import DagBatch, GraphBatch
 
@@ -74,6 +74,9 @@ class Particles:
         chain_steps, particles = generator.evaluations(steps), count * self.per_sample
         weighings = -(-chain_steps // self.every) + 1
         return generator.cost(particles, steps) + SamplingCost(scored=particles * weighings)
+
+    def check(self, generator: Generator) -> None:
+        """Every generator serves."""
 
 
 def steer(

@@ -1,0 +1,183 @@
+"""Writes the tables of the README from docs/results, between the markers that name them; a test compares.
+
+Run in the repository: python scripts/readme_tables.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+Row = dict[str, object]
+ROOT = Path(__file__).parents[1]
+
+
+def rows(suite: str) -> list[Row]:
+    path = ROOT / "docs" / "results" / f"{suite}.json"
+    return json.loads(path.read_text()) if path.is_file() else []
+
+
+def markdown(header: list[str], lines: Iterable[list[str]]) -> str:
+    text = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*text, *("| " + " | ".join(line) + " |" for line in lines)])
+
+
+class Values:
+    """The numbers of one suite, by what they are of."""
+
+    def __init__(self, suite: str) -> None:
+        self.rows = rows(suite)
+
+    def keys(self, *names: str, where: Callable[[Row], bool] = lambda row: True) -> list[tuple[str, ...]]:
+        return list(dict.fromkeys(tuple(str(row[name]) for name in names) for row in self.rows if where(row)))
+
+    def cell(self, form: str, metric: str, **of: str) -> str:
+        """`mean ± std` of a metric, or a dash."""
+        for row in self.rows:
+            if row["metric"] == metric and all(row[name] == value for name, value in of.items()):
+                if row["mean"] is None:
+                    return "–"
+                spread = "" if not row["std"] else f" ± {row['std']:{form}}"
+                return f"{row['mean']:{form}}{spread}"
+        return "–"
+
+    def seeds(self, **of: str) -> str:
+        return next((str(row["seeds"]) for row in self.rows if all(row[name] == value for name, value in of.items())), "–")
+
+
+def generation() -> str:
+    found, lines = Values("generation"), []
+    for space, method in found.keys("space", "method"):
+        of = {"space": space, "method": method}
+        first, cost = {**of, "setting": "samples=1000"}, {**of, "setting": "default sampler"}
+
+        def beside(metric: str, form: str, first: dict[str, str] = first) -> str:
+            mean = found.cell(form, metric, **first).partition(" ")[0]
+            return f"{mean} ({found.cell(form, metric + '_reference', **first).partition(' ')[0]})"
+
+        lines.append(
+            [
+                *(space, method, found.seeds(**of), beside("validity_raw", ".4f"), beside("uniqueness", ".3f")),
+                *(beside("novelty", ".3f"), beside("tv_ops", ".4f"), beside("tv_edges", ".4f")),
+                *(beside("tv_depth", ".4f"), beside("tv_params", ".3f")),
+                *(found.cell(".0f", "network_evaluations", **cost).partition(" ")[0],),
+                *(found.cell(".0f", name, **cost).partition(" ")[0] for name in ("train_cpu_seconds", "samples_per_cpu_second")),
+            ]
+        )
+    header = ["space", "process", "seeds", "valid", "unique", "novel", "TV ops", "TV edges", "TV depth", "TV parameters"]
+    return markdown([*header, "evaluations", "training CPU-s", "samples a CPU-s"], lines)
+
+
+def steps() -> str:
+    found = Values("generation")
+    settings = [setting for (setting,) in found.keys("setting") if setting.startswith("steps=")]
+    lines = []
+    for (space,) in found.keys("space", where=lambda row: str(row["setting"]).startswith("steps=")):
+        shown = (found.cell(".4f", "validity_raw", space=space, method="absorbing", setting=s) for s in settings)
+        lines.append([space, *(text.partition(" ")[0] for text in shown)])
+    return markdown(["validity_raw", *(setting.removeprefix("steps=") for setting in settings)], lines)
+
+
+def guidance() -> str:
+    found = Values("guidance")
+    methods = [method for (method,) in found.keys("method")]
+    lines = [
+        [task, *(found.cell(".1f", "percentile_mean", task=task, method=method) for method in methods)]
+        for (task,) in found.keys("task")
+    ]
+    return markdown(["task", *methods], lines)
+
+
+def peers() -> str:
+    found = Values("guidance_peers")
+    names = ("true_mean", "true_best", "functional_uniqueness", "percentile_mean", "sampling_cpu_seconds")
+    forms = (".2f", ".2f", ".2f", ".1f", ".1f")
+    lines = [
+        [method, *(found.cell(form, name, method=method) for name, form in zip(names, forms, strict=True))]
+        for (method,) in found.keys("method")
+    ]
+    return markdown(["method", "mean accuracy", "best", "functions", "mean percentile", "sampling CPU-s"], lines)
+
+
+def limits() -> str:
+    found, lines = Values("limits"), []
+    for task, method, setting in found.keys("task", "method", "setting", where=lambda row: "<=" in str(row["setting"])):
+        of = {"task": task, "method": method, "setting": setting}
+        values = (("kept", ".3f"), ("best", ".2f"), ("optimum", ".2f"), ("gap", ".2f"))
+        lines.append([setting, method, *(found.cell(form, name, **of) for name, form in values)])
+    return markdown(["limit", "method", "share that keeps it", "best accuracy", "optimum under it", "gap"], lines)
+
+
+def fronts() -> str:
+    found = Values("limits")
+    lines = [
+        [setting, *(found.cell(".3f", f"hypervolume_ratio{end}", setting=setting) for end in ("", "_nadir"))]
+        for (setting,) in found.keys("setting", where=lambda row: str(row["setting"]).startswith("front"))
+    ]
+    return markdown(["front", "hypervolume over the true front's", "above the front's worst corner"], lines)
+
+
+def extrapolation() -> str:
+    found, lines = Values("extrapolation"), []
+    names = ("ceiling", "before_mean", "after_mean", "after_best", "best_found", "random_best", "beyond_ceiling", "labels_used")
+    for (method,) in found.keys("method"):
+        lines.append([method, *(found.cell(".0f" if name == "labels_used" else ".2f", name, method=method) for name in names)])
+    header = ["pretrained on", "its ceiling", "mean before", "mean after", "best sample after", "best labelled"]
+    return markdown([*header, "best of as many random labels", "beyond the ceiling by", "labels"], lines)
+
+
+def speed() -> str:
+    found, lines = Values("speed"), []
+    names = ("samples_per_cpu_second", "times_published", "train_cpu_seconds", "published_training_over", "network_evaluations")
+    for space, method in found.keys("space", "method"):
+        of = {"space": space, "method": method, "setting": "timed"}
+        quality = (found.cell(".3f", name, **of) for name in ("validity_raw", "uniqueness", "novelty"))
+        floor = found.cell(".1f", "times_floor", space=space, method=method)
+        lines.append([space, method, *(found.cell(".4g", name, **of) for name in names), *quality, floor])
+    header = ["space", "method", "samples a CPU-s", "times 0.53", "training CPU-s", "published training over it"]
+    return markdown([*header, "evaluations", "valid", "unique", "novel", "step over the floor"], lines)
+
+
+def scale() -> str:
+    found, lines = Values("scale"), []
+    names = ("train_seconds_per_step", "train_peak_mb", "seconds_per_sample", "sample_peak_mb", "attention_share")
+    forms = (".3f", ".0f", ".2f", ".0f", ".2f")
+    for (setting,) in found.keys("setting", where=lambda row: str(row["setting"]).startswith("nodes=")):
+        shown = [found.cell(form, name, setting=setting) for name, form in zip(names, forms, strict=True)]
+        lines.append([setting.removeprefix("nodes="), *shown])
+    exponents = [found.cell(".2f", f"{name}_exponent") for name in ("train", "memory", "sample")]
+    lines.append(["exponent from 64 nodes", *exponents, "–", "–"])
+    header = ["nodes", "s a training step (4 graphs)", "peak MB", "s a sample (64 evaluations)", "peak MB"]
+    return markdown([*header, "node states and attention, share of the network"], lines)
+
+
+def real_graphs() -> str:
+    found = Values("scale")
+    names = ("validity_raw", "uniqueness", "novelty", "tv_ops", "tv_in_degree", "tv_out_degree", "w1_depth", "w1_nodes")
+    lines = [
+        [title, *(found.cell(".3f", name + suffix, setting="held out") for name in names)]
+        for title, suffix in (("samples", ""), ("training graphs", "_reference"))
+    ]
+    return markdown(["to held-out graphs", *names], lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    f.__name__: f
+    for f in (generation, steps, guidance, peers, limits, fronts, extrapolation, speed, scale, real_graphs)
+}
+
+
+def render(text: str) -> str:
+    """The README with its tables written anew."""
+
+    def table(match: re.Match[str]) -> str:
+        return f"<!-- table: {match[1]} -->\n{TABLES[match[1]]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", table, text, flags=re.S)
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    readme.write_text(render(readme.read_text()))
