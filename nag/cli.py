@@ -87,6 +87,9 @@ def _sample(cfg: DictConfig) -> None:
     num_samples = _integer(cfg, "num_samples", 1)
     steps = None if cfg.steps is None else _integer(cfg, "steps", 1)
     space = None if cfg.search_space is None else load_space(cfg.search_space)
+    budget = None if cfg.budget is None else _integer(cfg, "budget", 1)
+    if budget is not None and cfg.task is None:
+        raise InvalidRequest("a budget of labels needs a task", "Give task=TASK.")
     task = None if cfg.task is None else _task(cfg)
     checkpoints = {cfg.generator.path: load_checkpoint(cfg.generator.path, "generator")}  # mistakes come before heavy imports
     further = _paths(cfg, "predictors")
@@ -100,6 +103,8 @@ def _sample(cfg: DictConfig) -> None:
                 )
 
     from nag.diffusion import accelerate
+    from nag.evaluation import TableEvaluator
+    from nag.evaluation.labelled_reward import LabelledReward
     from nag.workflows.sample import sample
     from nag.workflows.train_generator import load_generator
     from nag.workflows.train_predictor import load_predictor
@@ -112,7 +117,8 @@ def _sample(cfg: DictConfig) -> None:
     predictor = None if cfg.predictor.path is None else load_predictor(cfg.predictor.path, device)
     others = [load_predictor(path, device) for path in further]
     run = _run_folder(cfg, "sample")
-    path = sample(run, trained, num_samples, predictor, task, guidance, steps, spec, others)
+    reward = None if task is None or budget is None else LabelledReward(task, TableEvaluator(task), budget)
+    path = sample(run, trained, num_samples, predictor, task, guidance, steps, spec, others, reward)
     say_metrics(
         run.path,
         (

@@ -51,22 +51,28 @@ def generation() -> str:
     found, lines = Values("generation"), []
     for space, method in found.keys("space", "method"):
         of = {"space": space, "method": method}
-        first, cost = {**of, "setting": "samples=1000"}, {**of, "setting": "default sampler"}
+        settings = [setting for (setting,) in found.keys("setting", where=lambda row, of=of: of.items() <= row.items())]
+        most = max((s for s in settings if s.startswith("samples=")), key=lambda s: int(s.partition("=")[2]))
 
-        def beside(metric: str, form: str, first: dict[str, str] = first) -> str:
-            mean = found.cell(form, metric, **first).partition(" ")[0]
-            return f"{mean} ({found.cell(form, metric + '_reference', **first).partition(' ')[0]})"
+        def mean(metric: str, form: str, setting: str, of: dict[str, str] = of) -> str:
+            return found.cell(form, metric, **of, setting=setting).partition(" ")[0]
 
+        def share(metric: str) -> str:
+            return f"{mean(metric, '.3f', 'samples=1000')} ({mean(metric + '_reference', '.3f', 'samples=1000')})"
+
+        def distance(metric: str, most: str = most) -> str:
+            return " / ".join(mean(metric + suffix, ".4f", most) for suffix in ("", "_reference", "_train"))
+
+        cost = [mean(name, ".0f", "default sampler") for name in ("network_evaluations", "train_cpu_seconds")]
+        rate = mean("samples_per_cpu_second", ".0f", "default sampler")
         lines.append(
             [
-                *(space, method, found.seeds(**of), beside("validity_raw", ".4f"), beside("uniqueness", ".3f")),
-                *(beside("novelty", ".3f"), beside("tv_ops", ".4f"), beside("tv_edges", ".4f")),
-                *(beside("tv_depth", ".4f"), beside("tv_params", ".3f")),
-                *(found.cell(".0f", "network_evaluations", **cost).partition(" ")[0],),
-                *(found.cell(".0f", name, **cost).partition(" ")[0] for name in ("train_cpu_seconds", "samples_per_cpu_second")),
+                *(space, method, found.seeds(**of), mean("validity_raw", ".4f", most), share("uniqueness"), share("novelty")),
+                *(distance(name) for name in ("tv_ops", "tv_edges", "tv_depth", "tv_params")),
+                *(*cost, rate),
             ]
         )
-    header = ["space", "process", "seeds", "valid", "unique", "novel", "TV ops", "TV edges", "TV depth", "TV parameters"]
+    header = ["space", "process", "seeds", "valid", "unique", "novel", "TV operations", "TV edges", "TV depth", "TV parameters"]
     return markdown([*header, "evaluations", "training CPU-s", "samples a CPU-s"], lines)
 
 
@@ -91,7 +97,7 @@ def guidance() -> str:
 
 
 def peers() -> str:
-    found = Values("guidance_peers")
+    found = Values("peers")
     names = ("true_mean", "true_best", "functional_uniqueness", "percentile_mean", "sampling_cpu_seconds")
     forms = (".2f", ".2f", ".2f", ".1f", ".1f")
     lines = [
@@ -164,8 +170,7 @@ def real_graphs() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f
-    for f in (generation, steps, guidance, peers, limits, fronts, extrapolation, speed, scale, real_graphs)
+    f.__name__: f for f in (generation, steps, guidance, peers, limits, fronts, extrapolation, speed, scale, real_graphs)
 }
 
 

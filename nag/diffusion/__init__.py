@@ -1,7 +1,7 @@
 """Diffusion of directed acyclic graphs: processes, chains, generators, guidance, fine-tuning."""
 
 from nag.diffusion.acceleration import accelerate
-from nag.diffusion.chains import AncestralChain, Chain, Denoise, Tilt, UnmaskingChain, reweigh, simulate
+from nag.diffusion.chains import AncestralChain, Chain, Denoise, LeapingChain, Tilt, UnmaskingChain, reweigh, simulate
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.families import restore_generator
 from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, finetune
@@ -51,6 +51,7 @@ __all__ = [
     "GradientTilt",
     "Guidance",
     "GuidedDenoiser",
+    "LeapingChain",
     "LinearSchedule",
     "LossTerms",
     "MarginalKernel",

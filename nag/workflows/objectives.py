@@ -12,12 +12,13 @@ from torch import Tensor
 from nag.diffusion import Score
 from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
+from nag.evaluation.labelled_reward import LabelledReward
 from nag.evaluation.limits import RISK
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.workflows.train_predictor import TrainedPredictor
 
-__all__ = ["AnyValid", "complete_spec", "condition_score", "known_metrics", "make_objective", "predictor_score"]
+__all__ = ["AnyValid", "Measured", "complete_spec", "condition_score", "known_metrics", "make_objective", "predictor_score"]
 
 _REFERENCE = 1000
 _COMPUTED = ("depth", "num_edges", "num_nodes")
@@ -36,6 +37,27 @@ class AnyValid:
     def score(self, dags: DagBatch) -> Tensor:
         """1 for what belongs to the space, 0 for the rest: (B,) float64."""
         return self.space.is_valid(dags).double()
+
+    def feasible(self, dags: DagBatch) -> Tensor:
+        """What belongs to the space: (B,) bool."""
+        return self.space.is_valid(dags)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The objective where labels are bought while samples are drawn: the measured search metric.
+
+    Args:
+        space: Search space.
+        reward: Buys the labels.
+    """
+
+    space: SearchSpace
+    reward: LabelledReward
+
+    def score(self, dags: DagBatch) -> Tensor:
+        """The measured values, the good end up; minus infinity for what is invalid or was not measured: (B,) float64."""
+        return self.reward(dags).nan_to_num(nan=float("-inf"))
 
     def feasible(self, dags: DagBatch) -> Tensor:
         """What belongs to the space: (B,) bool."""

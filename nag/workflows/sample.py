@@ -14,12 +14,13 @@ from nag.benchmarks import Task
 from nag.diffusion import ClassifierFree, FrontGuidance, Generator, Guidance
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
+from nag.evaluation.labelled_reward import LabelledReward
 from nag.files import write_json_lines
 from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tracking import Image
-from nag.workflows.objectives import AnyValid, complete_spec, make_objective
+from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_objective
 from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
@@ -48,6 +49,7 @@ def sample(
     steps: int | None = None,
     spec: ObjectiveSpec | None = None,
     others: Sequence[TrainedPredictor] = (),
+    reward: LabelledReward | None = None,
 ) -> Path:
     """Generates architectures.
 
@@ -64,6 +66,7 @@ def sample(
         spec: What the samples shall be good at; the predictor's metric if None. With limits, only samples that are
             predicted to keep them are returned; where a front is wanted, the predicted front.
         others: Predictors of further metrics that the spec names.
+        reward: Buys labels while sampling; what is measured is then made high, in place of what is predicted.
 
     Returns:
         Path of `architectures.jsonl`.
@@ -73,7 +76,7 @@ def sample(
     """
     space = trained.space
     _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
-    aim = _aim(space, num_samples, predictor, guidance, spec, others)
+    aim = _aim(space, num_samples, predictor, guidance, spec, others, reward)
     if aim is not None:
         aim.guidance.check(trained.generator)
     guided = aim is not None and getattr(guidance, "scale", 1) != 0
@@ -87,7 +90,7 @@ def sample(
     watch = Stopwatch()
     rng = torch.Generator(device=trained.generator.sizes.device).manual_seed(run.seed)
     samples, more = _draw(run, trained, num_samples, rng, aim, steps)
-    ledger += more
+    ledger += more if reward is None else more + reward.as_ledger()
     sampling = {"sampling_cpu_seconds": round(watch.cpu, 3), "sampling_wall_seconds": round(watch.wall, 3)}
 
     archs = space.to_architectures(samples.kept)
@@ -167,8 +170,15 @@ def _aim(
     guidance: Guidance | FrontGuidance | None,
     spec: ObjectiveSpec | None,
     others: Sequence[TrainedPredictor],
+    reward: LabelledReward | None,
 ) -> _Aim | None:
     """The aim; None for unguided samples."""
+    if reward is not None:
+        if spec is not None or predictor is not None or not isinstance(guidance, Guidance):
+            raise InvalidRequest(
+                "a budget of labels takes no predictor and no objective", "Give task=T budget=N guidance=evolution alone."
+            )
+        return _Aim(guidance, Measured(space, reward))
     if guidance is None or (spec is None and isinstance(guidance, Guidance) and guidance.scale == 0):
         return None
     if predictor is None and spec is None:

@@ -72,7 +72,7 @@ def shipped(request):
 def test_samples_of_an_untrained_generator_are_acyclic_and_keep_the_masks(shipped, kernel):
     space, graphs = shipped
     generator = untrained(space, kernel(), data=graphs).eval()
-    dags = generator.sample(40, rng(), steps=None if kernel is AbsorbingKernel else 8)
+    dags = generator.sample(40, rng(), steps=None if kernel is AbsorbingKernel and space.max_nodes < 10 else 8)
     assert len(dags) == 40
     assert not bool(dags.adjacency.tril().any())
     n = dags.num_nodes

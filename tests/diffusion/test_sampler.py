@@ -8,11 +8,13 @@ import torch
 from nag.diffusion import (
     AbsorbingKernel,
     CosineSchedule,
+    LeapingChain,
     LinearSchedule,
     MarginalKernel,
     UniformKernel,
     sample_ancestral,
     sample_unmasking,
+    simulate,
 )
 from nag.errors import InvalidRequest
 from nag.graphs import GraphBatch
@@ -91,3 +93,23 @@ def test_unmasking_refuses_what_it_cannot_do(toy):
     case = toy(AbsorbingKernel(), LinearSchedule())
     with pytest.raises(InvalidRequest, match="unknown order 'sorted'"):
         sample_unmasking(case.denoise, case.process, prior(case, 2, rng), None, rng, "sorted")
+
+
+@pytest.mark.parametrize("kernel", [AbsorbingKernel(), UniformKernel(), MarginalKernel()], ids=lambda k: type(k).__name__)
+def test_leaping_along_the_rates_approaches_the_law(toy, kernel):
+    case, rng = toy(kernel, LinearSchedule()), generator(2)
+    dags = simulate(LeapingChain(case.denoise, case.process, 300), prior(case, 2500, rng), rng).to_dags()
+    share = case.counts(dags) / len(dags)
+    noise = float((case.law * (1 - case.law) / len(dags)).sqrt().sum()) / 2
+    assert float((share - case.law).abs().sum()) / 2 < noise + 0.03
+    few = simulate(LeapingChain(case.denoise, case.process, 2), prior(case, 2500, rng), rng).to_dags()
+    assert float((case.counts(few) / len(few) - case.law).abs().sum()) / 2 > 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", [UniformKernel(), MarginalKernel()], ids=lambda k: type(k).__name__)
+def test_with_many_steps_the_ancestral_sampler_matches_the_law_by_chi_square(toy, kernel):
+    case, rng = toy(kernel, CosineSchedule()), generator(9)
+    case.law = case.law.clamp(min=1e-3) / case.law.clamp(min=1e-3).sum()
+    dags = sample_ancestral(case.denoise, case.process, prior(case, 3000, rng), 1500, rng).to_dags()
+    assert case.p_value(dags) > 1e-3
