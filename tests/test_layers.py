@@ -29,8 +29,7 @@ LAYERS = {
     "evaluation": 3,
     "proxies": 3,
     "workflows": 4,
-    "console": 5,  # what the command line prints
-    "cli": 6,
+    "cli": 5,
 }
 COMMON = {"__init__", "errors", "files"}  # what layer 0 itself may import
 SOLE_USERS = {"hydra": "nag.cli", "omegaconf": "nag.cli", "wandb": "nag.tracking", "sqlalchemy": "nag.evaluation.store"}
@@ -112,7 +111,7 @@ def test_forbidden_imports_are_found(file, source):
         ("nag/training/fit.py", "from nag.tracking import RunTracker"),
         ("nag/tracking/bars.py", "from .protocol import Progress\nimport wandb.sdk"),
         ("nag/evaluation/store.py", "from sqlalchemy import select"),
-        ("nag/cli.py", "import hydra\nfrom nag.workflows import sample\nfrom nag import __version__"),
+        ("nag/cli/main.py", "import hydra\nfrom nag.workflows import sample\nfrom nag import __version__"),
         ("nag/checkpoints.py", "from nag import __version__\nfrom nag.files import write_bytes"),
     ],
 )

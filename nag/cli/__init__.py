@@ -1,0 +1,5 @@
+"""The command line; nothing else imports Hydra."""
+
+from nag.cli.main import main
+
+__all__ = ["main"]
