@@ -12,7 +12,9 @@ from nag.evaluation.limits import RISK, Limit
 
 __all__ = ["ObjectiveSpec", "parse_objective"]
 
-_KEYS = ("maximise", "minimise", "limits", "pareto", "risk")
+_KEYS = ("maximise", "minimise", "limits", "pareto", "risk", "daring")
+DARING = 0.04
+"""Share of the samples that are drawn with predicted limits at even odds."""
 _HINT = "Write it as maximise={accuracy: 1.0}, minimise={latency_ms: 0.2}, limits={latency_ms: {max: 5}}."
 
 
@@ -26,6 +28,7 @@ class ObjectiveSpec:
         limits: Metric -> its bounds.
         pareto: Whether a front is wanted instead of the best weighted sum.
         risk: Share of the candidates exactly at a predicted limit that may break it (see `Margin`).
+        daring: Share of the samples for which that risk is one half, 0 to 1.
 
     Raises:
         InvalidRequest: A number is out of range, a metric has two directions, or there is nothing to do.
@@ -36,6 +39,7 @@ class ObjectiveSpec:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     pareto: bool = False
     risk: float = RISK
+    daring: float = DARING
 
     def __post_init__(self) -> None:
         for name, weight in (*self.maximise.items(), *self.minimise.items()):
@@ -46,6 +50,8 @@ class ObjectiveSpec:
                 raise InvalidRequest(f"'{name}' is to be both maximised and minimised", "Choose one.")
         if not (_is_number(self.risk) and 0 < self.risk < 1):
             raise InvalidRequest(f"the risk of a limit is {self.risk}", "It lies between 0 and 1.")
+        if not (_is_number(self.daring) and 0 <= self.daring <= 1):
+            raise InvalidRequest(f"the share of daring samples is {self.daring}", "It lies between 0 and 1.")
         if not self.directions and not self.limits:
             raise InvalidRequest("the objective has neither a metric of positive weight nor a limit", _HINT)
         if self.pareto and len(self.directions) < 2:
@@ -88,6 +94,7 @@ def parse_objective(config: Mapping[str, Any], known: Collection[str] | None = N
         limits,
         pareto,
         config.get("risk", RISK),
+        config.get("daring", DARING),
     )
     for name in (*spec.maximise, *spec.minimise, *spec.limits):
         if known is not None and name not in known:

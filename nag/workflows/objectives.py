@@ -9,17 +9,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.diffusion import Score
+from nag.diffusion import FrontGuidance, Guidance, Score
 from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.evaluation.limits import RISK
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
+from nag.workflows.aim import Aim
 from nag.workflows.train_predictor import TrainedPredictor
 
-__all__ = ["AnyValid", "Measured", "complete_spec", "condition_score", "known_metrics", "make_objective", "predictor_score"]
+__all__ = [
+    "AnyValid",
+    "Measured",
+    "complete_spec",
+    "condition_score",
+    "known_metrics",
+    "make_aim",
+    "make_objective",
+    "predictor_score",
+]
 
+_EVEN = 0.5
 _REFERENCE = 1000
 _COMPUTED = ("depth", "num_edges", "num_nodes")
 
@@ -157,3 +168,21 @@ def make_objective(
     if spec.pareto and count is not None:
         return ParetoObjective(space, spec, metrics, count)
     return Objective(space, spec, metrics)
+
+
+def make_aim(
+    space: SearchSpace,
+    spec: ObjectiveSpec,
+    predictors: Sequence[TrainedPredictor],
+    guidance: Guidance | FrontGuidance,
+    count: int | None = None,
+) -> Aim:
+    """An aim whose limits on predicted metrics are kept as the spec's risk and daring say.
+
+    Raises:
+        InvalidRequest: See `make_objective`.
+    """
+    objective = make_objective(space, spec, predictors, count)
+    if spec.pareto or not spec.daring or not {trained.metric for trained in predictors} & set(spec.limits):
+        return Aim(guidance, objective)
+    return Aim(guidance, objective, make_objective(space, replace(spec, risk=_EVEN), predictors), spec.daring)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from nag.benchmarks import Task
-from nag.diffusion import ClassifierFree, FrontGuidance, Generator, Guidance
+from nag.diffusion import ClassifierFree, FrontGuidance, Guidance
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.evaluation.labelled_reward import LabelledReward
@@ -20,7 +19,8 @@ from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tracking import Image
-from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_objective
+from nag.workflows.aim import Aim, Drawn
+from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_aim
 from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
@@ -29,14 +29,6 @@ __all__ = ["evaluation_row", "sample"]
 
 _ROUNDS = 10
 _DRAWN = 16
-
-
-@dataclass(frozen=True)
-class _Samples:
-    """Raw samples and the valid ones that are kept."""
-
-    raw: DagBatch
-    kept: DagBatch
 
 
 def sample(
@@ -64,7 +56,8 @@ def sample(
         guidance: How to steer; none without a predictor.
         steps: Network evaluations of the sampler; None for its default.
         spec: What the samples shall be good at; the predictor's metric if None. With limits, only samples that are
-            predicted to keep them are returned; where a front is wanted, the predicted front.
+            predicted to keep them are returned; where a front is wanted, the best for each of its directions, with a mark
+            (`on_front`) for those that no other is predicted to dominate.
         others: Predictors of further metrics that the spec names.
         reward: Buys labels while sampling; what is measured is then made high, in place of what is predicted.
 
@@ -78,7 +71,7 @@ def sample(
     _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
     aim = _aim(space, num_samples, predictor, guidance, spec, others, reward)
     if aim is not None:
-        aim.guidance.check(trained.generator)
+        aim.check(trained.generator)
     guided = aim is not None and getattr(guidance, "scale", 1) != 0
     run.start()
     teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
@@ -96,7 +89,10 @@ def sample(
     archs = space.to_architectures(samples.kept)
     prediction = predictor.predictor.predict(samples.kept) if predictor else None
     path = run.path / "architectures.jsonl"
-    write_json_lines(path, _rows(space, archs, samples.kept, prediction))
+    marks = None
+    if aim is not None and isinstance(aim.guidance, FrontGuidance):
+        marks = front(aim.objective.values(samples.kept)).tolist()
+    write_json_lines(path, _rows(space, archs, samples.kept, prediction, marks))
     metrics: dict[str, Any] = {
         "search_space": space.name,
         "num_requested": num_samples,
@@ -138,31 +134,6 @@ def _check(space: SearchSpace, num_samples: int, predictors: Sequence[TrainedPre
         )
 
 
-@dataclass(frozen=True)
-class _Aim:
-    """What guidance steers toward.
-
-    Args:
-        guidance: How to steer.
-        objective: What is to be high, and what is feasible.
-    """
-
-    guidance: Guidance | FrontGuidance
-    objective: Any
-
-    def sample(
-        self, generator: Generator, count: int, rng: torch.Generator, steps: int | None, on_step: Callable[[], None]
-    ) -> DagBatch:
-        if isinstance(self.guidance, FrontGuidance):
-            return self.guidance.sample(generator, count, rng, self.objective.scores, steps, on_step)
-        return self.guidance.sample(generator, count, rng, self.objective.score, steps, on_step)
-
-    def kept(self, dags: DagBatch) -> DagBatch:
-        """The samples that keep all limits; of a front, those that no other is predicted to dominate."""
-        dags = dags[self.objective.feasible(dags)]
-        return dags[front(self.objective.values(dags))] if isinstance(self.guidance, FrontGuidance) else dags
-
-
 def _aim(
     space: SearchSpace,
     count: int,
@@ -171,14 +142,14 @@ def _aim(
     spec: ObjectiveSpec | None,
     others: Sequence[TrainedPredictor],
     reward: LabelledReward | None,
-) -> _Aim | None:
+) -> Aim | None:
     """The aim; None for unguided samples."""
     if reward is not None:
         if spec is not None or predictor is not None or not isinstance(guidance, Guidance):
             raise InvalidRequest(
                 "a budget of labels takes no predictor and no objective", "Give task=T budget=N guidance=evolution alone."
             )
-        return _Aim(guidance, Measured(space, reward))
+        return Aim(guidance, Measured(space, reward))
     if guidance is None or (spec is None and isinstance(guidance, Guidance) and guidance.scale == 0):
         return None
     if predictor is None and spec is None:
@@ -187,19 +158,19 @@ def _aim(
                 "a front needs metrics", "Give objective.pareto=true, objective.maximise and objective.minimise."
             )
         told = isinstance(guidance.proposal, ClassifierFree)
-        return _Aim(guidance, AnyValid(space)) if told else None
+        return Aim(guidance, AnyValid(space)) if told else None
     if spec is None or (not spec.directions and predictor is not None):
         assert predictor is not None
         spec = complete_spec(spec, predictor)
     if spec.pareto != isinstance(guidance, FrontGuidance):
         raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
     teachers = [trained for trained in (predictor, *others) if trained is not None]
-    return _Aim(guidance, make_objective(space, spec, teachers, count))
+    return make_aim(space, spec, teachers, guidance, count)
 
 
 def _draw(
-    run: RunFolder, trained: TrainedGenerator, num_samples: int, rng: torch.Generator, aim: _Aim | None, steps: int | None
-) -> tuple[_Samples, Ledger]:
+    run: RunFolder, trained: TrainedGenerator, num_samples: int, rng: torch.Generator, aim: Aim | None, steps: int | None
+) -> tuple[Drawn, Ledger]:
     """Draws until enough are valid and feasible, at most ten rounds; a front is drawn once. The ledger holds the cost."""
     space, generator = trained.space, trained.generator
     raw: list[DagBatch] = []
@@ -209,21 +180,25 @@ def _draw(
         missing = num_samples - sum(len(part) for part in kept)
         if missing == 0:
             break
-        cost = generator.cost(missing, steps) if aim is None else aim.guidance.cost(generator, missing, steps)
+        cost = generator.cost(missing, steps) if aim is None else aim.cost(generator, missing, steps)
         with run.tracker.progress(cost.network_evaluations, f"sampling {missing}", "steps") as progress:
             if aim is None:
                 dags = generator.sample(missing, rng, steps, on_step=progress.advance)
+                drawn = Drawn(dags, dags[space.is_valid(dags)])
             else:
-                dags = aim.sample(generator, missing, rng, steps, progress.advance)
+                drawn = aim.sample(generator, missing, rng, steps, progress.advance)
         ledger += Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
-        raw.append(dags.to("cpu"))
-        valid = dags[space.is_valid(dags)]
-        kept.append((valid if aim is None else aim.kept(valid)).to("cpu"))
-    return _Samples(DagBatch.cat(raw), DagBatch.cat(kept)), ledger
+        raw.append(drawn.raw.to("cpu"))
+        kept.append(drawn.kept.to("cpu"))
+    return Drawn(DagBatch.cat(raw), DagBatch.cat(kept)), ledger
 
 
 def _rows(
-    space: SearchSpace, archs: Sequence[Architecture], dags: DagBatch, prediction: Prediction | None
+    space: SearchSpace,
+    archs: Sequence[Architecture],
+    dags: DagBatch,
+    prediction: Prediction | None,
+    on_front: Sequence[bool] | None,
 ) -> list[dict[str, Any]]:
     hashes = space.canonical_hashes(dags)
     costs = {name: values.tolist() for name, values in space.estimate_costs(dags).items()}
@@ -238,6 +213,7 @@ def _rows(
             "predicted_mean": means[i],
             "predicted_std": stds[i],
             "estimated_cost": {name: values[i] for name, values in costs.items()},
+            **({} if on_front is None else {"on_front": on_front[i]}),
         }
         for i, arch in enumerate(archs)
     ]

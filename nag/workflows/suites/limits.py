@@ -14,10 +14,12 @@ from nag.benchmarks import Task, load_task
 from nag.diffusion import FrontGuidance, Guidance, Unguided
 from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Limit, ObjectiveSpec, Stopwatch, front, hypervolume
+from nag.evaluation.objective_spec import DARING
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.training import FitOptions, make_fabric
-from nag.workflows.objectives import complete_spec, make_objective
+from nag.workflows.aim import Aim
+from nag.workflows.objectives import complete_spec, make_aim
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table
@@ -147,10 +149,11 @@ class LimitsSuite(Suite):
             "architectures, train two predictors; the margin of the limit is calibrated on those labels alone. Limits "
             f"are percentiles {', '.join(map(str, preset.percentiles))} of the side metric in the table; {preset.samples} "
             "architectures are generated and those not predicted to keep the limit with the margin are dropped "
-            "(`returned` counts the rest). *Best of N* does the same with as many unguided samples as the default makes "
-            "predictor evaluations. `all limits` is the mean over the side metric's limits. Fronts: report metric up, "
-            "side metric down; hypervolume of the true values of what is returned over that of the whole table's front, "
-            "above the table's worst values and, stricter, above the worst corner of the true front."
+            f"(`returned` counts the rest); a share of {DARING:g} of them is drawn with the limit at even odds. *Best of "
+            "N* does the same with as many unguided samples as the default makes predictor evaluations. `all limits` is "
+            "the mean over the side metric's limits. Fronts: report metric up, side metric down; hypervolume of the true "
+            "values of what is returned over that of the whole table's front, above the table's worst values and, "
+            "stricter, above the worst corner of the true front."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -187,12 +190,16 @@ def measure_limits(job: LimitsJob, workshop: Workshop) -> list[Measurement]:
     for percentile in job.preset.percentiles:
         bound = float(np.nanpercentile(task.table.metric(job.metric), percentile))
         setting = f"{job.metric}<=p{percentile}"
-        objective = _objective(task, accuracy, side, Limit(max=bound))
-        guided = _limited(job, task, generator, job.guidance, objective, bound)
+        spec = complete_spec(ObjectiveSpec(limits={side.metric: Limit(max=bound)}), accuracy)
+
+        def aim(guidance: Guidance, spec: ObjectiveSpec = spec) -> Aim:
+            return make_aim(task.table.space, spec, [accuracy, side], guidance)
+
+        guided = _limited(job, task, generator, aim(job.guidance), bound)
         found["default", setting] = guided
         pool = max(1, round(guided["predictor_evaluations"] / job.preset.samples))
         best_of = Guidance(1e6, Unguided(), pool, None)
-        found["best of N, as many predictor evaluations", setting] = _limited(job, task, generator, best_of, objective, bound)
+        found["best of N, as many predictor evaluations", setting] = _limited(job, task, generator, aim(best_of), bound)
     for method in sorted({method for method, _ in found}):
         parts = [values for (name, _), values in found.items() if name == method]
         shown = {key: float(np.mean([part[key] for part in parts])) for key in ("kept", "gap", "returned")}
@@ -229,16 +236,10 @@ def _generator(job: LimitsJob, task: Task, workshop: Workshop) -> Any:
     return folder / "generator.safetensors"
 
 
-def _objective(task: Task, accuracy: TrainedPredictor, side: TrainedPredictor, limit: Limit) -> Any:
-    spec = complete_spec(ObjectiveSpec(limits={side.metric: limit}), accuracy)
-    return make_objective(task.table.space, spec, [accuracy, side])
-
-
-def _limited(job: LimitsJob, task: Task, generator: Any, guidance: Guidance, objective: Any, bound: float) -> dict[str, float]:
+def _limited(job: LimitsJob, task: Task, generator: Any, aim: Aim, bound: float) -> dict[str, float]:
     table, watch = task.table, Stopwatch()
     rng = torch.Generator(device=make_fabric(job.device).device).manual_seed(job.seed)
-    raw = guidance.sample(generator, job.preset.samples, rng, objective.score)
-    dags = raw[objective.feasible(raw)].to("cpu")
+    dags = aim.sample(generator, job.preset.samples, rng).kept.to("cpu")
     cpu = watch.cpu
     values, side = table.values(task.report_metric, dags), table.values(job.metric, dags)
     under = task.report_values[(table.metric(job.metric) <= bound) & np.isfinite(task.report_values)]
@@ -254,7 +255,7 @@ def _limited(job: LimitsJob, task: Task, generator: Any, guidance: Guidance, obj
         "mean": float(np.nanmean(values)) if len(values) else float("nan"),
         "returned": float(len(dags)),
         "functional_uniqueness": len(set(table.space.canonical_hashes(dags))) / max(len(dags), 1),
-        "predictor_evaluations": float(guidance.cost(generator, job.preset.samples).scored),
+        "predictor_evaluations": float(aim.cost(generator, job.preset.samples).scored),
         "sampling_cpu_seconds": cpu,
     }
 
@@ -265,11 +266,9 @@ def _front(job: LimitsJob, task: Task, generator: Any, accuracy: TrainedPredicto
     weights: dict[str, dict[str, float]] = {"maximise": {}, "minimise": {side.metric: 1.0}}
     weights[direction][accuracy.metric] = 1.0
     spec = ObjectiveSpec(**weights, pareto=True)  # type: ignore[arg-type]
-    objective = make_objective(table.space, spec, [accuracy, side], job.preset.samples)
+    aim = make_aim(table.space, spec, [accuracy, side], job.front, job.preset.samples)
     rng = torch.Generator(device=make_fabric(job.device).device).manual_seed(job.seed)
-    raw = job.front.sample(generator, job.preset.samples, rng, objective.scores)
-    valid = raw[objective.feasible(raw)]
-    dags = valid[front(objective.values(valid))].to("cpu")
+    dags = aim.sample(generator, job.preset.samples, rng).kept.to("cpu")
     cpu = watch.cpu
     found, every = _points(task, job.metric, dags), _points(task, job.metric, table.dags)
     true_front = every[front(every)]
