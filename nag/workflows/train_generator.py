@@ -25,9 +25,9 @@ from nag.training import FitOptions, fit, read_state
 from nag.workflows.feed import GraphFeed, quantiles
 from nag.workflows.run import RunFolder
 
-__all__ = ["TrainedGenerator", "load_generator", "train_generator"]
+__all__ = ["STEPS_PER_POSITION", "TrainedGenerator", "load_generator", "train_generator"]
 
-_STEPS_PER_POSITION = 400
+STEPS_PER_POSITION = 400
 _MOST_POSITIONS = 40
 
 
@@ -195,4 +195,4 @@ def default_steps(space: SearchSpace) -> int:
     """Steps that grow with the number of operations and edges that are generated, up to those of a cell of ten nodes."""
     n = space.max_nodes
     positions = int((space.masks.nodes[n].sum(-1) > 1).sum() + (space.masks.edges.sum(-1) > 1).sum())
-    return _STEPS_PER_POSITION * min(max(positions, 4), _MOST_POSITIONS)
+    return STEPS_PER_POSITION * min(max(positions, 4), _MOST_POSITIONS)

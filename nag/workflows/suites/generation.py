@@ -21,7 +21,7 @@ from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.distances import WholeSpace, parameter_counts
 from nag.workflows.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 from nag.workflows.suites.workshop import Workshop
-from nag.workflows.train_generator import TrainedGenerator, load_generator, train_generator
+from nag.workflows.train_generator import STEPS_PER_POSITION, TrainedGenerator, load_generator, train_generator
 
 __all__ = ["GenerationJob", "GenerationPreset", "GenerationSuite", "measure_generation"]
 
@@ -154,9 +154,11 @@ class GenerationSuite(Suite):
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
         preset = self._preset(options)
-        steps = f"{preset.training.max_steps} steps" if preset.training.max_steps else "250 steps a free position"
+        steps = preset.training.max_steps or f"{STEPS_PER_POSITION} a free position"
+        others = preset.others
+        fewer = f" ({others.training.max_steps} and {others.samples:,} samples where it is not the main one)" if others else ""
         return (
-            f"Each generator is trained ({steps}, batches of {preset.training.batch_size}) on "
+            f"Each generator is trained for {steps} steps{fewer}, batches of {preset.training.batch_size}, on "
             f"{100 * preset.train_fraction:g} % of the space, split by canonical hash so that functional twins stay on "
             f"one side; {preset.samples:,} raw samples are drawn once and nothing is repaired. `samples=N` measures the "
             "first N: validity of raw samples; distinct architectures, distinct functions and architectures that were "
