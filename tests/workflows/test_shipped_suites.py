@@ -49,7 +49,7 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
         assert len({cell.fingerprint for cell in cells}) == len(cells)
         assert "{" not in suite.protocol(options)
     shown = {column.metric for table in suite.tables for column in table.columns}
-    assert shown >= METRICS[name] - {"predictor_evaluations", "train_exponent"} or name == "scale"
+    assert shown >= METRICS[name] - {"labels_used"}
 
 
 @pytest.mark.slow

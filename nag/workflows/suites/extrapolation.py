@@ -109,7 +109,6 @@ class ExtrapolationSuite(Suite):
             Column("random_best", "best of as many random labels", ".2f"),
             Column("beyond_ceiling", "best labelled beyond the ceiling by", ".2f"),
             Column("after_distinct", "functions in 1,000 samples", ".0f"),
-            Column("labels_used", "labels", ".0f"),
         )
         return (Table("before and after fine-tuning", columns),)
 
