@@ -11,13 +11,12 @@ import torch
 
 from nag.benchmarks import load_task
 from nag.diffusion import FineTuning
-from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Stopwatch
 from nag.tracking import NullTracker
 from nag.training import FitOptions, make_fabric
 from nag.workflows.extrapolation import extrapolate, inverted, pretrain, slice_of
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
-from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
 
 __all__ = ["ExtrapolationJob", "ExtrapolationPreset", "ExtrapolationSuite", "measure_extrapolation"]
@@ -114,7 +113,7 @@ class ExtrapolationSuite(Suite):
 
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         return (
             f"A generator is pretrained without labels on {100 * preset.share:g} % of the table (whole functional "
             "classes, so a little less or more), those of worst, of random or of best search metric; then fine-tuned by "
@@ -131,7 +130,7 @@ class ExtrapolationSuite(Suite):
             InvalidRequest: An unknown preset.
             MissingData: A task's table is not there.
         """
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         cells = []
         for task, seeds in preset.tasks.items():
             load_task(task, options.data_dir)
@@ -140,11 +139,6 @@ class ExtrapolationSuite(Suite):
                     job = ExtrapolationJob(task, run, self.generator, preset, seed, options.device, options.data_dir)
                     cells.append(Cell(cell_key(task, run, f"seed{seed}"), seed, partial(measure_extrapolation, job)))
         return cells
-
-    def _preset(self, options: SuiteOptions) -> ExtrapolationPreset:
-        if options.preset not in self.presets:
-            raise InvalidRequest(f"unknown preset '{options.preset}'", did_you_mean(options.preset, self.presets))
-        return self.presets[options.preset]
 
 
 def measure_extrapolation(job: ExtrapolationJob, workshop: Workshop) -> list[Measurement]:

@@ -19,7 +19,7 @@ from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.distances import WholeSpace, parameter_counts
-from nag.workflows.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
+from nag.workflows.suites.suite import Baseline, Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
 from nag.workflows.train_generator import STEPS_PER_POSITION, TrainedGenerator, load_generator, train_generator
 
@@ -153,7 +153,7 @@ class GenerationSuite(Suite):
 
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         steps = preset.training.max_steps or f"{STEPS_PER_POSITION} a free position"
         others = preset.others
         fewer = f" ({others.training.max_steps} and {others.samples:,} samples where it is not the main one)" if others else ""
@@ -175,7 +175,7 @@ class GenerationSuite(Suite):
         Raises:
             InvalidRequest: An unknown preset, or a process whose options are wrong.
         """
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         unknown = next((name for name in preset.more_seeds if name not in self.processes), None)
         if unknown is not None:
             raise InvalidRequest(f"more_seeds names an unknown process '{unknown}'", did_you_mean(unknown, self.processes))
@@ -198,11 +198,6 @@ class GenerationSuite(Suite):
             *(steps, preset.train_fraction, seed, device, parameters),
         )
         return Cell(cell_key(load_space(space).name, process, f"seed{seed}"), seed, partial(measure_generation, job))
-
-    def _preset(self, options: SuiteOptions) -> GenerationPreset:
-        if options.preset not in self.presets:
-            raise InvalidRequest(f"unknown preset '{options.preset}'", did_you_mean(options.preset, self.presets))
-        return self.presets[options.preset]
 
     def _check(self, process: str, name: str) -> None:
         """Builds a generator and drops it, so that wrong options fail before any work."""

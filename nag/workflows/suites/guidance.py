@@ -15,7 +15,7 @@ from torch import Tensor
 from nag.benchmarks import Task, load_task
 from nag.diffusion import ClassifierFree, FineTuning, Guidance, Unguided, finetune
 from nag.diffusion.guidance.corrector import select
-from nag.errors import InvalidRequest, did_you_mean
+from nag.errors import InvalidRequest
 from nag.evaluation import Stopwatch, cpu_seconds
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
@@ -25,7 +25,7 @@ from nag.workflows.feed import GraphFeed, quantiles
 from nag.workflows.objectives import predictor_score
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
-from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
 from nag.workflows.train_generator import load_generator, train_generator
 from nag.workflows.train_predictor import TrainedPredictor, buy_labels, load_predictor, train_predictor
@@ -147,7 +147,7 @@ class GuidanceSuite(Suite):
 
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         return (
             f"{preset.labels} labels of the task's search metric train one predictor a seed; {preset.samples} "
             "architectures are returned by each method and looked up. Percentiles are those of the report metric in the "
@@ -166,7 +166,7 @@ class GuidanceSuite(Suite):
             InvalidRequest: An unknown preset.
             MissingData: A task's table is not there.
         """
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         everything: dict[str, tuple[str, Guidance | None]] = dict(self.methods)
         if preset.finetuning is not None:
             everything["reward fine-tuning"] = ("default", None)
@@ -185,11 +185,6 @@ class GuidanceSuite(Suite):
                         )
                         cells.append(Cell(cell_key(name, key, f"seed{seed}"), seed, partial(measure_guidance, job)))
         return cells
-
-    def _preset(self, options: SuiteOptions) -> GuidancePreset:
-        if options.preset not in self.presets:
-            raise InvalidRequest(f"unknown preset '{options.preset}'", did_you_mean(options.preset, self.presets))
-        return self.presets[options.preset]
 
 
 def measure_guidance(job: GuidanceJob, workshop: Workshop) -> list[Measurement]:

@@ -22,7 +22,7 @@ from nag.workflows.aim import Aim
 from nag.workflows.objectives import complete_spec, make_aim
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
-from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
 from nag.workflows.train_generator import load_generator, train_generator
 from nag.workflows.train_predictor import TrainedPredictor, load_predictor, train_predictor
@@ -143,7 +143,7 @@ class LimitsSuite(Suite):
 
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         return (
             f"{preset.labels} labels of the search metric and {preset.labels} of the side metric, of the same "
             "architectures, train two predictors; the margin of the limit is calibrated on those labels alone. Limits "
@@ -163,7 +163,7 @@ class LimitsSuite(Suite):
             InvalidRequest: An unknown preset, or a metric that the task lacks.
             MissingData: The task's table is not there.
         """
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         task = load_task(self.task, options.data_dir)
         cells = []
         for metric in preset.metrics:
@@ -174,11 +174,6 @@ class LimitsSuite(Suite):
                 job = LimitsJob(self.task, metric, *self.parts, preset, seed, options.device, options.data_dir)
                 cells.append(Cell(cell_key(metric, f"seed{seed}"), seed, partial(measure_limits, job)))
         return cells
-
-    def _preset(self, options: SuiteOptions) -> LimitsPreset:
-        if options.preset not in self.presets:
-            raise InvalidRequest(f"unknown preset '{options.preset}'", did_you_mean(options.preset, self.presets))
-        return self.presets[options.preset]
 
 
 def measure_limits(job: LimitsJob, workshop: Workshop) -> list[Measurement]:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from nag.benchmarks import load_task, split_by_class
-from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Stopwatch, graph_distances
 from nag.files import read_json
 from nag.graphs import DagBatch, random_layered_dags
@@ -23,7 +22,7 @@ from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.roofline import seconds_of
-from nag.workflows.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
+from nag.workflows.suites.suite import Baseline, Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
 from nag.workflows.train_generator import load_generator, train_generator
 
@@ -149,7 +148,7 @@ class ScaleSuite(Suite):
 
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         return (
             f"Random layered graphs with {_OPS - 2} operations; a training step is forward, backward and optimiser on "
             f"{_GRAPHS} graphs; a sample takes {preset.steps} network evaluations, drawn two at a time. Each size runs in "
@@ -166,7 +165,7 @@ class ScaleSuite(Suite):
             InvalidRequest: An unknown preset.
             MissingData: The table of real graphs is not there.
         """
-        preset = self._preset(options)
+        preset = chosen(self.presets, options)
         sizes = ScaleJob(self.generator, tuple(preset.sizes), preset.steps, options.first_seed, options.device)
         cells = [Cell(cell_key("layered", f"seed{options.first_seed}"), options.first_seed, partial(measure_scale, sizes))]
         if preset.real_seeds:
@@ -177,11 +176,6 @@ class ScaleSuite(Suite):
             )
             cells.append(Cell(cell_key(self.task, f"seed{seed}"), seed, partial(measure_real_graphs, job)))
         return cells
-
-    def _preset(self, options: SuiteOptions) -> ScalePreset:
-        if options.preset not in self.presets:
-            raise InvalidRequest(f"unknown preset '{options.preset}'", did_you_mean(options.preset, self.presets))
-        return self.presets[options.preset]
 
 
 def measure_scale(job: ScaleJob, workshop: Workshop) -> list[Measurement]:

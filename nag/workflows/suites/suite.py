@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from nag.errors import InvalidRequest, did_you_mean
 from nag.workflows.suites.cells import Cell
 
-__all__ = ["Baseline", "Column", "Suite", "SuiteOptions", "Table"]
+__all__ = ["Baseline", "Column", "Suite", "SuiteOptions", "Table", "chosen"]
+
+Preset = TypeVar("Preset")
 
 
 @dataclass(frozen=True)
@@ -108,3 +112,14 @@ class Suite(ABC):
         Raises:
             NagError: An option is wrong, or data is missing.
         """
+
+
+def chosen(presets: Mapping[str, Preset], options: SuiteOptions) -> Preset:
+    """The preset that the options name.
+
+    Raises:
+        InvalidRequest: There is none of that name.
+    """
+    if options.preset not in presets:
+        raise InvalidRequest(f"unknown preset '{options.preset}'", did_you_mean(options.preset, presets))
+    return presets[options.preset]
