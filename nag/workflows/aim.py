@@ -46,20 +46,19 @@ class Aim:
     daring: Any = None
     share: float = 0.0
 
-    def _parts(self, count: int) -> list[tuple[Any, int]]:
-        """Each objective with its number of samples."""
-        daring = 0 if self.daring is None else round(self.share * count)
-        parts = [(self.objective, count - daring), (self.daring, daring)]
-        return [(objective, number) for objective, number in parts if number]
+    def _daring(self, count: int) -> int:
+        """How many daring samples go with `count` samples in all."""
+        return 0 if self.daring is None else round(self.share * count)
 
     def check(self, generator: Generator) -> None:
         """Raises `InvalidRequest` if the guidance cannot steer such a generator."""
         self.guidance.check(generator)
 
     def cost(self, generator: Generator, count: int, steps: int | None = None) -> SamplingCost:
-        """What `sample` with the same arguments evaluates."""
-        costs = [self.guidance.cost(generator, number, steps) for _, number in self._parts(count)]
-        return sum(costs, SamplingCost())
+        """What `sample` with the same arguments evaluates at most."""
+        daring = self._daring(count)
+        counts = [number for number in (count - daring, daring) if number]
+        return sum((self.guidance.cost(generator, number, steps) for number in counts), SamplingCost())
 
     def sample(
         self,
@@ -78,12 +77,26 @@ class Aim:
             steps: Steps of the reverse process; None for the generator's default.
             on_step: Called after each network evaluation.
         """
-        raw, kept = [], []
-        for objective, number in self._parts(count):
-            if isinstance(self.guidance, FrontGuidance):
-                dags = self.guidance.sample(generator, number, rng, objective.scores, steps, on_step)
-            else:
-                dags = self.guidance.sample(generator, number, rng, objective.score, steps, on_step)
-            raw.append(dags)
-            kept.append(dags[objective.feasible(dags)])
-        return Drawn(DagBatch.cat(raw), DagBatch.cat(kept))
+        daring = self._daring(count)
+        drawn = [self._draw(self.objective, generator, count - daring, rng, steps, on_step)] if count > daring else []
+        careful = sum(len(part.kept) for part in drawn)
+        if drawn:  # where few could keep the limit with the margin, few may be daring
+            daring = min(daring, round(self.share / (1 - self.share) * careful))
+        if daring:
+            drawn.append(self._draw(self.daring, generator, daring, rng, steps, on_step))
+        return Drawn(DagBatch.cat([part.raw for part in drawn]), DagBatch.cat([part.kept for part in drawn]))
+
+    def _draw(
+        self,
+        objective: Any,
+        generator: Generator,
+        count: int,
+        rng: torch.Generator,
+        steps: int | None,
+        on_step: Callable[[], None],
+    ) -> Drawn:
+        if isinstance(self.guidance, FrontGuidance):
+            dags = self.guidance.sample(generator, count, rng, objective.scores, steps, on_step)
+        else:
+            dags = self.guidance.sample(generator, count, rng, objective.score, steps, on_step)
+        return Drawn(dags, dags[objective.feasible(dags)])
