@@ -174,11 +174,16 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
+SUITES = {"steps": "generation", "fronts": "limits", "real_graphs": "scale"}
+
+
 def render(text: str) -> str:
     """The README with its tables written anew."""
 
     def table(match: re.Match[str]) -> str:
-        return f"<!-- table: {match[1]} -->\n{TABLES[match[1]]()}\n<!-- end -->"
+        suite = SUITES.get(match[1], match[1])
+        content = TABLES[match[1]]() if rows(suite) else f"*Not measured yet: `nag benchmark suite={suite}`.*"
+        return f"<!-- table: {match[1]} -->\n{content}\n<!-- end -->"
 
     return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", table, text, flags=re.S)
 

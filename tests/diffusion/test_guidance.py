@@ -273,6 +273,10 @@ def test_classifier_free_predictions_extrapolate(tiny):
         p = ClassifierFree({"quality": 0.9}, weight).denoiser(model)(x_t, t)
         expected = torch.where(told.nodes > 0, told.nodes ** (1 + weight) / free.nodes.clamp(min=1e-9) ** weight, 0.0)
         assert torch.allclose(p.nodes, expected / expected.sum(-1, keepdim=True), atol=1e-5)
+        steps: list[int] = []
+        guide = ClassifierFree({"quality": 0.9}, weight)
+        guide.sample(model, 5, generator(3), lambda dags: dags.ops[:, 0], 1.0, 3, lambda steps=steps: steps.append(1))
+        assert len(steps) == guide.cost(model, 5, 3).network_evaluations == (6 if weight else 3)
     with pytest.raises(InvalidRequest, match="knows no condition 'qualty'"):
         ClassifierFree({"qualty": 0.9}).denoiser(model)
     with pytest.raises(InvalidRequest, match="needs a condition"):

@@ -61,7 +61,7 @@ def test_a_quick_cell_measures_what_the_tables_show(name, tmp_path):
     cell = suite.cells(SuiteOptions("quick"))[0]
     found = list(cell.run(Workshop(tmp_path)))
     assert {m.metric for m in found} >= METRICS[name]
-    assert all(m.value is None or m.value == m.value for m in found)
+    assert {m.metric for m in found if m.value is not None} >= METRICS[name]
 
 
 @pytest.mark.slow

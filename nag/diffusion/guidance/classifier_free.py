@@ -68,11 +68,20 @@ class ClassifierFree:
         on_step: Callable[[], None],
     ) -> DagBatch:
         """Draws with the extrapolated predictions (see `Proposal`)."""
-        return generator.sample(count, rng, steps, self.denoiser(generator), on_step=on_step)
+
+        def each_step() -> None:
+            for _ in range(self._evaluations):
+                on_step()
+
+        return generator.sample(count, rng, steps, self.denoiser(generator), on_step=each_step)
 
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
-        """Two network evaluations a step, reported as one step."""
-        return generator.cost(count, steps)
+        """Two network evaluations a step, one with the condition and one without; one where the weight is 0."""
+        return SamplingCost(self._evaluations * generator.cost(count, steps).network_evaluations)
+
+    @property
+    def _evaluations(self) -> int:
+        return 2 if self.weight else 1
 
     def check(self, generator: Generator) -> None:
         """Raises `InvalidRequest` unless the generator was trained on the conditions."""

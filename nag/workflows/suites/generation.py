@@ -154,7 +154,7 @@ class GenerationSuite(Suite):
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
         preset = chosen(self.presets, options)
-        steps = preset.training.max_steps or f"{STEPS_PER_POSITION} a free position"
+        steps = preset.training.max_steps or f"{STEPS_PER_POSITION} (for each free position)"
         others = preset.others
         fewer = f" ({others.training.max_steps} and {others.samples:,} samples where it is not the main one)" if others else ""
         return (

@@ -151,8 +151,9 @@ class ScaleSuite(Suite):
         preset = chosen(self.presets, options)
         return (
             f"Random layered graphs with {_OPS - 2} operations; a training step is forward, backward and optimiser on "
-            f"{_GRAPHS} graphs; a sample takes {preset.steps} network evaluations, drawn two at a time. Each size runs in "
-            "a process of its own, whose greatest memory beyond what it held before is the peak. Exponents are slopes of "
+            f"{_GRAPHS} graphs; a sample takes {preset.steps} network evaluations, drawn two at a time, "
+            "each as long as the first step, which is timed. Each size runs in a process of its own, whose greatest memory "
+            "beyond what it held before is the peak. Exponents are slopes of "
             f"log-log fits from {_FIT_FROM} nodes on. Real graphs: grouped by canonical hash, a fifth of the classes held "
             "out; distances of the samples to the held-out graphs, beside those of the training graphs to them; nothing "
             "is repaired."
