@@ -17,7 +17,7 @@ from nag.predictors import Predictor
 
 __all__ = ["HeldOut", "Limit", "Margin", "cross_validate"]
 
-RISK = 0.04
+RISK = 0.06
 """Share of the candidates that stand exactly at a predicted limit which may break it."""
 
 

@@ -13,7 +13,7 @@ from nag.evaluation.limits import RISK, Limit
 __all__ = ["ObjectiveSpec", "parse_objective"]
 
 _KEYS = ("maximise", "minimise", "limits", "pareto", "risk", "daring")
-DARING = 0.04
+DARING = 0.03
 """Share of the samples that are drawn with predicted limits at even odds."""
 _HINT = "Write it as maximise={accuracy: 1.0}, minimise={latency_ms: 0.2}, limits={latency_ms: {max: 5}}."
 

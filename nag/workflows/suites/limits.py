@@ -46,7 +46,7 @@ class LimitsPreset:
     metrics: Sequence[str]
     training: FitOptions
     percentiles: Sequence[int] = (20, 40, 60)
-    seeds: int = 3
+    seeds: int = 5
     labels: int = 200
     samples: int = 200
 
