@@ -60,6 +60,7 @@ def case(request):
 class Toy:
     """All 16 graphs of three nodes, a law on them, and its exact denoiser."""
 
+    space: SearchSpace
     process: DiscreteProcess
     graphs: DagBatch
     law: torch.Tensor
@@ -114,7 +115,7 @@ def _make_toy(kernel, schedule, dependent: bool = True) -> Toy:
         law = torch.tensor([0.7, 0.3])
         for present in (0.2, 0.5, 0.6):
             law = torch.outer(law, torch.tensor([1 - present, present])).flatten()
-    return Toy(DiscreteProcess(kernel, schedule, space.masks, graphs), graphs, law / law.sum())
+    return Toy(space, DiscreteProcess(kernel, schedule, space.masks, graphs), graphs, law / law.sum())
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nag.diffusion import Evolution, Guidance, UniformGenerator
+from nag.diffusion import Evolution, Guidance, Request, UniformGenerator
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space
@@ -106,7 +106,7 @@ def test_a_fixed_wiring_stays(whole):
     def convolutions(dags: DagBatch) -> torch.Tensor:
         return (dags.ops == conv).sum(1)
 
-    dags = Evolution().sample(UniformGenerator(space, data), 9, rng(), convolutions, 1.0, None, lambda: None)
+    dags = Evolution().sample(Request(UniformGenerator(space, data), 9, rng(), convolutions, 1.0))
     assert space.is_valid(dags).all()
     assert convolutions(dags)[0] == convolutions(data).max() == 6
 

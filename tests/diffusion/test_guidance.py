@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from scipy import stats
@@ -17,6 +15,7 @@ from nag.diffusion import (
     GradientTilt,
     GuidedDenoiser,
     LinearSchedule,
+    Request,
     UniformKernel,
     UnmaskingChain,
     drop_conditions,
@@ -38,6 +37,12 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def prior(case, count: int, rng: torch.Generator) -> GraphBatch:
     return case.process.prior(torch.full((count,), 3), rng)
+
+
+def untrained(case) -> DiscreteGenerator:
+    """A generator of the toy's process; its network plays no part."""
+    kernel, schedule = case.process.kernel, case.process.schedule
+    return DiscreteGenerator(case.space, case.graphs, kernel, schedule, width=8, layers=1, heads=2)
 
 
 # -- guidance ------------------------------------------------------------------------------------------------------------
@@ -228,8 +233,7 @@ def exact_value(case, scale: float):
 def test_exact_guidance_with_an_exact_value_reaches_the_tilted_law(toy, scale):
     """Unmasking one position at a time with each category reweighted by its value samples p(x_0) exp(scale * score)."""
     case = toy(AbsorbingKernel(), LinearSchedule())
-    holder = SimpleNamespace(process=case.process)
-    tilt = ExactTilt().tilt(holder, exact_value(case, scale), 1.0)
+    tilt = ExactTilt().tilt(untrained(case), exact_value(case, scale), 1.0)
     dags = simulate(chain_of(case), prior(case, 4000, generator(1)), generator(2), tilt).to_dags()
     tilted = case.law * (scale * likes_b(case.graphs)).exp()
     share = case.counts(dags) / 4000
@@ -245,8 +249,8 @@ def test_the_gradient_of_a_linear_value_is_its_exact_ratio(toy):
         return (x_t.nodes * weights[0]).sum((1, 2)) + (x_t.edges * weights[1]).sum((1, 2, 3))
 
     x_t, t = noisy(case, generator(3))
-    first = GradientTilt().tilt(value, 1.7)(x_t, t)
-    exact = ExactTilt().tilt(SimpleNamespace(process=case.process), value, 1.7)(x_t, t)
+    first = GradientTilt().tilt(untrained(case), value, 1.7)(x_t, t)
+    exact = ExactTilt().tilt(untrained(case), value, 1.7)(x_t, t)
     p = case.process.posterior(x_t, case.denoise(x_t, t), t * 0.5, t)
     for name in ("nodes", "edges"):
         assert torch.allclose(getattr(reweigh(p, first), name), getattr(reweigh(p, exact), name), atol=1e-5)
@@ -275,7 +279,7 @@ def test_classifier_free_predictions_extrapolate(tiny):
         assert torch.allclose(p.nodes, expected / expected.sum(-1, keepdim=True), atol=1e-5)
         steps: list[int] = []
         guide = ClassifierFree({"quality": 0.9}, weight)
-        guide.sample(model, 5, generator(3), lambda dags: dags.ops[:, 0], 1.0, 3, lambda steps=steps: steps.append(1))
+        guide.sample(Request(model, 5, generator(3), likes_b, 1.0, 3, lambda steps=steps: steps.append(1)))
         assert len(steps) == guide.cost(model, 5, 3).network_evaluations == (6 if weight else 3)
     with pytest.raises(InvalidRequest, match="knows no condition 'qualty'"):
         ClassifierFree({"qualty": 0.9}).denoiser(model)

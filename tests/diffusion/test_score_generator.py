@@ -18,6 +18,7 @@ from nag.diffusion import (
     NoisePrediction,
     PredictorCorrector,
     ProbabilityFlow,
+    Request,
     ReverseDiffusion,
     ScoreGenerator,
     ScoreProcess,
@@ -387,5 +388,5 @@ def test_the_gradient_of_a_value_raises_the_score():
     def count_pools(dags: DagBatch) -> torch.Tensor:
         return (dags.ops == 3).sum(1).float()
 
-    guided = GradientTilt(200, 60).sample(generator, 200, rng(), count_pools, 4.0, None, lambda: None)
+    guided = GradientTilt(200, 60).sample(Request(generator, 200, rng(), count_pools, 4.0))
     assert float(count_pools(guided).mean()) > float(count_pools(generator.sample(200, rng())).mean()) + 0.2

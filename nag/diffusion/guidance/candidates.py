@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from nag.diffusion.chains import Denoise
 from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost
+from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import draw
 from nag.errors import check_numbers
@@ -35,19 +35,9 @@ class Candidates:
     def __post_init__(self) -> None:
         check_numbers("guidance.proposal", self, number=1)
 
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def sample(self, request: Request) -> DagBatch:
         """Draws with the guided denoiser (see `Proposal`)."""
-        denoise = GuidedDenoiser(generator.denoise, score, scale, self.number, rng)
-        return generator.sample(count, rng, steps, denoise, on_step=on_step)
+        return request.draw(GuidedDenoiser(request.generator.denoise, request.score, request.scale, self.number, request.rng))
 
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
         """Scores `number` candidates a graph and step."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from nag.diffusion.chains import Denoise
 from nag.diffusion.generator import Generator, SamplingCost
-from nag.diffusion.guidance.score import Score
+from nag.diffusion.guidance.request import Request
 from nag.errors import InvalidRequest, check_numbers, did_you_mean
 from nag.graphs import DagBatch, GraphBatch
 
@@ -57,23 +57,14 @@ class ClassifierFree:
             if not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise InvalidRequest(f"the condition {name} is {value}", "It must be a quantile, 0 to 1.")
 
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def sample(self, request: Request) -> DagBatch:
         """Draws with the extrapolated predictions (see `Proposal`)."""
 
         def each_step() -> None:
             for _ in range(self._evaluations):
-                on_step()
+                request.on_step()
 
-        return generator.sample(count, rng, steps, self.denoiser(generator), on_step=each_step)
+        return replace(request, on_step=each_step).draw(self.denoiser(request.generator))
 
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
         """Two network evaluations a step, one with the condition and one without; one where the weight is 0."""

@@ -10,13 +10,24 @@ import torch
 from torch import Tensor
 
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain, simulate
-from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.discrete import DiscreteGenerator, require_discrete
+from nag.diffusion.generator import Generator
+from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import DiscreteProcess
 from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 
-__all__ = ["Corrector", "Metropolis", "Offspring", "metropolis_corrector", "refill", "rounds_evaluations", "select"]
+__all__ = [
+    "Corrector",
+    "Metropolis",
+    "Offspring",
+    "metropolis_corrector",
+    "refill",
+    "require_correctable",
+    "rounds_evaluations",
+    "select",
+]
 
 _SHARES = (0.125, 0.25, 0.375, 0.5)
 _MOST_STEPS = 4
@@ -31,26 +42,16 @@ class Corrector(Protocol):
         """How often the whole batch is noised and filled in again."""
         ...
 
-    def correct(
-        self,
-        generator: DiscreteGenerator,
-        dags: DagBatch,
-        score: Score,
-        scale: float,
-        rng: torch.Generator,
-        code: Callable[[DagBatch], Tensor] | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
         """As many graphs as before.
 
         Args:
-            generator: The generator.
+            request: The law that the graphs are moved toward; its generator is a discrete one.
             dags: B graphs.
-            score: What is to be high.
-            scale: Inverse temperature.
-            rng: Source of randomness.
             code: (B,) code of each graph, which no two graphs are to share; None where they may be alike.
-            on_step: Called after each network evaluation.
+
+        Raises:
+            InvalidRequest: The generator is of another family.
         """
         ...
 
@@ -71,19 +72,12 @@ class Metropolis:
     def __post_init__(self) -> None:
         check_numbers("guidance.corrector", self, rounds=0)
 
-    def correct(
-        self,
-        generator: DiscreteGenerator,
-        dags: DagBatch,
-        score: Score,
-        scale: float,
-        rng: torch.Generator,
-        code: Callable[[DagBatch], Tensor] | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
         """See `Corrector`."""
-        x_0, process = generator.clean(dags), generator.process
-        return metropolis_corrector(generator.denoise, process, x_0, score, scale, self.rounds, rng, code, on_step).to_dags()
+        generator, score, scale = require_correctable(request.generator), request.score, request.scale
+        denoise, process, x_0 = generator.denoise, generator.process, generator.clean(dags)
+        moved = metropolis_corrector(denoise, process, x_0, score, scale, self.rounds, request.rng, code, request.on_step)
+        return moved.to_dags()
 
 
 @dataclass(frozen=True)
@@ -106,24 +100,25 @@ class Offspring:
     def __post_init__(self) -> None:
         check_numbers("guidance.corrector", self, rounds=0)
 
-    def correct(
-        self,
-        generator: DiscreteGenerator,
-        dags: DagBatch,
-        score: Score,
-        scale: float,
-        rng: torch.Generator,
-        code: Callable[[DagBatch], Tensor] | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
         """See `Corrector`."""
+        generator, score, rng = require_correctable(request.generator), request.score, request.rng
         value = score(dags)
         for i in range(self.rounds):
-            new = refill(generator.denoise, generator.process, generator.clean(dags), i, rng, on_step).to_dags()
+            new = refill(generator.denoise, generator.process, generator.clean(dags), i, rng, request.on_step).to_dags()
             both, values = DagBatch.cat([dags, new]), torch.cat([value, score(new)])
-            rows = select(scale * values, None if code is None else code(both), len(dags), rng)
+            rows = select(request.scale * values, None if code is None else code(both), len(dags), rng)
             dags, value = both[rows], values[rows]
         return dags
+
+
+def require_correctable(generator: Generator) -> DiscreteGenerator:
+    """The generator, if correctors can noise its graphs and fill them in again.
+
+    Raises:
+        InvalidRequest: It is not a discrete one.
+    """
+    return require_discrete(generator, "the corrector", "Set guidance.corrector=null, or guidance=particles.")
 
 
 def rounds_evaluations(process: DiscreteProcess, rounds: int) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
+from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.errors import InvalidRequest, check_numbers
 from nag.graphs import DagBatch, GraphBatch
@@ -63,20 +63,12 @@ class Evolution:
             )
 
     @torch.no_grad()
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def sample(self, request: Request) -> DagBatch:
         """The best `count` of all graphs that were scored, best first, over again where there are fewer (see `Proposal`)."""
+        count, rng, steps, space = request.count, request.rng, request.steps, request.generator.space
         check_counts(count, steps)
-        first = generator.sample(self.population, rng, on_step=on_step)
-        found = _Found(generator.space, score, first[:0])
+        first = replace(request, count=self.population, steps=None).draw()
+        found = _Found(space, request.score, first[:0])
         found.add(first)
         if not len(found.dags):  # nothing valid to start from
             return first[torch.arange(count, device=first.device) % len(first)]
@@ -85,10 +77,10 @@ class Evolution:
         alphas = self._alphas(steps)
         for alpha, later in pairwise(alphas):
             x = self._step(x, sizes, elite, alpha, later, rng)
-            children = _decode(x, sizes, generator.space)
+            children = _decode(x, sizes, space)
             found.add(children)
             elite = found.best(self.population)
-            out = ~torch.isin(generator.space.function_codes(children), found.codes_of(self.population))
+            out = ~torch.isin(space.function_codes(children), found.codes_of(self.population))
             fresh_x, fresh_sizes = self._restart(elite, self.population, later, rng)
             x, sizes = torch.where(out[:, None], fresh_x, x), torch.where(out, fresh_sizes, sizes)
         best = found.best(count).dags

@@ -11,6 +11,7 @@ from torch import Tensor
 from nag.diffusion.chains import Chain
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.corrector import select
+from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import draw
 from nag.errors import InvalidRequest, check_numbers
@@ -45,26 +46,18 @@ class Particles:
             raise InvalidRequest(f"guidance.proposal threshold is {self.threshold}", "It must be a share, 0 to 1.")
 
     @torch.no_grad()
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def sample(self, request: Request) -> DagBatch:
         """Steers `per_sample` particles a graph, then draws `count` of them by their last weights (see `Proposal`)."""
-        chain, size = generator.chain(steps), generator.space.max_nodes
+        generator, count, rng = request.generator, request.count, request.rng
+        chain, size = generator.chain(request.steps), generator.space.max_nodes
         found = []
         for num_nodes, width in generator.size_batches(count * self.per_sample, rng):
 
             def padded(dags: DagBatch) -> Tensor:
-                return score(dags.pad(size))
+                return request.score(dags.pad(size))
 
             x_1 = chain.start(num_nodes, rng, width)
-            dags, log_weight = steer(chain, x_1, padded, scale, rng, self.every, self.threshold, on_step)
+            dags, log_weight = steer(chain, x_1, padded, request.scale, rng, self.every, self.threshold, request.on_step)
             found.append((dags.pad(size), log_weight))
         dags, log_weight = DagBatch.cat([part for part, _ in found]), torch.cat([weight for _, weight in found])
         return dags[select(log_weight, None, count, rng)]

@@ -3,51 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
 
-from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost, batches, check_counts
-from nag.diffusion.guidance.corrector import Corrector, Offspring, rounds_evaluations, select
+from nag.diffusion.guidance.corrector import Corrector, Offspring, require_correctable, rounds_evaluations, select
+from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.errors import check_numbers
 from nag.graphs import DagBatch
 
 __all__ = ["Guidance", "Proposal", "Unguided"]
 
-_CORRECTOR = "the corrector", "Set guidance.corrector=null, or guidance=particles."
-
 
 class Proposal(Protocol):
     """Draws graphs that a score likes."""
 
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
-        """Draws `count` graphs from about p(x_0) exp(scale * score(x_0)).
-
-        Args:
-            generator: Draws from p(x_0).
-            count: Number of graphs.
-            rng: Source of randomness, on the generator's device.
-            score: What is to be high.
-            scale: Inverse temperature.
-            steps: Steps of the reverse process; None for the generator's default.
-            on_step: Called after each network evaluation.
-        """
+    def sample(self, request: Request) -> DagBatch:
+        """Draws the graphs that are asked for."""
         ...
 
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
-        """What `sample` with the same arguments evaluates."""
+        """What `sample` evaluates for such a request."""
         ...
 
     def check(self, generator: Generator) -> None:
@@ -59,18 +38,9 @@ class Proposal(Protocol):
 class Unguided:
     """Draws from the generator as it is."""
 
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
+    def sample(self, request: Request) -> DagBatch:
         """Draws from p(x_0)."""
-        return generator.sample(count, rng, steps, on_step=on_step)
+        return request.draw()
 
     def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
         """The cost of plain sampling."""
@@ -134,12 +104,12 @@ class Guidance:
         code = generator.space.function_codes if self.distinct else None
         found = []
         for size in batches(count):
-            dags = self.proposal.sample(generator, size * self.pool, rng, score, self.scale, steps, on_step)
+            request = Request(generator, size, rng, score, self.scale, steps, on_step)
+            dags = self.proposal.sample(replace(request, count=size * self.pool))
             if self.pool > 1:
                 dags = dags[select(self.scale * score(dags), code(dags) if code else None, size, rng)]
             if self.corrector is not None:
-                discrete = require_discrete(generator, *_CORRECTOR)
-                dags = self.corrector.correct(discrete, dags, score, self.scale, rng, code, on_step)
+                dags = self.corrector.correct(request, dags, code)
             found.append(dags)
         return DagBatch.cat(found)
 
@@ -152,7 +122,7 @@ class Guidance:
             total += self.proposal.cost(generator, size * self.pool, steps)
             total += SamplingCost(scored=size * self.pool if self.pool > 1 else 0)
             if self.corrector is not None:
-                process = require_discrete(generator, *_CORRECTOR).process
+                process = require_correctable(generator).process
                 network = rounds_evaluations(process, self.corrector.rounds)
                 total += SamplingCost(network, size * (1 + self.corrector.rounds))
         return total
@@ -163,4 +133,4 @@ class Guidance:
             return
         self.proposal.check(generator)
         if self.corrector is not None:
-            require_discrete(generator, *_CORRECTOR)
+            require_correctable(generator)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from nag.diffusion.chains import Tilt
-from nag.diffusion.discrete import DiscreteGenerator, require_discrete
+from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost
+from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
@@ -76,7 +77,37 @@ def fit_value(
 
 
 @dataclass(frozen=True)
-class GradientTilt:
+class _ValueTilt(ABC):
+    """Proposal: transitions tilted by a noisy value that is fitted first."""
+
+    graphs: int = 2000
+    training_steps: int = 300
+
+    def __post_init__(self) -> None:
+        check_numbers("guidance.proposal", self, graphs=1, training_steps=1)
+
+    def sample(self, request: Request) -> DagBatch:
+        """Fits the value, then samples with the tilted transitions (see `Proposal`)."""
+        generator = request.generator
+        self.check(generator)
+        value = fit_value(generator, request.score, self.graphs, self.training_steps, request.rng, request.steps)
+        return request.draw(tilt=self.tilt(generator, value, request.scale))
+
+    def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
+        """Scores the graphs that the value is fitted to; the value's own evaluations are not counted."""
+        return generator.cost(count, steps) + SamplingCost(scored=self.graphs)
+
+    @abstractmethod
+    def check(self, generator: Generator) -> None:
+        """Raises `InvalidRequest` if it cannot draw from such a generator."""
+
+    @abstractmethod
+    def tilt(self, generator: Generator, value: NoisyValue, scale: float) -> Tilt:
+        """The log-weights that the value gives to transitions (see `Tilt`)."""
+
+
+@dataclass(frozen=True)
+class GradientTilt(_ValueTilt):
     """Proposal: transitions follow the gradient of the noisy value.
 
     In a score model the gradient is added to the score (Dhariwal and Nichol 2021, alg. 1; Song et al. 2021, eq. 14). In a
@@ -91,34 +122,10 @@ class GradientTilt:
         InvalidRequest: A number is below 1.
     """
 
-    graphs: int = 2000
-    training_steps: int = 300
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.proposal", self, graphs=1, training_steps=1)
-
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
-        """Fits the value, then samples with the tilted transitions (see `Proposal`)."""
-        value = fit_value(generator, score, self.graphs, self.training_steps, rng, steps)
-        return generator.sample(count, rng, steps, tilt=self.tilt(value, scale), on_step=on_step)
-
-    def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
-        """Scores the graphs that the value is fitted to; the value's own evaluations are not counted."""
-        return generator.cost(count, steps) + SamplingCost(scored=self.graphs)
-
     def check(self, generator: Generator) -> None:
         """Every generator serves."""
 
-    def tilt(self, value: NoisyValue, scale: float) -> Tilt:
+    def tilt(self, generator: Generator, value: NoisyValue, scale: float) -> Tilt:
         """Scale times the gradient of the value in the categories of x_t."""
 
         def tilt(x_t: GraphBatch, t: Tensor) -> GraphBatch:
@@ -132,7 +139,7 @@ class GradientTilt:
 
 
 @dataclass(frozen=True)
-class ExactTilt:
+class ExactTilt(_ValueTilt):
     """Proposal: each transition is reweighted by the ratio of the value after and before it (discrete generators).
 
     One evaluation of the value for each position and category (exact predictor guidance; Nisonoff et al. 2025, eq. 2).
@@ -145,38 +152,13 @@ class ExactTilt:
         InvalidRequest: A number is below 1.
     """
 
-    graphs: int = 2000
-    training_steps: int = 300
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.proposal", self, graphs=1, training_steps=1)
-
-    def sample(
-        self,
-        generator: Generator,
-        count: int,
-        rng: torch.Generator,
-        score: Score,
-        scale: float,
-        steps: int | None,
-        on_step: Callable[[], None],
-    ) -> DagBatch:
-        """Fits the value, then samples with the tilted transitions (see `Proposal`)."""
-        discrete = require_discrete(generator, *_EXACT)
-        value = fit_value(generator, score, self.graphs, self.training_steps, rng, steps)
-        return generator.sample(count, rng, steps, tilt=self.tilt(discrete, value, scale), on_step=on_step)
-
-    def cost(self, generator: Generator, count: int, steps: int | None) -> SamplingCost:
-        """Scores the graphs that the value is fitted to; the value's own evaluations are not counted."""
-        return generator.cost(count, steps) + SamplingCost(scored=self.graphs)
-
     def check(self, generator: Generator) -> None:
         """Raises `InvalidRequest` for score models."""
         require_discrete(generator, *_EXACT)
 
-    def tilt(self, generator: DiscreteGenerator, value: NoisyValue, scale: float) -> Tilt:
+    def tilt(self, generator: Generator, value: NoisyValue, scale: float) -> Tilt:
         """Scale times the value of every graph that differs from x_t in one position."""
-        process = generator.process
+        process = require_discrete(generator, *_EXACT).process
 
         def tilt(x_t: GraphBatch, t: Tensor) -> GraphBatch:
             at_nodes, at_edges = torch.zeros_like(x_t.nodes), torch.zeros_like(x_t.edges)
