@@ -145,7 +145,8 @@ class _Page:
             "version": f"nag {__version__}",
             "hardware": "; ".join(dict.fromkeys(result.hardware for result in results)) or "–",
             "seeds": ", ".join(map(str, seeds)) or "–",
-            "cells": f"{len(results)} of {len(self.selection.cells)} computed, {cpu / 3600:.2f} CPU-hours, what several share counted for each",
+            "cells": f"{len(results)} of {len(self.selection.cells)} computed, {cpu / 3600:.2f} CPU-hours, "
+            "what several share counted for each",
         }
 
 
