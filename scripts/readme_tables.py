@@ -46,6 +46,9 @@ class Values:
     def seeds(self, **of: str) -> str:
         return next((str(row["seeds"]) for row in self.rows if all(row[name] == value for name, value in of.items())), "–")
 
+    def labels(self, **of: str) -> str:
+        return next((f"{row['labels']:g}" for row in self.rows if all(row[name] == value for name, value in of.items())), "–")
+
 
 def generation() -> str:
     found, lines = Values("generation"), []
@@ -169,12 +172,55 @@ def real_graphs() -> str:
     return markdown(["to held-out graphs", *names], lines)
 
 
+def calibration() -> str:
+    found, lines = Values("calibration"), []
+    stated = [setting for (setting,) in found.keys("setting") if setting.startswith("coverage=")]
+    for task, method in found.keys("task", "method", where=lambda row: row["metric"] == "coverage"):
+        of = {"task": task, "method": method}
+        inside = (found.cell(".3f", "coverage", **of, setting=setting) for setting in stated)
+        others = (("coverage_spread", ".3f"), ("coverage_best", ".3f"), ("width", ".3g"), ("width_median", ".3g"))
+        at_90 = (found.cell(form, name, **of, setting="coverage=0.9").partition(" ")[0] for name, form in others)
+        lines.append([task, method, found.labels(**of), *inside, *at_90])
+    header = ["task", "intervals", "labels", *(f"inside, {setting.removeprefix('coverage=')} stated" for setting in stated)]
+    return markdown([*header, "at 0.9: over splits ±", "predicted best tenth", "mean width", "median width"], lines)
+
+
+def selection() -> str:
+    found, lines = Values("calibration"), []
+    levels = [setting for (setting,) in found.keys("setting") if setting.startswith("q=")]
+    for task, method in found.keys("task", "method", where=lambda row: row["metric"] == "fdp"):
+        of = {"task": task, "method": method}
+        known = [setting for (setting,) in found.keys("setting", where=lambda row, of=of: of.items() <= row.items())]
+        cells = []
+        for level in levels:
+            setting = level if level in known else known[0]  # a rule that knows no level does the same at each
+            names = ("fdp", "fdp_error", "power", "empty")
+            fdp, error, *rest = (found.cell(".3f", name, **of, setting=setting).partition(" ")[0] for name in names)
+            cells.append(" / ".join([f"{fdp} ± {error}", *rest]))
+        lines.append([task, method, found.labels(**of), *cells])
+    return markdown(["task", "rule", "labels", *(level.replace("=", " = ") for level in levels)], lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f for f in (generation, steps, guidance, peers, limits, fronts, extrapolation, speed, scale, real_graphs)
+    f.__name__: f
+    for f in (
+        generation,
+        steps,
+        guidance,
+        peers,
+        limits,
+        fronts,
+        extrapolation,
+        speed,
+        scale,
+        real_graphs,
+        calibration,
+        selection,
+    )
 }
 
 
-SUITES = {"steps": "generation", "fronts": "limits", "real_graphs": "scale"}
+SUITES = {"steps": "generation", "fronts": "limits", "real_graphs": "scale", "selection": "calibration"}
 
 
 def render(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class _Entry:
         find: Locates the package's file; None where the table lies in the data folder.
         files: What the data folder must hold.
         maximise: Whether more is better in both metrics.
+        descriptor: Facts of the data.
     """
 
     note: str
@@ -44,6 +45,7 @@ class _Entry:
     find: Callable[[], Path] | None = None
     files: tuple[str, ...] = ()
     maximise: bool = True
+    descriptor: Mapping[str, float] = field(default_factory=dict)
 
     def locate(self, data_dir: str | Path | None) -> Path:
         """The file or folder to read; raises `MissingData` where it is not there."""
@@ -56,30 +58,47 @@ class _Entry:
         return folder
 
 
+_GRAPH_FACTS = ("nodes", "mean_degree", "features", "classes", "homophily")
+"""Numbers of nodes, of neighbours (mean), of features and classes of a node; share of edges between nodes of one class."""
+_GRAPHS = {  # Qin et al. 2022, table 1; degrees count both ends of an edge; homophily as in Pei et al. 2020 and later
+    "cora": (2_708, 3.9, 1_433, 7, 0.81),
+    "citeseer": (3_327, 2.7, 3_703, 6, 0.74),
+    "pubmed": (19_717, 4.5, 500, 3, 0.80),
+    "cs": (18_333, 8.9, 6_805, 15, 0.81),
+    "physics": (34_493, 14.4, 8_415, 5, 0.93),
+    "photo": (7_650, 31.1, 745, 8, 0.83),
+    "computers": (13_752, 35.8, 767, 10, 0.78),
+    "arxiv": (169_343, 13.7, 128, 40, 0.66),
+}
+
+
 def _graph_task(dataset: str) -> _Entry:
     unit = "ROC-AUC" if dataset == "proteins" else "accuracy"
     note = f"NAS-Bench-Graph on {dataset}: {unit} as a fraction, latency in seconds, parameters in millions"
     find = partial(find_nas_bench_graph, dataset)
-    return _Entry(note, read_nas_bench_graph, "valid_perf", "perf", ("latency", "params_m"), find)
+    facts = dict(zip(_GRAPH_FACTS, _GRAPHS[dataset], strict=True)) if dataset in _GRAPHS else {}
+    return _Entry(note, read_nas_bench_graph, "valid_perf", "perf", ("latency", "params_m"), find, descriptor=facts)
 
 
-def _analog_task(metric: str, what: str) -> _Entry:
+def _analog_task(metric: str, what: str, analog: float, quantised: float) -> _Entry:
     note = f"AnalogNAS-Bench: CIFAR-10 accuracy of NAS-Bench-201's cells in percent, {what}"
-    return _Entry(note, read_analog_nasbench, metric, metric, (), find_analog_nasbench)
+    facts = {"analog": analog, "quantised": quantised}
+    return _Entry(note, read_analog_nasbench, metric, metric, (), find_analog_nasbench, descriptor=facts)
 
 
 def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
     side, files = ("params_m", "flops_m_computed"), ("nasbench201.csv.gz", *more_files)
-    return _Entry(f"NAS-Bench-201: {note}", read_nasbench201, search, report, side, files=files)
+    facts = {"images": 50_000, "classes": 10 if search.startswith("cifar10_") else 100}
+    return _Entry(f"NAS-Bench-201: {note}", read_nasbench201, search, report, side, files=files, descriptor=facts)
 
 
 _TASKS: dict[str, _Entry] = {
     **{f"nas_bench_graph/{dataset}": _graph_task(dataset) for dataset in DATASETS},
-    "analog_nasbench/digital": _analog_task("baseline_accuracy", "trained and run digitally"),
-    "analog_nasbench/ptq": _analog_task("ptq_accuracy", "quantised after training"),
-    "analog_nasbench/qat": _analog_task("qat_accuracy", "trained for quantisation"),
-    "analog_nasbench/noisy": _analog_task("noisy_accuracy", "trained digitally, run on noisy analog hardware"),
-    "analog_nasbench/analog": _analog_task("analog_accuracy", "trained for and run on analog hardware"),
+    "analog_nasbench/digital": _analog_task("baseline_accuracy", "trained and run digitally", 0, 0),
+    "analog_nasbench/ptq": _analog_task("ptq_accuracy", "quantised after training", 0, 1),
+    "analog_nasbench/qat": _analog_task("qat_accuracy", "trained for quantisation", 0, 1),
+    "analog_nasbench/noisy": _analog_task("noisy_accuracy", "trained digitally, run on noisy analog hardware", 1, 0),
+    "analog_nasbench/analog": _analog_task("analog_accuracy", "trained for and run on analog hardware", 1, 0),
     "nasbench201/cifar10": _cell_task(
         "CIFAR-10 test accuracy after 200 epochs in percent, as published counts search it",
         "cifar10_test_acc",
@@ -158,4 +177,6 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
     entry = _TASKS[name]
     table = entry.read(entry.locate(data_dir))
     latencies = tuple(metric for metric in table.metrics if metric.endswith("_ms"))
-    return Task(name, table, entry.search, entry.report, entry.maximise, (*entry.side, *latencies), entry.note)
+    return Task(
+        name, table, entry.search, entry.report, entry.maximise, (*entry.side, *latencies), entry.note, entry.descriptor
+    )

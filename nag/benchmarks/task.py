@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +27,7 @@ class Task:
         maximise: Whether more is better, in both.
         side_metrics: Hardware costs and the like (parameters, latency) that limits can be put on.
         note: Units and source, one line.
+        descriptor: Facts of the task's data, such as its size, by which a meta-predictor tells how alike tasks are.
 
     Raises:
         InvalidRequest: The table has no such metric, or no row has both.
@@ -38,6 +40,7 @@ class Task:
     maximise: bool = True
     side_metrics: tuple[str, ...] = ()
     note: str = ""
+    descriptor: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for metric in (self.search_metric, self.report_metric, *self.side_metrics):

@@ -18,7 +18,7 @@ __all__ = ["is_task_file", "read_task_file"]
 
 _DEFAULTS: dict[str, Any] = {
     "name": "", "space": None, "table": None, "arch_column": "arch", "search_metric": None, "report_metric": "",
-    "maximise": True, "side_metrics": [],
+    "maximise": True, "side_metrics": [], "descriptor": {},
 }  # fmt: skip
 
 
@@ -31,7 +31,8 @@ def read_task_file(path: Path) -> Task:
     """Reads a task file; its paths are relative to the file itself.
 
     Keys: `space` (name or path), `table` (path of a CSV file), `search_metric`, and, if wanted, `name`, `arch_column`
-    (`arch`), `report_metric` (the search metric), `maximise` (true), `side_metrics` (a list).
+    (`arch`), `report_metric` (the search metric), `maximise` (true), `side_metrics` (a list), `descriptor` (facts of
+    the data, numbers).
 
     Raises:
         MissingData: The file or its table does not exist.
@@ -54,6 +55,7 @@ def read_task_file(path: Path) -> Task:
         maximise=keys["maximise"],
         side_metrics=tuple(keys["side_metrics"]),
         note=f"table {table.name}",
+        descriptor={fact: float(value) for fact, value in keys["descriptor"].items()},
     )
 
 
@@ -70,8 +72,10 @@ def _checked(path: Path) -> dict[str, Any]:
             raise DamagedFile(f"{path.name}: unknown key '{key}'", did_you_mean(str(key), _DEFAULTS))
         kind = type(_DEFAULTS[key]) if _DEFAULTS[key] is not None else str
         if not isinstance(value, kind) or (kind is list and not all(isinstance(item, str) for item in value)):
-            wanted = {bool: "true or false", list: "a list of metrics"}.get(kind, "text")
+            wanted = {bool: "true or false", list: "a list of metrics", dict: "a mapping of numbers"}.get(kind, "text")
             raise DamagedFile(f"{path.name}: '{key}' must be {wanted}", "Put text in quotes if in doubt.")
+        if isinstance(value, dict) and not all(isinstance(fact, int | float) for fact in value.values()):
+            raise DamagedFile(f"{path.name}: '{key}' holds what is no number", "Facts are numbers, such as classes: 10.")
     for key in ("space", "table", "search_metric"):
         if not given.get(key):
             raise DamagedFile(f"{path.name}: key '{key}' is missing", "A task needs space, table and search_metric.")

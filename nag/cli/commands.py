@@ -28,9 +28,12 @@ from nag.cli.options import (
 from nag.errors import InvalidRequest, did_you_mean
 
 if TYPE_CHECKING:
+    import torch
     from omegaconf import DictConfig
 
+    from nag.benchmarks import Task
     from nag.workflows.run import RunFolder
+    from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["COMMANDS", "Command"]
 
@@ -81,6 +84,41 @@ def _train_predictor(cfg: DictConfig) -> None:
     say(f"predictor: {path}")
 
 
+def _train_meta_predictor(cfg: DictConfig) -> None:
+    from nag.benchmarks import load_task
+
+    num_train = None if cfg.num_train is None else integer(cfg, "num_train", 2)
+    tasks = [load_task(name, cfg.data_dir) for name in paths_of(cfg, "tasks")]
+
+    from nag.workflows.train_meta_predictor import check_sources, train_meta_predictor
+
+    check_sources(tasks)
+    make, episodes = build(cfg.predictor), build(cfg.episodes)
+    run = run_folder_of(cfg, "train-meta-predictor")
+    path = train_meta_predictor(run, tasks, make, num_train, episodes, fabric_of(cfg).device)
+    say_metrics(run.path, ("tasks", "labels_used", "train_cpu_seconds"))
+    say(f"meta-predictor: {path}")
+
+
+def _transferred(cfg: DictConfig, task: Task | None, device: torch.device) -> TrainedPredictor | None:
+    """The meta-predictor, adapted to the task with the user's labels; None where there is none."""
+    if cfg.meta_predictor is None:
+        if cfg.labels is not None or cfg.descriptor:
+            raise InvalidRequest("labels and a descriptor are for a meta-predictor", "Give meta_predictor=PATH too.")
+        return None
+    if cfg.predictor.path is not None:
+        raise InvalidRequest("a predictor and a meta-predictor are given", "Choose one.")
+
+    from nag.workflows.labels import read_labels
+    from nag.workflows.train_meta_predictor import adapt, load_meta_predictor
+
+    trained = load_meta_predictor(cfg.meta_predictor, device)
+    metric = None if task is None else task.search_metric
+    labels = None if cfg.labels is None else read_labels(Path(str(cfg.labels)), trained.space, metric)
+    facts = dict(cfg.descriptor or (task.descriptor if task is not None else {}))
+    return adapt(trained, facts, labels, "" if task is None else task.name, metric)
+
+
 def _sample(cfg: DictConfig) -> None:
     from nag.checkpoints import load_checkpoint
     from nag.spaces import load_space
@@ -96,6 +134,8 @@ def _sample(cfg: DictConfig) -> None:
     further = paths_of(cfg, "predictors")
     for teacher in [*([] if cfg.predictor.path is None else [cfg.predictor.path]), *further]:
         checkpoints[teacher] = load_checkpoint(teacher, "predictor")
+    if cfg.meta_predictor is not None:
+        checkpoints[cfg.meta_predictor] = load_checkpoint(cfg.meta_predictor, "meta-predictor")
     for wanted in [space, None if task is None else task.table.space]:
         for path, checkpoint in checkpoints.items():
             if wanted is not None and checkpoint.description.get("space_fingerprint") != wanted.fingerprint:
@@ -115,7 +155,9 @@ def _sample(cfg: DictConfig) -> None:
     trained = load_generator(cfg.generator.path, device)
     if flag(cfg, "compile"):
         accelerate(trained.generator)
-    predictor = None if cfg.predictor.path is None else load_predictor(cfg.predictor.path, device)
+    predictor = _transferred(cfg, task, device)
+    if cfg.predictor.path is not None:
+        predictor = load_predictor(cfg.predictor.path, device)
     others = [load_predictor(path, device) for path in further]
     run = run_folder_of(cfg, "sample")
     reward = None if task is None or budget is None else LabelledReward(task, TableEvaluator(task), budget)
@@ -324,12 +366,17 @@ COMMANDS = {
         "buy labels of a task and train a predictor",
         "nag train-predictor task=nas_bench_graph/cora num_train=200",
     ),
+    "train-meta-predictor": Command(
+        _train_meta_predictor,
+        "train a predictor across tasks, for tasks that it never saw",
+        "nag train-meta-predictor tasks=[nas_bench_graph/citeseer,nas_bench_graph/pubmed,nas_bench_graph/cs]",
+    ),
     "sample": Command(
         _sample,
         "generate architectures, guided by a predictor if one is given",
         "nag sample generator=g/generator.safetensors predictor=p/predictor.safetensors task=nas_bench_graph/cora",
         files=("generator", "predictor"),
-        mappings=("objective.maximise", "objective.minimise", "objective.limits", "guidance.proposal.condition"),
+        mappings=("objective.maximise", "objective.minimise", "objective.limits", "guidance.proposal.condition", "descriptor"),
     ),
     "evaluate": Command(
         _evaluate,

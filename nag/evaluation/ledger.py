@@ -38,12 +38,14 @@ class Ledger:
 
     Args:
         labels_used: Measured architectures that a model or a choice was based on.
+        labels_of_other_tasks: Measured architectures of other tasks that a model learned from.
         network_evaluations: Evaluations of the denoiser, each on a batch.
         predictor_evaluations: Architectures scored by a predictor.
         train_cpu_seconds: CPU seconds of training networks.
     """
 
     labels_used: int = 0
+    labels_of_other_tasks: int = 0
     network_evaluations: int = 0
     predictor_evaluations: int = 0
     train_cpu_seconds: float = 0.0

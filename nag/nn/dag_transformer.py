@@ -80,8 +80,20 @@ class DagBody(nn.Module):
         self.blocks = nn.ModuleList(_Block(width, heads, relations) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, nodes: Tensor, edges: Tensor, mask: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Node states: (B, n, W); arguments as in `DagTransformer`."""
+    def forward(
+        self,
+        nodes: Tensor,
+        edges: Tensor,
+        mask: Tensor,
+        t: Tensor,
+        condition: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
+        """Node states: (B, n, W); arguments as in `DagTransformer`.
+
+        `positions` (B, n) int64 in 0..N-1 stand in for the topological positions; with longest distances from the input
+        the states do not depend on the order of the nodes.
+        """
         batch, size, _ = nodes.shape
         upper = torch.ones(size, size, dtype=torch.bool, device=nodes.device).triu(1)
         forward = edges * upper[..., None]
@@ -92,7 +104,8 @@ class DagBody(nn.Module):
             for column, embed in enumerate(self.embed_conditions):
                 value = condition[:, column]
                 shared = shared + torch.where(value.isnan()[:, None], 0.0, embed(value.nan_to_num()))
-        h = self.embed_op(nodes) + self.embed_position.weight[:size] + shared[:, None]
+        place = self.embed_position.weight[:size] if positions is None else self.embed_position(positions)
+        h = self.embed_op(nodes) + place + shared[:, None]
         absent = ~mask
         for block in self.blocks:
             h = block(h, relation, absent)

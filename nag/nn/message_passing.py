@@ -89,6 +89,8 @@ class DagEncoder(nn.Module):
         layers: Number of rounds of messages.
         members: M encoders of separate weights side by side.
         generator: Source of the initial weights; seeded with 0 if None.
+        directed: Whether directions are told apart; if not, messages go both ways with the same weights, and nodes do not
+            know their depths.
     """
 
     def __init__(
@@ -100,9 +102,10 @@ class DagEncoder(nn.Module):
         layers: int = 3,
         members: int = 1,
         generator: torch.Generator | None = None,
+        directed: bool = True,
     ) -> None:
         super().__init__()
-        self.output_op, self.max_depth, self.members = output_op, max_depth, members
+        self.output_op, self.max_depth, self.members, self.directed = output_op, max_depth, members, directed
         self.ops = nn.Parameter(torch.zeros(members, num_ops, width))
         self.depths = nn.Parameter(torch.zeros(2, members, max_depth + 1, width))
         self.updates = nn.ModuleList(EnsembleLinear(members, 3 * width, width) for _ in range(layers))
@@ -134,20 +137,29 @@ class DagEncoder(nn.Module):
         Returns:
             (M, B, 3 W): the output node's state, the mean and a quarter of the sum of the states of all nodes.
         """
+        return self.readout(self.states(graphs), graphs)
+
+    def states(self, graphs: Batch) -> Tensor:
+        """States of all nodes: (M, n, W); arguments as in `forward`."""
         op, along = graphs.op, graphs.edge_index
         against = along.flip(0)
         num_nodes = op.shape[0]
-        soft = op.is_floating_point()
-        x = op @ self.ops if soft else self.ops[:, op]
-        x = x + self.depths[0][:, flow_depths(along, num_nodes, self.max_depth)]
-        x = x + self.depths[1][:, flow_depths(against, num_nodes, self.max_depth)]
+        x = op @ self.ops if op.is_floating_point() else self.ops[:, op]
+        if self.directed:
+            x = x + self.depths[0][:, flow_depths(along, num_nodes, self.max_depth)]
+            x = x + self.depths[1][:, flow_depths(against, num_nodes, self.max_depth)]
         for update in self.updates:
             h = layer_norm(x, x.shape[-1:])
             messages = [self._send(h, edges, graphs.edge_weight) for edges in (along, against)]
+            if not self.directed:
+                messages = [messages[0] + messages[1]] * 2
             x = x + silu(update(torch.cat([h, *messages], -1)))
-        x = layer_norm(x, x.shape[-1:])
-        is_output = op[:, self.output_op] if soft else (op == self.output_op).to(x.dtype)
-        size = graphs.num_graphs
+        return layer_norm(x, x.shape[-1:])
+
+    def readout(self, x: Tensor, graphs: Batch) -> Tensor:
+        """Embeddings of the graphs from the states (M, n, W) of their nodes: (M, B, 3 W)."""
+        op, size = graphs.op, graphs.num_graphs
+        is_output = op[:, self.output_op] if op.is_floating_point() else (op == self.output_op).to(x.dtype)
         output = self._pool(x * is_output[:, None], graphs.batch, size)
         total = self._pool(x, graphs.batch, size)
         count = torch.bincount(graphs.batch, minlength=size).clamp(min=1).unsqueeze(1)

@@ -1,16 +1,58 @@
 """Predictors: from an architecture to the mean and spread of its target."""
 
 from nag.predictors.base import Prediction, Predictor
+from nag.predictors.conformal import ConformalIntervals, CrossConformalIntervals
+from nag.predictors.conformal_selection import candidate_scores, conformal_p_values, select
 from nag.predictors.gnn import GNNPredictor
-from nag.predictors.losses import RankingLoss, pairwise_hinge, pairwise_logistic
+from nag.predictors.gp import GPPredictor
+from nag.predictors.losses import ListwiseLoss, Loss, RankingLoss, SquaredLoss, pairwise_hinge, pairwise_logistic
+from nag.predictors.meta import Episodes, MetaPredictor, TransferPredictor
+from nag.predictors.normal_scores import NormalScores
+from nag.predictors.optimised_selection import (
+    OptimisedSelection,
+    prune_deterministic,
+    prune_heterogeneous,
+    prune_homogeneous,
+    select_optimised,
+)
+from nag.predictors.pretraining import Pretraining
 from nag.predictors.process import ProcessPredictor
+from nag.predictors.proxies import ProxyColumns
+from nag.predictors.ranked import RankedPredictor
+from nag.predictors.stacked import StackedPredictor
+from nag.predictors.transformer import TransformerPredictor
+from nag.predictors.trees import TreesPredictor
 
 __all__ = [
+    "ConformalIntervals",
+    "CrossConformalIntervals",
+    "Episodes",
     "GNNPredictor",
+    "GPPredictor",
+    "ListwiseLoss",
+    "Loss",
+    "MetaPredictor",
+    "NormalScores",
+    "OptimisedSelection",
     "Prediction",
     "Predictor",
+    "Pretraining",
     "ProcessPredictor",
+    "ProxyColumns",
+    "RankedPredictor",
     "RankingLoss",
+    "SquaredLoss",
+    "StackedPredictor",
+    "TransferPredictor",
+    "TransformerPredictor",
+    "TreesPredictor",
+    "candidate_scores",
+    "conformal_p_values",
     "pairwise_hinge",
     "pairwise_logistic",
+    "prune_deterministic",
+    "prune_heterogeneous",
+    "prune_homogeneous",
+    "select",
+    "select_optimised",
 ]

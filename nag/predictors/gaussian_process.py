@@ -1,8 +1,13 @@
-"""Exact Gaussian-process regression on groups of features, hyperparameters by marginal likelihood."""
+"""Exact Gaussian-process regression on groups of features, hyperparameters by marginal likelihood (GPyTorch)."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import gpytorch
 import torch
+from gpytorch.constraints import GreaterThan
+from gpytorch.priors import NormalPrior
 from torch import Tensor
 
 from nag.predictors.base import ResizableState
@@ -11,12 +16,50 @@ from nag.predictors.structure import group_scales
 __all__ = ["GaussianProcess"]
 
 _JITTER = 1e-6
+_LOG_NOISE = -1.5
 
 
-def _matern(squared: Tensor) -> Tensor:
-    """Matern kernel of smoothness 5/2 of squared distances."""
-    distance = (5 * squared + 1e-12).sqrt()
-    return (1 + distance + distance.square() / 3) * torch.exp(-distance)
+class _GroupMatern(gpytorch.kernels.Kernel):
+    """Matern kernel of smoothness 5/2 with an amplitude and one length scale for each group of features.
+
+    Args:
+        sizes: Number of features of each group.
+    """
+
+    def __init__(self, sizes: list[int]) -> None:
+        super().__init__()
+        self.sizes = torch.tensor(sizes)
+        self.register_parameter("log_lengths", torch.nn.Parameter(torch.zeros(len(sizes))))
+        self.register_parameter("log_amplitude", torch.nn.Parameter(torch.zeros(())))
+        self.register_prior("length_prior", NormalPrior(0.0, 1.0), "log_lengths")
+        self.register_prior("amplitude_prior", NormalPrior(0.0, 1.5), "log_amplitude")
+        self.matern = gpytorch.kernels.MaternKernel(nu=2.5)
+        self.matern.lengthscale = 1.0
+        self.matern.raw_lengthscale.requires_grad_(False)
+
+    @property
+    def stretch(self) -> Tensor:
+        """Inverse length scale of each feature."""
+        return torch.exp(-self.log_lengths).repeat_interleave(self.sizes.to(self.log_lengths.device))
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Tensor:
+        """Covariances of the rows of x1 and x2."""
+        return self.log_amplitude.exp() * self.matern.forward(x1 * self.stretch, x2 * self.stretch, diag=diag, **params)
+
+
+class _Regression(gpytorch.models.ExactGP):
+    """Constant mean and `_GroupMatern`."""
+
+    def __init__(self, x: Tensor, y: Tensor, sizes: list[int]) -> None:
+        noise = gpytorch.likelihoods.GaussianLikelihood(noise_constraint=GreaterThan(_JITTER, torch.exp, torch.log))
+        noise.noise = torch.tensor(_LOG_NOISE).exp()
+        noise.register_prior("log_noise_prior", NormalPrior(_LOG_NOISE, 1.0), lambda m: m.noise.log())
+        super().__init__(x, y, noise)
+        self.mean_module, self.covar_module = gpytorch.means.ConstantMean(), _GroupMatern(sizes)
+
+    def forward(self, x: Tensor) -> gpytorch.distributions.MultivariateNormal:
+        """Prior at x."""
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(x), self.covar_module(x))
 
 
 class GaussianProcess(ResizableState):
@@ -65,48 +108,52 @@ class GaussianProcess(ResizableState):
         """
         groups, targets = [group[: self.max_points] for group in groups], targets[: self.max_points]
         shift, scale = group_scales(groups)
-        sizes = [group.shape[1] for group in groups]
         x = (torch.cat(groups, 1) - shift) * scale
         few = min(len(x), self.max_points_hyper)
-        lengths, amplitude, noise, mean = self._hyperparameters(x[:few].split(sizes, 1), targets[:few])
-        stretch = torch.cat([length.expand(size) for length, size in zip(1 / lengths, sizes, strict=True)])
-        self.shift, self.scale, self.points = shift, scale * stretch, x * stretch
-        self.amplitude, self.noise, self.mean = amplitude, noise, mean
-        noises = (noise + _JITTER).expand(len(x)).diag()
-        covariance = amplitude * self._kernel(self.points) + noises
-        self.factor = torch.linalg.cholesky(covariance).contiguous()
-        self.weights = torch.cholesky_solve((targets - mean).unsqueeze(1), self.factor).squeeze(1)
+        model = self._maximise(x[:few], targets[:few], [group.shape[1] for group in groups])
+        with torch.no_grad():
+            stretch = model.covar_module.stretch
+            self.shift, self.scale, self.points = shift, scale * stretch, x * stretch
+            self.amplitude, self.noise = model.covar_module.log_amplitude.exp(), model.likelihood.noise.squeeze()
+            self.mean = model.mean_module.constant.clone()
+            covariance = self._kernel(self.points) + (self.noise + _JITTER) * torch.eye(len(x), dtype=x.dtype, device=x.device)
+            self.factor = torch.linalg.cholesky(covariance).contiguous()
+            self.weights = torch.cholesky_solve((targets - self.mean).unsqueeze(1), self.factor).squeeze(1)
 
-    def _hyperparameters(self, x: tuple[Tensor, ...], targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Length scale of each group (G,), amplitude, noise variance and mean that maximise the posterior."""
-        squared = torch.stack([_squared_distances(part, part) for part in x])
-        eye = torch.eye(len(targets), dtype=targets.dtype, device=targets.device)
-        prior_noise = -1.5
-        log_lengths = targets.new_zeros(len(x)).requires_grad_()
-        log_amplitude, log_noise, mean = (targets.new_tensor(start).requires_grad_() for start in (0.0, prior_noise, 0.0))
-        optimizer = torch.optim.Adam([log_lengths, log_amplitude, log_noise, mean], lr=self.learning_rate)
-        with torch.enable_grad():
+    def _maximise(self, x: Tensor, targets: Tensor, sizes: list[int]) -> _Regression:
+        """The model whose hyperparameters maximise the marginal likelihood under the priors."""
+        model = _Regression(x, targets, sizes).to(x).train()
+        likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(model.likelihood, model)
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate)
+        exact = gpytorch.settings.fast_computations(False, False, False)
+        with torch.enable_grad(), exact, gpytorch.settings.cholesky_jitter(double_value=_JITTER):
             for _ in range(self.steps):
                 optimizer.zero_grad()
-                kernel = _matern(torch.tensordot(torch.exp(-2 * log_lengths), squared, 1))
-                factor = torch.linalg.cholesky(log_amplitude.exp() * kernel + (log_noise.exp() + _JITTER) * eye)
-                residual = torch.linalg.solve_triangular(factor, (targets - mean).unsqueeze(1), upper=False)
-                fit = residual.square().sum() / 2 + factor.diagonal().log().sum()
-                prior = log_lengths.square().sum() + (log_amplitude / 1.5).square() + (log_noise - prior_noise).square()
-                (fit + prior / 2).backward()
+                (-likelihood(model(x), targets)).backward()
                 optimizer.step()
-        return log_lengths.detach().exp(), log_amplitude.detach().exp(), log_noise.detach().exp(), mean.detach()
+        return model
+
+    def left_out(self, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each target given all others (Rasmussen and Williams 2006, eq. 5.12).
+
+        Args:
+            targets: The (B,) targets of the fit.
+
+        Returns:
+            Two (n,) float64 of the n = min(B, max_points) labels in use; the variance includes the noise.
+        """
+        precision = torch.cholesky_inverse(self.factor).diagonal()
+        return targets[: len(self.weights)] - self.weights / precision, 1 / precision
 
     def _kernel(self, x: Tensor) -> Tensor:
-        return _matern(_squared_distances(x, self.points))
+        """Covariances of scaled rows with the labelled ones: (B, n)."""
+        squared = x.square().sum(1, keepdim=True) + self.points.square().sum(1) - 2 * x @ self.points.T
+        distance = (5 * squared.clamp(min=0) + 1e-12).sqrt()
+        return self.amplitude * (1 + distance + distance.square() / 3) * torch.exp(-distance)
 
     def forward(self, groups: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Posterior mean and variance of the noise-free function, each (B,) float64; the noise variance is `noise`."""
-        kernel = self.amplitude * self._kernel((torch.cat(groups, 1) - self.shift) * self.scale)
+        kernel = self._kernel((torch.cat(groups, 1) - self.shift) * self.scale)
         explained = torch.linalg.solve_triangular(self.factor, kernel.T, upper=False).square().sum(0)
         return self.mean + kernel @ self.weights, (self.amplitude - explained).clamp(min=0)
-
-
-def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared distances of the rows of a (m, F) and b (n, F): (m, n)."""
-    return (a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T).clamp(min=0)

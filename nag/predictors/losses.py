@@ -1,18 +1,48 @@
-"""Losses that make a predictor rank: pairs of architectures in the right order, by the right distance."""
+"""Losses of predicted scores: squared errors, the order of pairs, the order of a whole list, each label with a weight."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import log_softmax, softplus
 
-__all__ = ["PairLoss", "RankingLoss", "pairwise_hinge", "pairwise_logistic", "sample_pairs"]
+from nag.errors import check_numbers
+
+__all__ = [
+    "ListwiseLoss",
+    "Loss",
+    "PairLoss",
+    "RankingLoss",
+    "SquaredLoss",
+    "pairwise_hinge",
+    "pairwise_logistic",
+    "sample_pairs",
+]
 
 PairLoss = Callable[[Tensor, Tensor], Tensor]
 """Takes differences of scores (..., P) and of targets (P,), returns the loss of each pair (..., P)."""
+
+
+class Loss(Protocol):
+    """Loss of each member of an ensemble."""
+
+    def __call__(self, scores: Tensor, targets: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss of each member.
+
+        Args:
+            scores: (M, B).
+            targets: (B,), best of unit variance.
+            weights: (M, B), at least 0; what a member does not see weighs 0.
+            generator: Source of pairs.
+
+        Returns:
+            (M,) losses.
+        """
+        ...
 
 
 def pairwise_logistic(score_gap: Tensor, target_gap: Tensor) -> Tensor:
@@ -60,6 +90,21 @@ def sample_pairs(count: int, rounds: int, generator: torch.Generator) -> Tensor:
 
 
 @dataclass(frozen=True)
+class SquaredLoss:
+    """The mean squared error.
+
+    Args:
+        focus: Logarithm of the weight that a label gains with each unit of its target, so that the best count most.
+    """
+
+    focus: float = 0.0
+
+    def __call__(self, scores: Tensor, targets: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
+        """See `Loss`."""
+        return _mean((scores - targets).square(), weights * torch.exp(self.focus * targets))
+
+
+@dataclass(frozen=True)
 class RankingLoss:
     """The order of random pairs, plus the squared error, which keeps scores on the scale of the targets.
 
@@ -67,26 +112,52 @@ class RankingLoss:
         pairwise: Loss of the order of a pair.
         regression: Weight of the squared error.
         rounds: Pairs drawn for each item.
+        focus: As in `SquaredLoss`; a pair weighs as much as the geometric mean of its two.
     """
 
     pairwise: PairLoss = pairwise_logistic
     regression: float = 1.0
     rounds: int = 8
+    focus: float = 0.0
 
-    def __call__(self, scores: Tensor, targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss of each member of an ensemble.
-
-        Args:
-            scores: (M, B).
-            targets: (B,), best of unit variance.
-            generator: Source of the pairs.
-
-        Returns:
-            (M,) losses.
-        """
-        loss = self.regression * (scores - targets).square().mean(1)
+    def __call__(self, scores: Tensor, targets: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
+        """See `Loss`."""
+        weights = weights * torch.exp(self.focus * targets)
+        loss = self.regression * _mean((scores - targets).square(), weights)
         first, second = sample_pairs(len(targets), self.rounds, generator).to(scores.device)
         if len(first):
             gaps = scores[:, first] - scores[:, second]
-            loss = loss + self.pairwise(gaps, targets[first] - targets[second]).mean(1)
+            both = (weights[:, first] * weights[:, second]).sqrt()
+            loss = loss + _mean(self.pairwise(gaps, targets[first] - targets[second]), both)
         return loss
+
+
+@dataclass(frozen=True)
+class ListwiseLoss:
+    """The cross-entropy of the softmax of targets and scores (ListNet; Cao et al. 2007, eq. 8), plus the squared error.
+
+    Args:
+        sharpness: Factor of targets and scores in the softmax; the higher, the more the best count.
+        regression: Weight of the squared error.
+
+    Raises:
+        InvalidRequest: A number is below 0.
+    """
+
+    sharpness: float = 1.0
+    regression: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_numbers("predictor.loss", self, sharpness=0, regression=0)
+
+    def __call__(self, scores: Tensor, targets: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
+        """See `Loss`."""
+        unseen = torch.where(weights > 0, 0.0, -1e9)
+        wanted = (self.sharpness * targets + unseen).softmax(1)
+        cross = -(wanted * log_softmax(self.sharpness * scores + unseen, 1)).sum(1)
+        return cross + self.regression * _mean((scores - targets).square(), weights)
+
+
+def _mean(losses: Tensor, weights: Tensor) -> Tensor:
+    """Weighted means over the last dimension; 0 where nothing weighs."""
+    return (losses * weights).sum(1) / weights.sum(1).clamp(min=1e-9)

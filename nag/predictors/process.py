@@ -114,7 +114,7 @@ class ProcessPredictor(Predictor):
             process = GaussianProcess(max_points=self.max_points).to(device)
             wanted = self._to_process(targets, kind)
             process.fit(self._features(dags, self.views[view]), wanted)
-            error = float((self._to_targets(_left_out(process, wanted), kind) - targets).abs().mean())
+            error = float((self._to_targets(process.left_out(wanted)[0], kind) - targets).abs().mean())
             if error < best:
                 best, self.process = error, process
                 self.choice = torch.tensor([view, kind], device=device)
@@ -180,11 +180,6 @@ class ProcessPredictor(Predictor):
 
     def _to_targets(self, values: Tensor, kind: int) -> Tensor:
         return self.centre + self.spread * values if kind == _PLAIN else self.normal_scores.to_targets(values)
-
-
-def _left_out(process: GaussianProcess, targets: Tensor) -> Tensor:
-    """Prediction of each target from all others (Rasmussen and Williams 2006, eq. 5.12): (B,) float64."""
-    return targets - process.weights / torch.cholesky_inverse(process.factor).diagonal()
 
 
 def scores_of(normal_scores: NormalScores, targets: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ def sample(
     teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
     ledger = Ledger(
         labels_used=sum(p.labels_used for p in teachers) + int(trained.facts.get("labels_used", 0)),
+        labels_of_other_tasks=sum(int(p.facts.get("labels_of_other_tasks", 0)) for p in teachers),
         train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0))
         + sum(float(p.facts["train_cpu_seconds"]) for p in teachers),
     )

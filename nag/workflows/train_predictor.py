@@ -16,13 +16,24 @@ from nag.errors import DamagedFile, InvalidRequest, did_you_mean
 from nag.evaluation import HeldOut, Margin, Stopwatch, cross_validate, ranking_metrics
 from nag.files import write_json_lines
 from nag.graphs import DagBatch
-from nag.predictors import GNNPredictor, Predictor, ProcessPredictor
+from nag.predictors import (
+    GNNPredictor,
+    GPPredictor,
+    Predictor,
+    ProcessPredictor,
+    StackedPredictor,
+    TransformerPredictor,
+    TreesPredictor,
+)
 from nag.spaces import SearchSpace, space_from_mapping
 from nag.workflows.run import RunFolder
 
 __all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "side_task", "train_predictor"]
 
-_FAMILIES: dict[str, type[Predictor]] = {c.__name__: c for c in (GNNPredictor, ProcessPredictor)}
+_FAMILIES: dict[str, type[Predictor]] = {
+    family.__name__: family
+    for family in (GNNPredictor, GPPredictor, ProcessPredictor, StackedPredictor, TransformerPredictor, TreesPredictor)
+}
 
 _SHOWN = 2000
 _CHUNK = 8192

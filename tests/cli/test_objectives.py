@@ -107,7 +107,7 @@ def test_mistakes(sample, latency, products, line, words):
 def test_side_metrics_are_checked_before_any_work(nag, products):
     label = f"train-predictor task={products}/task/task.yaml predictor=process out_dir=s {QUIET}"
     refused(nag(f"{label} num_train=20 metric=latencies"), "latencies", "Did you mean 'latency'?")
-    refused(nag(f"{label} num_train=8 metric=latency"), "8 labels", "Buy at least 24")
+    refused(nag(f"{label} num_train=8 metric=latency"), "8 labels", "Buy at least 16")
 
 
 def test_a_side_metric_of_a_shipped_task(nag):

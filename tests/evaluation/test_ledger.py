@@ -9,11 +9,12 @@ def test_ledgers_add_up_entry_by_entry():
     first = Ledger(labels_used=3, network_evaluations=10, predictor_evaluations=7, train_cpu_seconds=1.5)
     second = Ledger(labels_used=1, train_cpu_seconds=0.25)
     total = first + second
-    assert total == Ledger(4, 10, 7, 1.75)
+    assert total == Ledger(4, 0, 10, 7, 1.75)
     assert total == second + first
     assert first + Ledger() == first
     assert total.as_metrics() == {
         "labels_used": 4,
+        "labels_of_other_tasks": 0,
         "network_evaluations": 10,
         "predictor_evaluations": 7,
         "train_cpu_seconds": 1.75,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nag.predictors.losses import RankingLoss, pairwise_hinge, pairwise_logistic, sample_pairs
+from nag.predictors.losses import ListwiseLoss, RankingLoss, SquaredLoss, pairwise_hinge, pairwise_logistic, sample_pairs
 
 PAIR_LOSSES = [pairwise_logistic, pairwise_hinge]
 
@@ -36,12 +36,39 @@ def test_pairs_are_of_different_items_and_balanced():
     assert sample_pairs(1, 5, torch.Generator()).shape == (2, 0)
 
 
-@pytest.mark.parametrize("pairwise", PAIR_LOSSES)
-def test_ranking_loss_prefers_the_better_member_and_counts_each_alone(pairwise):
-    targets = torch.randn(30, generator=torch.Generator().manual_seed(1))
-    scores = torch.stack([targets, -targets, torch.zeros(30)])
-    loss = RankingLoss(pairwise)
-    both = loss(scores, targets, torch.Generator().manual_seed(2))
+LOSSES = [RankingLoss(loss) for loss in PAIR_LOSSES] + [RankingLoss(focus=1.0), SquaredLoss(), SquaredLoss(1.0), ListwiseLoss()]
+
+
+def draws(count: int = 30) -> tuple[torch.Tensor, torch.Tensor]:
+    targets = torch.randn(count, generator=torch.Generator().manual_seed(1))
+    return torch.stack([targets, -targets, torch.zeros(count)]), targets
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_losses_prefer_the_better_member_and_count_each_alone(loss):
+    scores, targets = draws()
+    both = loss(scores, targets, torch.ones(3, 30), torch.Generator().manual_seed(2))
     assert both[0] < both[2] < both[1]
-    alone = loss(scores[1:2], targets, torch.Generator().manual_seed(2))
+    alone = loss(scores[1:2], targets, torch.ones(1, 30), torch.Generator().manual_seed(2))
     torch.testing.assert_close(alone, both[1:2])
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_what_weighs_nothing_is_not_seen(loss):
+    scores, targets = draws()
+    weights = torch.ones(3, 30)
+    weights[:, :10] = 0
+    before = loss(scores, targets, weights, torch.Generator().manual_seed(2))
+    elsewhere = scores.clone()
+    elsewhere[:, :10] += 5
+    torch.testing.assert_close(loss(elsewhere, targets, weights, torch.Generator().manual_seed(2)), before)
+    assert loss(scores, targets, torch.zeros(3, 30), torch.Generator().manual_seed(2)).isfinite().all()
+
+
+def test_focus_makes_an_error_at_the_top_cost_more_than_one_at_the_bottom():
+    targets = torch.tensor([-2.0, 0.0, 2.0])
+    scores = targets + torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    plain = SquaredLoss()(scores, targets, torch.ones(2, 3), torch.Generator())
+    focused = SquaredLoss(1.0)(scores, targets, torch.ones(2, 3), torch.Generator())
+    assert plain[0] == plain[1]
+    assert focused[1] > 10 * focused[0]

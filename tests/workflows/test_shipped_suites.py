@@ -10,6 +10,7 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
+from nag.errors import InvalidRequest
 from nag.workflows.suites import SuiteOptions, Workshop
 from nag.workflows.suites.roofline import Roofline, count_flops, measure_roofline
 
@@ -20,6 +21,7 @@ NEEDS_DATA = {
     "limits": {"full", "quick"},
     "scale": {"full"},
     "extrapolation": {"full"},
+    "calibration": {"full"},
 }
 METRICS = {
     "guidance": {"percentile_mean", "percentile_worst", "regret", "functional_uniqueness", "predictor_evaluations"},
@@ -28,6 +30,7 @@ METRICS = {
     "scale": {"train_seconds_per_step", "sample_peak_mb", "train_exponent"},
     "speed": {"samples_per_cpu_second", "times_floor", "published_training_over"},
     "extrapolation": {"ceiling", "after_mean", "labels_used", "random_best"},
+    "calibration": {"coverage", "coverage_spread", "coverage_best", "width"},
 }
 
 
@@ -54,7 +57,7 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["extrapolation", "guidance", "scale", "speed", pytest.param("limits", marks=pytest.mark.data)]
+    "name", ["calibration", "extrapolation", "guidance", "scale", "speed", pytest.param("limits", marks=pytest.mark.data)]
 )
 def test_a_quick_cell_measures_what_the_tables_show(name, tmp_path):
     suite = suite_of(name)
@@ -73,6 +76,51 @@ def test_guidance_beats_chance_in_its_own_suite(tmp_path):
     assert found["default", "percentile_mean"] > found["unguided", "percentile_mean"] + 10
     assert found["default", "predictor_evaluations"] == found["best of N", "predictor_evaluations"]
     assert found["whole space", "predictor_evaluations"] == 26206
+
+
+def measured(cell, folder):
+    return {(m.method, m.setting, m.metric): m for m in cell.run(Workshop(folder))}
+
+
+@pytest.mark.slow
+def test_intervals_of_the_calibration_suite_cover_what_they_say_and_widen_with_it(tmp_path):
+    suite = suite_of("calibration")
+    suite.presets["quick"] = replace(suite.presets["quick"], splits=40, folds=2)
+    found = measured(suite.cells(SuiteOptions("quick"))[0], tmp_path)
+    widths = []
+    for coverage in (0.8, 0.9, 0.95):
+        split = {metric: found["split conformal", f"coverage={coverage:g}", metric] for metric in ("coverage", "width")}
+        # of 200 calibration labels each split is off by 0.03 at most (standard deviation), the mean of 40 by a sixth of it
+        assert abs(split["coverage"].value - coverage) < 0.025
+        assert split["coverage"].labels == found["CV+", f"coverage={coverage:g}", "coverage"].labels == 300
+        assert found["normal", f"coverage={coverage:g}", "coverage"].labels == 100
+        widths.append(split["width"].value)
+    assert widths == sorted(widths)
+
+
+@pytest.mark.slow
+def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_do_not(tmp_path):
+    suite = suite_of("calibration")
+    suite.presets["quick"] = replace(suite.presets["quick"], fits=4, levels=(0.1, 0.3))
+    found = measured(suite.cells(SuiteOptions("quick"))[-1], tmp_path)
+    for level in (0.1, 0.3):
+        for method in ("split conformal", "OptCS"):
+            names = ("fdp", "fdp_error", "selected", "empty")
+            of = {name: found[method, f"q={level:g}", name].value for name in names}
+            assert of["fdp"] <= level + 3 * max(of["fdp_error"], 0.02)
+            assert of["fdp"] <= 1 - of["empty"]
+            assert (of["selected"] > 0) == (of["empty"] < 1)
+        assert found["P > 1 - q", f"q={level:g}", "fdp"].value > level
+    assert found["mean above", "any q", "fdp"].value > 0.3
+
+
+def test_the_calibration_suite_refuses_what_it_cannot_measure():
+    suite = suite_of("calibration")
+    suite.presets["quick"] = replace(suite.presets["quick"], calibration=30000)
+    with pytest.raises(InvalidRequest, match="needs more than 30100"):
+        suite.cells(SuiteOptions("quick"))
+    with pytest.raises(InvalidRequest, match="between 0 and 1"):
+        replace(suite.presets["quick"], coverages=(0.9, 90))
 
 
 def test_the_floor_is_the_slower_of_computing_and_moving():

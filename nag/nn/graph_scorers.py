@@ -1,4 +1,4 @@
-"""The networks of an ensemble that scores graphs."""
+"""Networks that score graphs from an embedding and features."""
 
 from __future__ import annotations
 

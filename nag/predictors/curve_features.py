@@ -1,0 +1,79 @@
+"""What a predictor of final values looks at: the curve so far on a fitting scale, in blocks, and facts of the architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidRequest
+
+__all__ = ["CurveScale", "curve_blocks"]
+
+
+@dataclass(frozen=True)
+class CurveScale:
+    """The scale on which values are predicted, where more is better: minus the log distance to a perfect value.
+
+    Losses and errors of good runs differ by less than those of bad ones; on this scale errors of prediction are of like size.
+
+    Args:
+        maximise: Whether more is better in the values themselves.
+        perfect: Value that no run can beat, such as 0 for a loss or 1 for an accuracy; None leaves values as they are, or
+            turns their sign.
+        resolution: Added to the distance, in its unit, so that a perfect run has a logarithm.
+
+    Raises:
+        InvalidRequest: The resolution is not above 0.
+    """
+
+    maximise: bool
+    perfect: float | None = None
+    resolution: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if not self.resolution > 0:
+            raise InvalidRequest(f"the resolution of a scale is {self.resolution}", "It must be above 0.")
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Values on the scale, same shape, float64.
+
+        Raises:
+            InvalidRequest: A value beats the perfect one.
+        """
+        values = values.double()
+        if self.perfect is None:
+            return self._sign * values
+        gap = self._sign * (self.perfect - values)
+        if bool((gap < 0).any()):
+            raise InvalidRequest(f"a value of a curve beats {self.perfect:g}", "Correct `perfect`, or set it to None.")
+        return -(gap + self.resolution).log()
+
+    def backward(self, scaled: Tensor) -> Tensor:
+        """Inverse of `forward`."""
+        if self.perfect is None:
+            return self._sign * scaled
+        return self.perfect - self._sign * ((-scaled).exp() - self.resolution)
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.maximise else -1
+
+
+def curve_blocks(curves: Tensor, features: Tensor | None) -> list[Tensor]:
+    """Groups of features of partial curves (after Baker et al. 2017): each may matter or not, as a whole.
+
+    Args:
+        curves: (B, k) float64, the first k values of each run, on the scale.
+        features: (B, F) facts of the architectures, or None.
+
+    Returns:
+        The last value (B, 1), all values (B, k), first and second differences (B, 2k - 3; none for k = 1), the features.
+    """
+    blocks = [curves[:, -1:], curves]
+    if curves.shape[1] > 1:
+        blocks.append(torch.cat([curves.diff(dim=1), curves.diff(n=2, dim=1)], 1))
+    if features is not None and features.shape[1]:
+        blocks.append(features.double())
+    return blocks

@@ -1,0 +1,89 @@
+"""A predictor by a Gaussian process with a graph kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from nag.errors import check_numbers
+from nag.graphs import DagBatch
+from nag.predictors.base import Prediction
+from nag.predictors.gaussian_process import GaussianProcess
+from nag.predictors.proxies import ProxyColumns
+from nag.predictors.ranked import RankedPredictor
+from nag.predictors.structure import structure_counts
+from nag.predictors.wl import wl_counts
+from nag.spaces import SearchSpace
+
+__all__ = ["GPPredictor"]
+
+
+class GPPredictor(RankedPredictor):
+    """A Gaussian process on counts of paths, of operations by depth, and of Weisfeiler-Lehman neighbourhoods.
+
+    Each kind of counts has a length scale of its own (`GaussianProcess`), so that what does not matter fades out; after
+    Ru et al. 2021 (NAS-BOWL) and White et al. 2021 (BANANAS, path encoding).
+
+    Args:
+        space: Search space; only its semantics and greatest number of nodes matter.
+        wl_rounds: Rounds of Weisfeiler-Lehman refinement; 0 for none.
+        max_points: Labels used at most.
+        max_points_hyper: Labels used to find the hyperparameters.
+        proxies: Training-free scores that join the features.
+        chunk_size: Architectures scored at a time.
+        seed: Seed of the choice among more labels than `max_points`.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        wl_rounds: int = 1,
+        max_points: int = 2048,
+        max_points_hyper: int = 512,
+        proxies: ProxyColumns | None = None,
+        chunk_size: int = 4096,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        self.wl_rounds, self.max_points, self.max_points_hyper = wl_rounds, max_points, max_points_hyper
+        check_numbers("predictor", self, wl_rounds=0, max_points=1, max_points_hyper=1)
+        self.process = GaussianProcess(max_points=max_points, max_points_hyper=max_points_hyper)
+
+    def description(self) -> dict[str, Any]:
+        """What the features depend on."""
+        return {**super().description(), "wl_rounds": self.wl_rounds}
+
+    @classmethod
+    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
+        return cls(space, wl_rounds=int(description["wl_rounds"]), proxies=cls._proxies_of(space, description))
+
+    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+        """Conditions on the labels; what is left out is predicted in closed form."""
+        groups = self._groups(dags)
+        self.process.fit(groups, scores)
+        mean, variance = self.process.left_out(scores)
+        on_progress(1.0)
+        if len(mean) == len(scores):
+            return Prediction(mean, variance.sqrt())
+        rest = self._predict([group[len(mean) :] for group in groups])  # not among the points: left out anyway
+        return Prediction(torch.cat([mean, rest.mean]), torch.cat([variance.sqrt(), rest.std]))
+
+    def believe(self, dags: DagBatch) -> Prediction:
+        """Posterior mean and standard deviation, with the noise."""
+        return self._predict(self._groups(dags))
+
+    def _predict(self, groups: list[Tensor]) -> Prediction:
+        mean, variance = self.process(groups)
+        return Prediction(mean, (variance + self.process.noise).sqrt())
+
+    def _groups(self, dags: DagBatch) -> list[Tensor]:
+        groups = structure_counts(dags, self.space.semantics).groups() + wl_counts(dags, self.wl_rounds)
+        return groups if self.proxies is None else [*groups, self.proxies(dags)]

@@ -1,0 +1,320 @@
+"""A predictor across tasks: what other tasks taught, weighted by how alike their data are, and corrected by a few labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softmax
+
+from nag.errors import DamagedFile, InvalidRequest, check_numbers
+from nag.graphs import DagBatch, reduce
+from nag.predictors.base import Prediction, Predictor, ResizableState, check_labels
+from nag.predictors.normal_scores import NormalScores
+from nag.predictors.stacked import restore_ranked
+from nag.predictors.structure import group_scales, structure_counts
+from nag.spaces import SearchSpace
+
+__all__ = ["Episodes", "MetaPredictor", "TransferPredictor"]
+
+_SHRINK = (0.03, 0.1, 0.3, 1.0)
+_START = {
+    "sharpness": 0.7,
+    "evenness": 0.0,
+    "gain": -0.6,
+    "weight": -4.3,
+    "residual": 0.1,
+    "length": 0.4,
+    "offset": 1.3,
+    "noise": -0.6,
+}
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """How the prior is learned: as it will be used, on each task in turn with the others as its sources.
+
+    Args:
+        steps: Adam steps.
+        learning_rate: Their size, in logarithms.
+        labels: Numbers of labels of the task that is left out.
+        queries: Architectures whose order is predicted.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    steps: int = 150
+    learning_rate: float = 0.05
+    labels: Sequence[int] = (0, 5, 10, 20, 50)
+    queries: int = 150
+
+    def __post_init__(self) -> None:
+        check_numbers("episodes", self, steps=0, learning_rate=0, queries=2)
+
+
+class MetaPredictor(ResizableState):
+    """A prior over the tasks of a search space, learned from source tasks.
+
+    The normal score of architecture x on a task of descriptor d is a Gaussian process: its mean is
+
+        m(x) = g sum_t w_t f_t(x),  w = (1 - e) softmax(-h |d_t - d|^2) + e / T,
+
+    where f_t is a predictor fitted to source task t alone, and its covariance is
+
+        v sum_t f_t(x) f_t(x') + r Matern_5/2(|c(x) - c(x')| / l) + o,
+
+    that is, unknown changes of the weights, a residual that depends on the structure counts c, and an offset. The scalars
+    g, h, e, v, r, l, o and the noise of labels maximise the correlation of predictions with the truth over episodes, in
+    which each source task stands in for the new one. Weights by similarity after Feurer et al. 2018 (ranking-weighted
+    ensembles), learned across tasks as in meta-learned deep-kernel processes (Wistuba and Grabocka 2021).
+
+    Args:
+        space: Search space.
+        facts: Names of the D numbers of a descriptor.
+        sources: Task -> a predictor that was fitted to it.
+    """
+
+    _resizable = ("facts_shift", "facts_scale", "counts_shift", "counts_scale")
+
+    facts_shift: Tensor
+    facts_scale: Tensor
+    descriptors: Tensor
+    counts_shift: Tensor
+    counts_scale: Tensor
+
+    def __init__(self, space: SearchSpace, facts: Sequence[str], sources: Mapping[str, Predictor]) -> None:
+        super().__init__()
+        if not sources:
+            raise InvalidRequest("a meta-predictor has no source tasks", "Name at least one.")
+        self.space, self.facts = space, tuple(facts)
+        self.tasks = tuple(sources)
+        self.sources = nn.ModuleList(sources.values())
+        for name in ("facts_shift", "facts_scale", "counts_shift", "counts_scale"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+        self.register_buffer("descriptors", torch.zeros(len(sources), len(self.facts), dtype=torch.float64))
+        self.prior = nn.ParameterDict({k: nn.Parameter(torch.tensor(v, dtype=torch.float64)) for k, v in _START.items()})
+
+    def fit(
+        self,
+        descriptors: Sequence[Mapping[str, float]],
+        dags: DagBatch,
+        scores: Tensor,
+        rng: torch.Generator,
+        episodes: Episodes | None = None,
+        on_progress: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        """Learns the prior; with fewer than three sources it stays at its default.
+
+        Args:
+            descriptors: Facts of each source task, in their order.
+            dags: R architectures.
+            scores: (R, T) normal scores of the source tasks; nan where not measured.
+            rng: Source of randomness, on the CPU.
+            episodes: How it is learned.
+            on_progress: Called now and then with the share that is done.
+        """
+        episodes = episodes or Episodes()
+        raw = torch.stack([self._numbers(descriptor) for descriptor in descriptors])
+        self.facts_shift, spread = raw.mean(0), raw.std(0, correction=0)
+        self.facts_scale = torch.where(spread > 1e-9, 1 / spread.clamp(min=1e-9), 0.0) / math.sqrt(max(len(self.facts), 1))
+        self.descriptors = (raw - self.facts_shift) * self.facts_scale
+        counts = self._raw_counts(dags)
+        self.counts_shift, self.counts_scale = group_scales(counts)
+        if len(self.tasks) < 3:
+            return
+        x, f = self._counts(dags), self.believe(dags)
+        optimizer = torch.optim.Adam(self.prior.parameters(), lr=episodes.learning_rate)
+        with torch.enable_grad():
+            for step in range(episodes.steps):
+                optimizer.zero_grad()
+                loss = torch.stack([self._loss(t, x, f, scores[:, t], episodes, rng) for t in range(len(self.tasks))])
+                loss.mean().backward()
+                optimizer.step()
+                on_progress((step + 1) / episodes.steps)
+
+    def _loss(self, t: int, x: Tensor, f: Tensor, scores: Tensor, episodes: Episodes, rng: torch.Generator) -> Tensor:
+        """Mean of 1 - correlation of one task, predicted from the others, over the numbers of labels."""
+        others = torch.tensor([s for s in range(len(self.tasks)) if s != t])
+        known = scores.isfinite().nonzero().squeeze(1)
+        losses = []
+        for labels in episodes.labels:
+            rows = known[torch.randint(len(known), (labels + episodes.queries,), generator=rng)]
+            seen, asked = rows[:labels], rows[labels:]
+            weights = self.weights(self.descriptors[t], others)
+            mean = f[asked][:, others] @ weights
+            if labels:
+                told = NormalScores().fit(scores[seen])
+                gain, _, _ = self._condition(f[seen][:, others], x[seen], told, weights, 1.0)
+                mean = mean + self._covariance(f[asked][:, others], x[asked], f[seen][:, others], x[seen], 1.0) @ gain
+            losses.append(1 - torch.corrcoef(torch.stack([mean, scores[asked]]))[0, 1])
+        return torch.stack(losses).mean()
+
+    def weights(self, descriptor: Tensor, among: Tensor | None = None) -> Tensor:
+        """Weight of each source for a task of that scaled descriptor (D,): (T,), or those of some sources."""
+        known = self.descriptors if among is None else self.descriptors[among]
+        distance = (known - descriptor).square().sum(1)
+        even = self.prior["evenness"].sigmoid()
+        similar = softmax(-self.prior["sharpness"].exp() * distance, 0)
+        return self.prior["gain"].exp() * ((1 - even) * similar + even / len(known))
+
+    def _covariance(self, fa: Tensor, xa: Tensor, fb: Tensor, xb: Tensor, shrink: float) -> Tensor:
+        """Prior covariance of architectures a (A) and b (B) by sources' scores and counts: (A, B)."""
+        length = self.prior["length"].exp()
+        squared = (xa.square().sum(1, keepdim=True) + xb.square().sum(1) - 2 * xa @ xb.T).clamp(min=0) / length
+        distance = (5 * squared + 1e-12).sqrt()
+        matern = (1 + distance + distance.square() / 3) * torch.exp(-distance)
+        linear = self.prior["weight"].exp() * fa @ fb.T
+        return shrink * (linear + self.prior["residual"].exp() * matern) + self.prior["offset"].exp()
+
+    def _condition(self, f: Tensor, x: Tensor, scores: Tensor, weights: Tensor, shrink: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Conditions on (k,) scores: K^-1 (y - m), the Cholesky factor of K, and the log marginal likelihood."""
+        noise = self.prior["noise"].exp() * torch.eye(len(scores), dtype=f.dtype, device=f.device)
+        factor = torch.linalg.cholesky(self._covariance(f, x, f, x, shrink) + noise)
+        residual = (scores - f @ weights).unsqueeze(1)
+        gain = torch.cholesky_solve(residual, factor)
+        evidence = -0.5 * (residual * gain).sum() - factor.diagonal().log().sum()
+        return gain.squeeze(1), factor, evidence
+
+    @torch.no_grad()
+    def believe(self, dags: DagBatch) -> Tensor:
+        """Normal scores of B architectures on the source tasks, as predicted: (B, T) float64."""
+        found = []
+        for source in self.sources:
+            assert isinstance(source, Predictor)
+            found.append(source.predict_scores(dags).mean)
+        return torch.stack(found, 1)
+
+    def _counts(self, dags: DagBatch) -> Tensor:
+        """Scaled structure counts of B architectures, all groups together at mean squared distance 1: (B, F)."""
+        groups = self._raw_counts(dags)
+        return (torch.cat(groups, 1) - self.counts_shift) * self.counts_scale / math.sqrt(len(groups))
+
+    def _raw_counts(self, dags: DagBatch) -> list[Tensor]:
+        semantics = self.space.semantics
+        return structure_counts(reduce(dags.pad(self.space.max_nodes), semantics), semantics).groups()
+
+    def description(self) -> dict[str, Any]:
+        """What `restore` needs beside the space and the state."""
+        sources = [{"task": task, "family": type(source).__name__, **source.description()} for task, source in self._named()]
+        return {"facts": list(self.facts), "sources": sources}
+
+    def _named(self) -> list[tuple[str, Predictor]]:
+        return [(task, source) for task, source in zip(self.tasks, self.sources, strict=True) if isinstance(source, Predictor)]
+
+    @classmethod
+    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> MetaPredictor:
+        """Rebuilds a fitted meta-predictor.
+
+        Raises:
+            DamagedFile: The description or the tensors do not fit.
+        """
+        try:
+            sources = {}
+            for i, entry in enumerate(description["sources"]):
+                lead = f"sources.{i}."
+                state = {name.removeprefix(lead): value for name, value in tensors.items() if name.startswith(lead)}
+                sources[str(entry["task"])] = restore_ranked(space, str(entry["family"]), entry, state)
+            found = cls(space, [str(fact) for fact in description["facts"]], sources)
+            found.load_state_dict(dict(tensors))
+        except (KeyError, TypeError, ValueError, RuntimeError, InvalidRequest) as error:
+            raise DamagedFile("the meta-predictor's weights do not fit its description", "Train it again.") from error
+        return found.eval()
+
+    def for_task(self, descriptor: Mapping[str, float]) -> TransferPredictor:
+        """The predictor of a task with that descriptor, before it has seen any label.
+
+        Raises:
+            InvalidRequest: A fact is missing or below 0.
+        """
+        raw = self._numbers(descriptor).to(self.facts_shift.device)
+        return TransferPredictor(self, (raw - self.facts_shift) * self.facts_scale)
+
+    def _numbers(self, descriptor: Mapping[str, float]) -> Tensor:
+        """The facts of one task as logarithms, as most span decades: (D,)."""
+        for name in self.facts:
+            if not descriptor.get(name, math.nan) >= 0:
+                raise InvalidRequest(
+                    f"the descriptor of the task lacks '{name}'", f"It takes numbers of at least 0: {', '.join(self.facts)}."
+                )
+        return torch.tensor([math.log1p(descriptor[name]) for name in self.facts], dtype=torch.float64)
+
+
+class TransferPredictor(Predictor):
+    """A meta-predictor on one task: zero-shot as it is made, few-shot once it is fitted to labels.
+
+    How far the task may stray from the sources is averaged over a grid by the evidence of the labels, so that a task that the
+    sources explain well keeps to them.
+
+    Args:
+        meta: The prior.
+        descriptor: (D,) scaled descriptor of the task.
+        chunk_size: Architectures scored at a time.
+    """
+
+    def __init__(self, meta: MetaPredictor, descriptor: Tensor, chunk_size: int = 4096) -> None:
+        super().__init__(meta.space)
+        self.meta, self.descriptor, self.chunk_size = meta, descriptor, chunk_size
+        self.normal_scores = NormalScores()
+        self._seen: tuple[Tensor, Tensor] | None = None
+        self._posteriors: list[tuple[float, float, Tensor, Tensor]] = []
+
+    @torch.no_grad()
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+        """Conditions on labels, forgetting those before."""
+        check_labels(dags, targets)
+        scores = self.normal_scores.fit(targets)
+        f, x = self.meta.believe(dags), self.meta._counts(dags)
+        weights, found = self.meta.weights(self.descriptor), []
+        for shrink in _SHRINK:
+            gain, factor, evidence = self.meta._condition(f, x, scores, weights, shrink)
+            found.append((shrink, gain, factor, evidence))
+        odds = torch.stack([entry[3] for entry in found]).softmax(0).tolist()
+        self._seen = f, x
+        self._posteriors = [(odd, *entry[:3]) for odd, entry in zip(odds, found, strict=True)]
+        on_progress(1.0)
+
+    @torch.no_grad()
+    def predict_scores(self, dags: DagBatch) -> Prediction:
+        """Predicts normal scores: of all architectures before the fit, in the scale of the labels after it."""
+        parts = [self._predict(dags[start : start + self.chunk_size]) for start in range(0, len(dags), self.chunk_size)]
+        parts = parts or [Prediction(torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.float64))]
+        return Prediction(torch.cat([part.mean for part in parts]), torch.cat([part.std for part in parts]))
+
+    def _predict(self, dags: DagBatch) -> Prediction:
+        meta = self.meta
+        f, x = meta.believe(dags), meta._counts(dags)
+        mean = f @ meta.weights(self.descriptor)
+        prior, noise = meta.prior, meta.prior["noise"].exp()
+        alone = prior["weight"].exp() * f.square().sum(1) + prior["residual"].exp()
+        if self._seen is None:
+            return Prediction(mean, (alone + noise).sqrt())
+        means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
+        for odd, shrink, gain, factor in self._posteriors:
+            cross = meta._covariance(f, x, *self._seen, shrink)
+            explained = torch.linalg.solve_triangular(factor, cross.T, upper=False).square().sum(0)
+            means += odd * (cross @ gain)
+            variances += odd * (shrink * alone + prior["offset"].exp() - explained).clamp(min=0)
+        return Prediction(mean + means, (variances + noise).sqrt())
+
+    @torch.no_grad()
+    def predict(self, dags: DagBatch) -> Prediction:
+        """Predicts targets in the units of the labels; normal scores where there were none."""
+        scores = self.predict_scores(dags)
+        if self._seen is None:
+            return scores
+        mean = self.normal_scores.to_targets(scores.mean)
+        return Prediction(mean, self.normal_scores.spread_to_targets(scores.mean, scores.std))
+
+    def description(self) -> dict[str, Any]:
+        """Not stored: it is made anew from the meta-predictor and the labels."""
+        raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")
+
+    @classmethod
+    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Predictor:
+        """Not stored: it is made anew from the meta-predictor and the labels."""
+        raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")

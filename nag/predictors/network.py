@@ -1,0 +1,137 @@
+"""Ensembles of networks that score graphs, trained side by side."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nag.errors import check_numbers
+from nag.graphs import DagBatch
+from nag.predictors.base import Prediction
+from nag.predictors.losses import Loss, RankingLoss
+from nag.predictors.proxies import ProxyColumns
+from nag.predictors.ranked import RankedPredictor
+from nag.spaces import SearchSpace
+
+__all__ = ["NetworkPredictor"]
+
+
+def _one_cycle(progress: float, warm_up: float = 0.2) -> float:
+    """Share of the greatest step size: up along a cosine during the warm-up, then down to zero along another."""
+    down = progress >= warm_up
+    phase = (progress - warm_up) / (1 - warm_up) if down else progress / warm_up - 1
+    return 0.02 + 0.98 * (1 + math.cos(math.pi * phase)) / 2
+
+
+class NetworkPredictor(RankedPredictor):
+    """An ensemble of M networks (Lakshminarayanan et al. 2017), each of which leaves out one fold of the labels.
+
+    Members that saw different labels err differently (cross-validation ensembles; Krogh and Vedelsby 1995), and tell what
+    a label about which they know nothing is predicted to be. The mean is that of the members; the variance is theirs plus
+    the mean squared error of those predictions.
+
+    Args:
+        space: Search space; only its semantics and greatest number of nodes matter.
+        members: Networks in the ensemble, M.
+        steps: Training steps for up to `batch_size` labels; more labels get more, with the square root of their number.
+        batch_size: Labels in a training step.
+        learning_rate: Greatest step size of AdamW which rises and falls once (Smith and Topin 2018).
+        weight_decay: Decoupled weight decay.
+        loss: Loss of the scores.
+        proxies: Training-free scores that join the features.
+        chunk_size: Architectures scored at a time.
+        seed: Seed of initial weights, pairs, batches and dropout.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    noise: Tensor
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        members: int,
+        steps: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float,
+        loss: Loss | None,
+        proxies: ProxyColumns | None,
+        chunk_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        self.members, self.steps, self.batch_size = members, steps, batch_size
+        self.learning_rate, self.weight_decay, self.loss = learning_rate, weight_decay, loss or RankingLoss()
+        check_numbers("predictor", self, members=1, steps=1, batch_size=1, learning_rate=0, weight_decay=0)
+        self.register_buffer("noise", torch.zeros((), dtype=torch.float64))
+
+    @abstractmethod
+    def _networks(self) -> nn.Module:
+        """The trainable part."""
+
+    @abstractmethod
+    def _reset(self, rng: torch.Generator) -> None:
+        """Draws all weights afresh."""
+
+    @abstractmethod
+    def _inputs(self, dags: DagBatch) -> Any:
+        """What `_score` takes, of normal forms."""
+
+    @abstractmethod
+    def _score(self, inputs: Any, dropout: torch.Generator | None = None) -> Tensor:
+        """Scores (M, B); nothing is dropped without a generator."""
+
+    def _study(self, dags: DagBatch) -> None:
+        """Learns from the labelled normal forms what needs no labels, such as the scales of features."""
+
+    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+        """Trains every member on all labels but those of its fold, by which the noise is measured."""
+        folds = min(self.members, len(dags))
+        label, member = (torch.arange(number, device=scores.device) for number in (len(dags), self.members))
+        out = (member[:, None] % folds == label % folds) & (folds > 1)
+        self._train(dags, scores, (~out).float(), rng, on_progress)
+        judges = out if folds > 1 else ~out
+        with torch.no_grad():
+            found = self._score(self._inputs(dags)).double()
+        mean = (found * judges).sum(0) / judges.sum(0)
+        self.noise = (mean - scores).square().mean()
+        return Prediction(mean, (found.var(0, correction=0) + self.noise).sqrt())
+
+    def _train(
+        self,
+        dags: DagBatch,
+        scores: Tensor,
+        weights: Tensor,
+        rng: torch.Generator,
+        on_progress: Callable[[float], None],
+    ) -> None:
+        """Trains the members on (B,) scores of B normal forms with (M, B) weights."""
+        self._study(dags)
+        self._reset(rng)
+        total, size = len(dags), min(len(dags), self.batch_size)
+        steps = round(self.steps * (total / size) ** 0.5)
+        optimizer = torch.optim.AdamW(self._networks().parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _one_cycle(step / steps))
+        inputs, rows, targets = self._inputs(dags), torch.arange(total, device=scores.device), scores.float()
+        for step in range(steps):
+            if size < total:
+                rows = torch.randperm(total, generator=rng)[:size].to(scores.device)
+                inputs = self._inputs(dags[rows])
+            optimizer.zero_grad(set_to_none=True)
+            self.loss(self._score(inputs, rng), targets[rows], weights[:, rows], rng).sum().backward()
+            optimizer.step()
+            schedule.step()
+            on_progress((step + 1) / steps)
+
+    def believe(self, dags: DagBatch) -> Prediction:
+        """Mean and standard deviation over the members, with the noise."""
+        found = self._score(self._inputs(dags)).double()
+        return Prediction(found.mean(0), (found.var(0, correction=0) + self.noise).sqrt())

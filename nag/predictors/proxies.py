@@ -1,0 +1,70 @@
+"""Training-free scores as features: columns of a table, looked up by what an architecture computes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidRequest
+from nag.graphs import DagBatch
+from nag.predictors.base import ResizableState
+from nag.predictors.normal_scores import NormalScores
+from nag.spaces import SearchSpace
+
+__all__ = ["ProxyColumns"]
+
+
+class ProxyColumns(ResizableState):
+    """Normal scores of P training-free scores of C functions; it is part of the state of a predictor that uses it.
+
+    Raw scores overflow and have tails of many decades; ranks do not. Functional twins, whose scores differ by their random
+    initial weights alone, get their mean. What is not in the table gets 0, the score of the middle.
+
+    Args:
+        space: Search space.
+        columns: P, number of scores.
+    """
+
+    _resizable = ("codes", "values")
+
+    codes: Tensor
+    values: Tensor
+
+    def __init__(self, space: SearchSpace, columns: int) -> None:
+        super().__init__()
+        self.space, self.columns = space, columns
+        self.register_buffer("codes", torch.zeros(0, dtype=torch.int64))
+        self.register_buffer("values", torch.zeros(0, columns, dtype=torch.float64))
+
+    @classmethod
+    def of(cls, space: SearchSpace, dags: DagBatch, values: Tensor) -> ProxyColumns:
+        """The columns of measured architectures.
+
+        Args:
+            space: Search space.
+            dags: R architectures.
+            values: (R, P) scores; what is not finite counts as the worst, nan as the middle.
+
+        Raises:
+            InvalidRequest: Not one row for each architecture.
+        """
+        if values.ndim != 2 or len(values) != len(dags):
+            raise InvalidRequest(f"{len(dags)} architectures came with {len(values)} rows of proxies", "Pass one row for each.")
+        found = cls(space, values.shape[1])
+        codes, where = torch.unique(space.function_codes(dags), return_inverse=True)
+        total = torch.zeros(len(codes), values.shape[1], dtype=torch.float64)
+        for column, value in enumerate(values.double().T):
+            known = ~value.isnan()
+            score = torch.zeros_like(value)
+            score[known] = NormalScores().fit(value[known].nan_to_num())
+            total[:, column].index_add_(0, where, score)
+        found.codes, found.values = codes, total / torch.bincount(where).unsqueeze(1)
+        return found
+
+    def forward(self, dags: DagBatch) -> Tensor:
+        """Scores of B architectures or normal forms: (B, P) float64."""
+        if not len(self.codes):
+            return torch.zeros(len(dags), self.columns, dtype=torch.float64, device=dags.device)
+        codes = self.space.function_codes(dags).to(self.codes.device)
+        at = torch.searchsorted(self.codes, codes).clamp(max=len(self.codes) - 1)
+        return torch.where((self.codes[at] == codes)[:, None], self.values[at], 0.0)

@@ -1,0 +1,153 @@
+"""Several predictors in one, weighted by how well each predicts the labels that it was not fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from nag.errors import DamagedFile, InvalidRequest
+from nag.graphs import DagBatch
+from nag.predictors.base import Prediction
+from nag.predictors.gnn import GNNPredictor
+from nag.predictors.gp import GPPredictor
+from nag.predictors.proxies import ProxyColumns
+from nag.predictors.ranked import RankedPredictor
+from nag.predictors.transformer import TransformerPredictor
+from nag.predictors.trees import TreesPredictor
+from nag.spaces import SearchSpace
+
+__all__ = ["StackedPredictor", "restore_ranked", "stacking_weights"]
+
+_PARTS: dict[str, type[RankedPredictor]] = {
+    part.__name__: part for part in (GNNPredictor, GPPredictor, TransformerPredictor, TreesPredictor)
+}
+_PRIOR_LABELS = 50
+
+
+class StackedPredictor(RankedPredictor):
+    """A weighted mean of predictors (stacking; Wolpert 1992, with non-negative weights after Breiman 1996).
+
+    The weights are those under which the held-out predictions of the labels fit best, drawn toward equal ones as if by fifty
+    more labels, since a few labels say little about who is best. The variance is that of the mixture, scaled so that
+    the held-out errors are as large as predicted.
+
+    Args:
+        space: Search space; only its semantics and greatest number of nodes matter.
+        parts: Name -> (space=..., proxies=..., seed=...) -> an untrained predictor.
+        proxies: Training-free scores that join the features of all parts.
+        chunk_size: Architectures scored at a time.
+        seed: Seed of the first part; the next one has the next.
+
+    Raises:
+        InvalidRequest: There is no part.
+    """
+
+    weights: Tensor
+    stretch: Tensor
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        parts: Mapping[str, Callable[..., RankedPredictor]],
+        proxies: ProxyColumns | None = None,
+        chunk_size: int = 16384,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        if not parts:
+            raise InvalidRequest("a stack has no parts", "Name at least one predictor in predictor.parts.")
+        made = {name: make(space=space, proxies=proxies, seed=seed + i) for i, (name, make) in enumerate(parts.items())}
+        self.parts = nn.ModuleDict(made)
+        self.register_buffer("weights", torch.zeros(len(parts), dtype=torch.float64))
+        self.register_buffer("stretch", torch.ones((), dtype=torch.float64))
+
+    def description(self) -> dict[str, Any]:
+        """Family and description of each part."""
+        parts = {name: {"family": type(part).__name__, **part.description()} for name, part in self._named()}
+        return {**super().description(), "parts": parts}
+
+    @classmethod
+    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
+        def maker(entry: Mapping[str, Any]) -> Callable[..., RankedPredictor]:
+            family = _PARTS[str(entry["family"])]
+            return lambda space, proxies, seed: family._from_description(space, entry)
+
+        parts = {str(name): maker(entry) for name, entry in description["parts"].items()}
+        return cls(space, parts=parts, proxies=cls._proxies_of(space, description))
+
+    def _named(self) -> list[tuple[str, RankedPredictor]]:
+        return [(name, part) for name, part in self.parts.items() if isinstance(part, RankedPredictor)]
+
+    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+        """Fits every part, then the weights."""
+        found, parts = [], self._named()
+        for done, (_, part) in enumerate(parts):
+
+            def progress(share: float, done: int = done) -> None:
+                on_progress((done + share) / len(parts))
+
+            found.append(part.learn(dags, scores, rng, progress))
+        held_out = torch.stack([prediction.mean for prediction in found])
+        self.weights = stacking_weights(held_out, scores)
+        self.stretch = torch.ones_like(self.stretch)
+        mixed = self._mix(found)
+        ratio = ((mixed.mean - scores) / mixed.std).square().mean().sqrt()
+        self.stretch = ratio if bool(ratio > 0) else torch.ones_like(ratio)
+        return self._mix(found)
+
+    def believe(self, dags: DagBatch) -> Prediction:
+        """Mean and standard deviation of the mixture."""
+        return self._mix([part.believe(dags) for _, part in self._named()])
+
+    def _mix(self, found: Sequence[Prediction]) -> Prediction:
+        means, stds = torch.stack([p.mean for p in found]), torch.stack([p.std for p in found])
+        weights = self.weights[:, None]
+        mean = (weights * means).sum(0)
+        variance = (weights * (stds.square() + (means - mean).square())).sum(0)
+        return Prediction(mean, self.stretch * variance.sqrt())
+
+
+def stacking_weights(held_out: Tensor, targets: Tensor, prior_labels: float = _PRIOR_LABELS) -> Tensor:
+    """Non-negative weights of sum 1 of the predictions whose mean fits the targets best.
+
+    Args:
+        held_out: (P, B) predictions of the targets by P predictors that were not fitted to them.
+        targets: (B,).
+        prior_labels: Pseudo-labels that ask for equal weights.
+
+    Returns:
+        (P,) float64.
+    """
+    number = len(held_out)
+    x, y = held_out.double().T.cpu().numpy(), targets.double().cpu().numpy()
+    scale = max(float(x.std()), 1e-6)
+    errors = x - y[:, None]
+    # Minimise the error of a convex combination: sum w = 1 by a heavy row, the pull to equal weights by light ones.
+    heavy = 1e3 * np.linalg.norm(x) / np.sqrt(number) + 1.0
+    spread = float(np.sqrt(((errors - errors.mean(1, keepdims=True)) ** 2).mean())) or scale
+    pull = np.sqrt(prior_labels) * spread * np.eye(number)
+    rows = np.concatenate([errors, pull, np.full((1, number), heavy)])
+    wanted = np.concatenate([np.zeros(len(y)), np.full(number, np.sqrt(prior_labels) * spread / number), [heavy]])
+    weights = nnls(rows, wanted)[0]
+    return torch.from_numpy(weights / weights.sum()).to(targets.device)
+
+
+def restore_ranked(
+    space: SearchSpace, family: str, description: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> RankedPredictor:
+    """Rebuilds a fitted predictor of a named family.
+
+    Raises:
+        DamagedFile: The family is unknown, or the description or the tensors do not fit.
+    """
+    known: dict[str, type[RankedPredictor]] = {**_PARTS, StackedPredictor.__name__: StackedPredictor}
+    if family not in known:
+        raise DamagedFile(f"'{family}' is no family of predictors", "Train it again.")
+    return known[family].restore(space, description, tensors)

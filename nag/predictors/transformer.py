@@ -1,0 +1,147 @@
+"""A predictor by attention: an ensemble of transformers over the nodes of the normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+from typing_extensions import Self
+
+from nag.errors import InvalidRequest, check_numbers
+from nag.graphs import DagBatch, GraphBatch, levels
+from nag.nn import DagBody
+from nag.predictors.losses import Loss
+from nag.predictors.network import NetworkPredictor
+from nag.predictors.proxies import ProxyColumns
+from nag.spaces import SearchSpace
+
+__all__ = ["TransformerPredictor"]
+
+_MOST_EDGES = 3  # multiplicities of an edge that are told apart
+
+
+class _Scorer(nn.Module):
+    """One network: the body that the denoisers use, then a perceptron on the mean and the output node's state."""
+
+    def __init__(
+        self, num_ops: int, output: int, max_nodes: int, extra: int, width: int, layers: int, heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.output, self.dropout = output, dropout
+        self.body = DagBody(num_ops, _MOST_EDGES, max_nodes, width, layers, heads)
+        self.head = nn.Sequential(nn.Linear(2 * width + extra, width), nn.SiLU(), nn.Linear(width, 1))
+
+    def forward(self, graphs: GraphBatch, depths: Tensor, extra: Tensor, rng: torch.Generator | None) -> Tensor:
+        h = self.body(graphs.nodes, graphs.edges, graphs.mask, graphs.nodes.new_zeros(len(graphs)), positions=depths)
+        mask = graphs.mask.unsqueeze(-1)
+        is_output = graphs.nodes[..., self.output].unsqueeze(-1)
+        pooled = torch.cat([(h * mask).sum(1) / mask.sum(1).clamp(min=1), (h * is_output).sum(1)], -1)
+        if rng is not None and self.dropout:
+            keep = torch.rand(pooled.shape, generator=rng).to(pooled.device) >= self.dropout
+            pooled = pooled * keep / (1 - self.dropout)
+        return self.head(torch.cat([pooled, extra], -1)).squeeze(-1)
+
+
+class TransformerPredictor(NetworkPredictor):
+    """Attention among the nodes of the normal form, biased by the edges and their directions (`DagBody`).
+
+    Nodes know their longest distance from the input in place of their position, so that their order does not matter.
+
+    Args:
+        space: Search space; only its semantics and greatest number of nodes matter.
+        width: Width of the node states.
+        layers: Blocks.
+        heads: Attention heads.
+        members: Networks in the ensemble.
+        steps: Training steps for up to `batch_size` labels; more labels get more, with the square root of their number.
+        batch_size: Labels in a training step.
+        learning_rate: Greatest step size of AdamW.
+        weight_decay: Decoupled weight decay.
+        dropout: Share of the pooled states dropped during training.
+        loss: Loss of the scores; pairs and squared errors if None.
+        proxies: Training-free scores that join the features.
+        chunk_size: Architectures scored at a time.
+        seed: Seed of initial weights, pairs, batches and dropout.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        width: int = 32,
+        layers: int = 2,
+        heads: int = 4,
+        members: int = 4,
+        steps: int = 200,
+        batch_size: int = 256,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-2,
+        dropout: float = 0.1,
+        loss: Loss | None = None,
+        proxies: ProxyColumns | None = None,
+        chunk_size: int = 2048,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            space,
+            members=members,
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            loss=loss,
+            proxies=proxies,
+            chunk_size=chunk_size,
+            seed=seed,
+        )
+        self.width, self.layers, self.heads, self.dropout = width, layers, heads, dropout
+        check_numbers("predictor", self, width=1, layers=1, heads=1, dropout=0)
+        if dropout >= 1 or width % heads:
+            raise InvalidRequest(
+                f"predictor has dropout {dropout}, width {width} and {heads} heads",
+                "The dropout must be below 1, and the width a multiple of the heads.",
+            )
+        self.scorers = self._make(0)
+
+    def _make(self, seed: int) -> nn.ModuleList:
+        """New networks; the global generator is left as it was."""
+        vocabulary, output = self.space.semantics.vocabulary, self.space.semantics.output
+        extra = 0 if self.proxies is None else self.proxies.columns
+        sizes = (len(vocabulary), vocabulary.index(output), self.space.max_nodes, extra)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            options = (self.width, self.layers, self.heads, self.dropout)
+            return nn.ModuleList(_Scorer(*sizes, *options) for _ in range(self.members))
+
+    def description(self) -> dict[str, Any]:
+        """The sizes that the state depends on."""
+        sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "members": self.members}
+        return {**super().description(), **sizes}
+
+    @classmethod
+    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
+        width, layers, heads, members = (int(description[name]) for name in ("width", "layers", "heads", "members"))
+        return cls(space, width=width, layers=layers, heads=heads, members=members, proxies=cls._proxies_of(space, description))
+
+    def _networks(self) -> nn.Module:
+        return self.scorers
+
+    def _reset(self, rng: torch.Generator) -> None:
+        self.scorers = self._make(int(torch.randint(1 << 31, (1,), generator=rng))).to(self.fitted.device)
+
+    def _inputs(self, dags: DagBatch) -> tuple[GraphBatch, Tensor, Tensor]:
+        num_ops = len(self.space.semantics.vocabulary)
+        nodes = one_hot(dags.ops, num_ops).float() * dags.mask.unsqueeze(-1)
+        # Pairs without an edge have no category: one of their own would tell which node stands first.
+        edges = one_hot(dags.adjacency.clamp(max=_MOST_EDGES), _MOST_EDGES + 1).float()[..., 1:]
+        extra = nodes.new_zeros(len(dags), 0) if self.proxies is None else self.proxies(dags).float()
+        return GraphBatch(nodes, edges, dags.mask), levels(dags), extra
+
+    def _score(self, inputs: tuple[GraphBatch, Tensor, Tensor], dropout: torch.Generator | None = None) -> Tensor:
+        return torch.stack([scorer(*inputs, dropout) for scorer in self.scorers])

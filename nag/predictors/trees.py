@@ -1,0 +1,162 @@
+"""Gradient-boosted trees on counts of the normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightgbm
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from nag.errors import check_numbers
+from nag.graphs import DagBatch
+from nag.predictors.base import Prediction, ResizableState
+from nag.predictors.proxies import ProxyColumns
+from nag.predictors.ranked import RankedPredictor
+from nag.predictors.structure import structure_counts
+from nag.spaces import SearchSpace
+
+__all__ = ["TreesPredictor"]
+
+_LEAST_TO_BAG = 20
+_LAST_LINE = "end of trees"
+
+
+class _Boosters(ResizableState):
+    """Boosters of LightGBM as its own text, which holds numbers alone and is parsed, never executed."""
+
+    _resizable = ("text",)
+
+    text: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("text", torch.zeros(0, dtype=torch.uint8))
+        self._parsed: tuple[bytes, list[lightgbm.Booster]] = (b"", [])
+
+    def parse(self) -> list[lightgbm.Booster]:
+        """The boosters of the state.
+
+        Raises:
+            ValueError: The text is damaged.
+        """
+        text = self.text.cpu().numpy().tobytes()
+        if self._parsed[0] != text:
+            parts = text.decode().split("\0")
+            if not all(_LAST_LINE in part for part in parts):
+                raise ValueError("a booster is cut short")
+            try:
+                self._parsed = text, [lightgbm.Booster(model_str=part) for part in parts]
+            except lightgbm.basic.LightGBMError as error:
+                raise ValueError("a booster cannot be parsed") from error
+        return self._parsed[1]
+
+    def keep(self, boosters: list[lightgbm.Booster]) -> None:
+        """Stores boosters in the state."""
+        text = "\0".join(booster.model_to_string() for booster in boosters).encode()
+        self.text = torch.frombuffer(bytearray(text), dtype=torch.uint8).to(self.text.device)
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """What each of F boosters says of (B, D) features: (F, B) float64."""
+        return np.stack([np.asarray(booster.predict(features, num_threads=1)) for booster in self.parse()])
+
+
+class TreesPredictor(RankedPredictor):
+    """Gradient-boosted trees (LightGBM; Ke et al. 2017) on all structure counts, one booster for each fold left out.
+
+    Args:
+        space: Search space; only its semantics and greatest number of nodes matter.
+        folds: Boosters; each leaves out one fold of the labels.
+        trees: Trees of a booster.
+        learning_rate: Shrinkage of each tree.
+        leaves: Leaves of a tree at most.
+        least: Labels in a leaf at least.
+        share: Share of the counts that a tree may use.
+        proxies: Training-free scores that join the counts.
+        chunk_size: Architectures scored at a time.
+        seed: Seed of folds and trees.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    noise: Tensor
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        folds: int = 6,
+        trees: int = 300,
+        learning_rate: float = 0.05,
+        leaves: int = 15,
+        least: int = 5,
+        share: float = 0.3,
+        proxies: ProxyColumns | None = None,
+        chunk_size: int = 16384,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        self.folds, self.trees, self.learning_rate = folds, trees, learning_rate
+        self.leaves, self.least, self.share = leaves, least, share
+        check_numbers("predictor", self, folds=1, trees=1, learning_rate=1e-6, leaves=2, least=1, share=1e-6)
+        self.boosters = _Boosters()
+        self.register_buffer("noise", torch.zeros((), dtype=torch.float64))
+
+    @classmethod
+    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
+        return cls(space, proxies=cls._proxies_of(space, description))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As of a module; damaged boosters are found at once, with a ValueError."""
+        found = super().load_state_dict(state_dict, strict, assign)
+        self.boosters.parse()
+        return found
+
+    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+        """Boosts once for each fold."""
+        features, targets = self._features(dags), scores.cpu().numpy()
+        folds = min(self.folds, len(targets))
+        fold = np.arange(len(targets)) % folds
+        seed = int(torch.randint(1 << 30, (1,), generator=rng))
+        boosters = []
+        for number in range(folds):
+            seen = (fold != number) | (folds == 1)
+            boosters.append(self._boost(features[seen], targets[seen], seed + number))
+            on_progress((number + 1) / folds)
+        self.boosters.keep(boosters)
+        found = self.boosters(features)
+        mean = torch.from_numpy(found[fold, np.arange(len(targets))]).to(scores.device)
+        self.noise = (mean - scores).square().mean()
+        return Prediction(mean, (torch.from_numpy(found.var(0)).to(scores.device) + self.noise).sqrt())
+
+    def _boost(self, features: np.ndarray, targets: np.ndarray, seed: int) -> lightgbm.Booster:
+        options = {
+            "objective": "regression",
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": min(self.least, max(1, len(targets) // 4)),
+            "min_data_in_bin": 1,
+            "feature_fraction": self.share,
+            "bagging_fraction": 0.8,
+            "bagging_freq": int(len(targets) >= _LEAST_TO_BAG),
+            "lambda_l2": 1.0,
+            "seed": seed,
+            "deterministic": True,
+            "force_col_wise": True,
+            "num_threads": 1,
+            "verbosity": -1,
+        }
+        return lightgbm.train(options, lightgbm.Dataset(features, targets), self.trees)
+
+    def believe(self, dags: DagBatch) -> Prediction:
+        """Mean and standard deviation over the boosters, with the noise."""
+        found = torch.from_numpy(self.boosters(self._features(dags))).to(self.noise.device)
+        return Prediction(found.mean(0), (found.var(0, correction=0) + self.noise).sqrt())
+
+    def _features(self, dags: DagBatch) -> np.ndarray:
+        groups = structure_counts(dags, self.space.semantics).groups()
+        return torch.cat(groups if self.proxies is None else [*groups, self.proxies(dags)], 1).cpu().numpy()

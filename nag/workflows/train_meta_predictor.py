@@ -1,0 +1,186 @@
+"""Stage: train a predictor across tasks, and adapt it to a task that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nag.benchmarks import Task
+from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.errors import InvalidRequest
+from nag.evaluation import Stopwatch
+from nag.graphs import DagBatch
+from nag.predictors import Episodes, MetaPredictor, NormalScores, RankedPredictor
+from nag.spaces import SearchSpace, space_from_mapping
+from nag.workflows.run import RunFolder
+from nag.workflows.train_predictor import TrainedPredictor
+
+__all__ = ["TrainedMetaPredictor", "adapt", "check_sources", "load_meta_predictor", "train_meta_predictor"]
+
+_EPISODE_ROWS = 4000
+
+
+@dataclass(frozen=True)
+class TrainedMetaPredictor:
+    """A meta-predictor with what its checkpoint says about it.
+
+    Args:
+        meta: The fitted meta-predictor.
+        space: Its search space.
+        facts: Description in the checkpoint.
+    """
+
+    meta: MetaPredictor
+    space: SearchSpace
+    facts: dict[str, Any]
+
+
+def check_sources(tasks: Sequence[Task]) -> None:
+    """Raises `InvalidRequest` unless the tasks can teach one meta-predictor."""
+    if not tasks:
+        raise InvalidRequest("there is no source task", "Name some: tasks=[nas_bench_graph/cora,nas_bench_graph/cs].")
+    if len({task.name for task in tasks}) < len(tasks):
+        raise InvalidRequest("a source task is named twice", "Name each once.")
+    first = tasks[0]
+    for task in tasks:
+        if task.table.space.fingerprint != first.table.space.fingerprint:
+            raise InvalidRequest(f"{task.name} is not on {first.table.space.name}", "Source tasks share a search space.")
+        if task.maximise != first.maximise:
+            raise InvalidRequest(f"{task.name} and {first.name} differ in what is better", "Source tasks share a direction.")
+        if set(task.descriptor) != set(first.descriptor):
+            raise InvalidRequest(f"the descriptors of {task.name} and {first.name} differ", "Give each the same facts.")
+
+
+def train_meta_predictor(
+    run: RunFolder,
+    tasks: Sequence[Task],
+    make_source: Callable[..., RankedPredictor],
+    num_train: int | None = None,
+    episodes: Episodes | None = None,
+    device: torch.device | str = "cpu",
+) -> Path:
+    """Fits a predictor to each source task, then learns how tasks differ by leaving each out in turn.
+
+    Args:
+        run: Run folder; gets `meta_predictor.safetensors`.
+        tasks: Source tasks of one search space.
+        make_source: (space=..., seed=...) -> an untrained predictor.
+        num_train: Architectures of the first task's table whose search metric is looked up in every task; all if None.
+        episodes: How the prior is learned.
+        device: Where to train.
+
+    Returns:
+        Path of the checkpoint.
+
+    Raises:
+        InvalidRequest: The tasks cannot teach one meta-predictor.
+    """
+    check_sources(tasks)
+    run.start()
+    watch, space = Stopwatch(), tasks[0].table.space
+    rows = np.random.default_rng(run.seed).permutation(tasks[0].rows)[:num_train]
+    dags = tasks[0].table.dags[torch.from_numpy(rows)]
+    sources: dict[str, RankedPredictor] = {}
+    scores: list[Tensor] = []
+    labels = 0
+    with run.tracker.progress(100, f"training on {len(tasks)} tasks", "percent") as progress:
+        for task in tasks:
+            values = torch.from_numpy(task.table.values(task.search_metric, dags))
+            known = values.isfinite()
+            labels += int(known.sum())
+            source = make_source(space=space, seed=run.seed).to(device)
+            source.fit(dags[known].to(device), values[known])
+            sources[task.name] = source.eval()
+            scores.append(_known_scores(values[:_EPISODE_ROWS]))
+            progress.update(round(80 * len(sources) / len(tasks)))
+        meta = MetaPredictor(space, sorted(tasks[0].descriptor), sources).to(device)
+        meta.fit(
+            [task.descriptor for task in tasks],
+            dags[:_EPISODE_ROWS].to(device),
+            torch.stack(scores, 1).to(device),
+            torch.Generator().manual_seed(run.seed),
+            episodes,
+            lambda share: progress.update(80 + round(20 * share)),
+        )
+    path = run.path / "meta_predictor.safetensors"
+    described = {
+        "space": dict(space.description),
+        "space_fingerprint": space.fingerprint,
+        "meta": meta.description(),
+        "tasks": [task.name for task in tasks],
+        "search_metrics": [task.search_metric for task in tasks],
+        "maximise": tasks[0].maximise,
+        "labels_used": labels,
+        "train_cpu_seconds": round(watch.cpu, 3),
+        "seed": run.seed,
+        "config": dict(run.config),
+    }
+    save_checkpoint(path, "meta-predictor", meta.state_dict(), described)
+    prior = {f"prior_{name}": float(value.detach()) for name, value in meta.prior.items()}
+    run.finish({"tasks": len(tasks), "labels_used": labels, "train_cpu_seconds": round(watch.cpu, 3), **prior})
+    return path
+
+
+def _known_scores(values: Tensor) -> Tensor:
+    """Normal scores of what is measured; nan elsewhere."""
+    found = torch.full_like(values, float("nan"))
+    known = values.isfinite()
+    found[known] = NormalScores().fit(values[known])
+    return found
+
+
+def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") -> TrainedMetaPredictor:
+    """Reads a meta-predictor's checkpoint.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: The file is damaged.
+        InvalidRequest: A checkpoint of another kind.
+    """
+    checkpoint = load_checkpoint(path, "meta-predictor")
+    space = space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
+    meta = MetaPredictor.restore(space, checkpoint.description.get("meta", {}), checkpoint.tensors)
+    return TrainedMetaPredictor(meta.to(device), space, checkpoint.description)
+
+
+def adapt(
+    trained: TrainedMetaPredictor,
+    descriptor: Mapping[str, float],
+    labels: tuple[DagBatch, Tensor] | None,
+    task: str,
+    metric: str | None = None,
+) -> TrainedPredictor:
+    """The predictor of a task that the meta-predictor never saw.
+
+    Args:
+        trained: The meta-predictor.
+        descriptor: Facts of the task's data.
+        labels: B architectures and their (B,) labels; None for zero-shot.
+        task: Name of the task.
+        metric: Name of what is predicted; the source tasks' metric if None.
+
+    Raises:
+        InvalidRequest: A fact is missing, or the task is one that the meta-predictor was trained on.
+    """
+    if task in trained.facts.get("tasks", []):
+        raise InvalidRequest(f"the meta-predictor was trained on {task}", "Use it for a task that it never saw.")
+    predictor = trained.meta.for_task(descriptor)
+    if labels is not None:
+        predictor.fit(*labels)
+    count = 0 if labels is None else len(labels[1])
+    facts = {
+        "task": task,
+        "search_metric": metric or trained.facts["search_metrics"][0],
+        "maximise": trained.facts["maximise"],
+        "labels_used": count,
+        "labels_of_other_tasks": trained.facts["labels_used"],
+        "train_cpu_seconds": trained.facts["train_cpu_seconds"],
+        "label_spread": 1.0 if labels is None else max(float(labels[1].std(correction=0)), 1e-9),
+    }
+    return TrainedPredictor(predictor, trained.space, facts)
