@@ -201,6 +201,49 @@ def selection() -> str:
     return markdown(["task", "rule", "labels", *(level.replace("=", " = ") for level in levels)], lines)
 
 
+ABLATION = ("gnn", "trees", "transformer", "proxies", "undirected", "squared", "hinge", "listwise", "pretrained")
+
+
+def predictor() -> str:
+    found, lines = Values("predictor"), []
+    for task, method in found.keys("task", "method", where=lambda row: row["method"] not in ABLATION):
+        cells = []
+        for (setting,) in found.keys("setting", where=lambda row, task=task: row["task"] == task):
+            of = {"task": task, "method": method, "setting": setting}
+            labels, both = setting.removeprefix("labels="), [found.cell(".3f", name, **of) for name in TAUS]
+            if both[0] != "–":
+                cells.append(f"{labels}: {both[0]} ({both[1].partition(' ')[0]})")
+        lines.append([task, method, ", ".join(cells), found.cell(".3f", "tau_ceiling", task=task, method=method)])
+    return markdown(["task", "predictor", "labels: tau (without twins)", "tau that label noise allows"], lines)
+
+
+def ablation() -> str:
+    found, lines = Values("predictor"), []
+    for task, setting in found.keys("task", "setting", where=lambda row: row["method"] in ABLATION):
+        of = {"task": task, "setting": setting}
+        lines.append([task, setting, *(found.cell(".3f", TAUS[0], **of, method=name) for name in ("default", "gp", *ABLATION))])
+    return markdown(["task", "labels", "default", "gp", *ABLATION], lines)
+
+
+TAUS = ("kendall_tau", "kendall_tau_no_twins")
+
+
+def transfer() -> str:
+    found, lines = Values("transfer"), []
+    for method in ("meta-predictor", "mean rank", "nearest task", "GP from scratch"):
+        cells = []
+        for (setting,) in found.keys("setting"):
+            where = {"space": "nas_bench_graph", "method": method, "setting": setting}
+            shown = []
+            for name, form in (("kendall_tau", ".3f"), ("proposed_percentile", ".1f")):
+                of = {**where, "metric": name}
+                means = [row["mean"] for row in found.rows if all(row[key] == value for key, value in of.items())]
+                shown.append(f"{sum(means) / len(means):{form}}" if means else "–")
+            cells.append(" / ".join(shown) if shown[0] != "–" else "–")
+        lines.append([method, *cells])
+    return markdown(["method", *(setting for (setting,) in found.keys("setting"))], lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -214,13 +257,22 @@ TABLES: dict[str, Callable[[], str]] = {
         speed,
         scale,
         real_graphs,
+        predictor,
+        ablation,
         calibration,
         selection,
+        transfer,
     )
 }
 
 
-SUITES = {"steps": "generation", "fronts": "limits", "real_graphs": "scale", "selection": "calibration"}
+SUITES = {
+    "steps": "generation",
+    "fronts": "limits",
+    "real_graphs": "scale",
+    "ablation": "predictor",
+    "selection": "calibration",
+}
 
 
 def render(text: str) -> str:

@@ -111,8 +111,8 @@ class GainRegressor(CurveRegressor):
     """Predicts with another regressor what a run still gains over the last value seen.
 
     Kernels fall back to the mean where they have seen nothing like it, and so underrate a run that is better than all
-    training runs: the very one that a search is after. A gain leaves it its lead. The last values of the worst runs, which may
-    be anything, are not leads: they count as those of the best of the worst.
+    training runs: the very one that a search is after. A gain leaves it its lead. The last values of the worst runs, which
+    may be anything, count as that of the best among them.
 
     Args:
         regressor: What predicts the gain.

@@ -105,7 +105,8 @@ def test_a_finished_run_resumes_to_the_same_weights(nag):
 def test_the_quickstart_runs_every_stage_and_reports(nag):
     small = "training.max_steps=400 generator.width=32 generator.layers=2 num_train=30 num_samples=8"
     outcome = nag(
-        f"quickstart {small} guidance.corrector.rounds=8 guidance.pool=2 predictor.parts.gnn.steps=20 tracker.mode=disabled out_dir=q"
+        f"quickstart {small} guidance.corrector.rounds=8 guidance.pool=2 predictor.parts.gnn.steps=20"
+        " tracker.mode=disabled out_dir=q"
     )
     assert outcome.code == 0, outcome
     assert COMMON <= set(metrics("q"))

@@ -21,7 +21,9 @@ def trained(nag) -> str:
     assert nag(f"train-meta-predictor {TASKS} {SMALL} out_dir=m {QUIET}").code == 0
     train = "train-generator search_space=nas_bench_graph generator=evolutionary metric_samples=8"
     assert nag(f"{train} out_dir=g {QUIET}").code == 0
-    return "sample generator=g/generator.safetensors meta_predictor=m/meta_predictor.safetensors num_samples=5 guidance=evolution"
+    return (
+        "sample generator=g/generator.safetensors meta_predictor=m/meta_predictor.safetensors num_samples=5 guidance=evolution"
+    )
 
 
 def test_samples_for_a_task_that_was_never_seen(nag, trained):

@@ -15,6 +15,7 @@ from nag.predictors import (
     GPPredictor,
     ListwiseLoss,
     Prediction,
+    Pretraining,
     ProxyColumns,
     RankedPredictor,
     SquaredLoss,
@@ -36,6 +37,7 @@ SMALL = {
 }
 SMALL["stacked"] = partial(StackedPredictor, parts={name: SMALL[name] for name in ("gnn", "gp", "trees")})
 FAMILIES = pytest.mark.parametrize("make", SMALL.values(), ids=SMALL)
+FEW = partial(GNNPredictor, members=2, steps=100)
 RANDOM = pytest.mark.parametrize("make", [SMALL[name] for name in ("gnn", "trees", "transformer", "stacked")])
 
 
@@ -67,14 +69,15 @@ def same_bits(a: Prediction, b: Prediction) -> bool:
     "make",
     [
         GNNPredictor,
-        partial(GNNPredictor, directed=False),
-        partial(GNNPredictor, loss=SquaredLoss(focus=0.5)),
-        partial(GNNPredictor, loss=ListwiseLoss()),
+        partial(FEW, directed=False),
+        partial(FEW, loss=SquaredLoss(focus=0.5)),
+        partial(FEW, loss=ListwiseLoss()),
+        partial(FEW, pretraining=Pretraining(graphs=200, steps=10)),
         GPPredictor,
         TreesPredictor,
         pytest.param(TransformerPredictor, marks=pytest.mark.slow),
     ],
-    ids=["gnn", "undirected", "squared", "listwise", "gp", "trees", "transformer"],
+    ids=["gnn", "undirected", "squared", "listwise", "pretrained", "gp", "trees", "transformer"],
 )
 @pytest.mark.parametrize(("space", "op"), [(NB201, "nor_conv_3x3"), (GRAPH, "gin")], ids=["nasbench201", "nas_bench_graph"])
 def test_learns_to_count_an_operation_from_100_labels(make, space, op):

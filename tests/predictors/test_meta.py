@@ -105,8 +105,8 @@ def test_a_restored_meta_predictor_predicts_the_same_bits(meta):
     assert torch.equal(one.predict(dags).mean, other.predict(dags).mean)
     with pytest.raises(DamagedFile):
         MetaPredictor.restore(SPACE, {**meta.description(), "facts": ["angle", "more"]}, meta.state_dict())
+    broken = {**meta.description(), "sources": [{"task": "a", "family": "os.system"}]}
     with pytest.raises(DamagedFile):
-        broken = {**meta.description(), "sources": [{"task": "a", "family": "os.system"}]}
         MetaPredictor.restore(SPACE, broken, meta.state_dict())
 
 

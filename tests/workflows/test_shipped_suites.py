@@ -21,9 +21,13 @@ NEEDS_DATA = {
     "limits": {"full", "quick"},
     "scale": {"full"},
     "extrapolation": {"full"},
+    "predictor": {"full"},
+    "transfer": {"full"},
     "calibration": {"full"},
 }
 METRICS = {
+    "predictor": {"kendall_tau", "kendall_tau_no_twins", "tau_ceiling", "fit_cpu_seconds", "score_cpu_seconds"},
+    "transfer": {"kendall_tau", "proposed_percentile", "best_percentile"},
     "guidance": {"percentile_mean", "percentile_worst", "regret", "functional_uniqueness", "predictor_evaluations"},
     "peers": {"true_mean", "true_best", "functional_uniqueness"},
     "limits": {"kept", "gap", "returned", "hypervolume_ratio"},
@@ -57,7 +61,17 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["calibration", "extrapolation", "guidance", "scale", "speed", pytest.param("limits", marks=pytest.mark.data)]
+    "name",
+    [
+        "calibration",
+        "extrapolation",
+        "guidance",
+        "predictor",
+        "scale",
+        "speed",
+        "transfer",
+        pytest.param("limits", marks=pytest.mark.data),
+    ],
 )
 def test_a_quick_cell_measures_what_the_tables_show(name, tmp_path):
     suite = suite_of(name)
