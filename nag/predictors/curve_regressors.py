@@ -168,15 +168,15 @@ class SupportVectors(CurveRegressor):
     Args:
         trials: Draws of the random search.
         averaged: Best trials that are averaged.
-        max_rows: Runs that the search looks at; cost grows faster than its square.
+        max_rows: Runs that the search looks at, at least 20; cost grows faster than its square.
 
     Raises:
-        InvalidRequest: A number is less than 1.
+        InvalidRequest: A number is less than 1, or `max_rows` less than 20.
     """
 
     def __init__(self, trials: int = 40, averaged: int = 3, max_rows: int = 300) -> None:
         self.trials, self.averaged, self.max_rows = trials, averaged, max_rows
-        check_numbers("the support vectors'", self, trials=1, averaged=1, max_rows=1)
+        check_numbers("the support vectors'", self, trials=1, averaged=1, max_rows=20)
 
     def fit(self, blocks: list[Tensor], targets: Tensor, folds: Tensor, rng: torch.Generator) -> Regression:
         """Searches hyperparameters, then fits the best to all runs."""
@@ -197,15 +197,18 @@ class SupportVectors(CurveRegressor):
 
     def _search(self, distances: Tensor, targets: Tensor, folds: Tensor, rng: torch.Generator) -> list[_Machine]:
         """The best machines, best first."""
-        few = torch.randperm(len(targets), generator=rng)[: self.max_rows]
+        order = torch.randperm(len(targets), generator=rng)
+        few = order[: self.max_rows]
+        if len(folds[few].unique()) < 2:  # one architecture has nearly all runs
+            few = order
         distances, targets, folds = distances[:, few][:, :, few], targets[few], folds[few]
         machines = [_draw(len(distances), rng) for _ in range(self.trials)]
         errors = [
             float((_held_out(machine, machine.kernel(distances), targets, folds) - targets).abs().mean())
             for machine in machines
         ]
-        order = sorted(range(self.trials), key=errors.__getitem__)
-        return [machines[i] for i in order[: self.averaged]]
+        ranked = sorted(range(self.trials), key=errors.__getitem__)
+        return [machines[i] for i in ranked[: self.averaged]]
 
 
 def _draw(num_blocks: int, rng: torch.Generator) -> _Machine:

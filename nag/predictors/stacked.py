@@ -57,7 +57,7 @@ class StackedPredictor(RankedPredictor):
         *,
         parts: Mapping[str, Callable[..., RankedPredictor]],
         proxies: ProxyColumns | None = None,
-        chunk_size: int = 16384,
+        chunk_size: int = 2048,
         seed: int = 0,
     ) -> None:
         super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)

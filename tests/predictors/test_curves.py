@@ -136,6 +136,16 @@ def test_runs_of_one_architecture_are_never_parted():
     assert errors[1] < 0.5  # what looks like knowledge is a twin in another fold
 
 
+@pytest.mark.parametrize("regressor", REGRESSORS, ids=lambda regressor: type(regressor).__name__)
+def test_few_runs_that_end_alike_are_no_fault(regressor):
+    predictor = CurvePredictor(LOSS, (1, 2), regressors=[regressor])
+    predictor.fit(torch.ones(5, 2), torch.full((5,), 2.0), torch.zeros(5, 1))
+    for seen in (1, 2):
+        found = predictor.predict(torch.ones(3, seen), torch.zeros(3, 1))
+        torch.testing.assert_close(found.mean, torch.full((3,), 2.0).double(), rtol=1e-3, atol=1e-3)
+        assert (found.std >= 0).all()
+
+
 def test_a_gain_leaves_a_run_its_lead():
     runs = power_laws(80)
     ahead = power_laws(50, seed=2)
@@ -232,7 +242,13 @@ def test_predictors_that_cannot_be_are_refused(options):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: SupportVectors(trials=0), lambda: ProcessRegressor(0), lambda: GainRegressor(LastValue(), 1)]
+    "make",
+    [
+        lambda: SupportVectors(trials=0),
+        lambda: SupportVectors(max_rows=5),
+        lambda: ProcessRegressor(0),
+        lambda: GainRegressor(LastValue(), 1),
+    ],
 )
 def test_regressors_that_cannot_be_are_refused(make):
     with pytest.raises(InvalidRequest):
