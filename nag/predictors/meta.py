@@ -19,7 +19,7 @@ from nag.predictors.stacked import restore_ranked
 from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace
 
-__all__ = ["Episodes", "MetaPredictor", "TransferPredictor"]
+__all__ = ["Episodes", "MetaPredictor", "TransferPredictor", "View"]
 
 _SHRINK = (0.03, 0.1, 0.3, 1.0)
 _START = {
@@ -55,6 +55,29 @@ class Episodes:
 
     def __post_init__(self) -> None:
         check_numbers("episodes", self, steps=0, learning_rate=0, queries=2)
+
+
+@dataclass(frozen=True)
+class View:
+    """B architectures as a meta-predictor sees them, whatever the task.
+
+    Args:
+        beliefs: (B, T) float64 normal scores that the source tasks' predictors give.
+        counts: (B, F) float64 scaled structure counts.
+    """
+
+    beliefs: Tensor
+    counts: Tensor
+
+    def __len__(self) -> int:
+        return len(self.beliefs)
+
+    def __getitem__(self, index: Tensor | slice) -> View:
+        return View(self.beliefs[index], self.counts[index])
+
+    def of(self, sources: Tensor) -> View:
+        """As seen through some of the sources."""
+        return View(self.beliefs[:, sources], self.counts)
 
 
 class MetaPredictor(ResizableState):
@@ -127,31 +150,30 @@ class MetaPredictor(ResizableState):
         self.counts_shift, self.counts_scale = group_scales(counts)
         if len(self.tasks) < 3:
             return
-        x, f = self._counts(dags), self.believe(dags)
+        view = self.view(dags)
         optimizer = torch.optim.Adam(self.prior.parameters(), lr=episodes.learning_rate)
         with torch.enable_grad():
             for step in range(episodes.steps):
                 optimizer.zero_grad()
-                loss = torch.stack([self._loss(t, x, f, scores[:, t], episodes, rng) for t in range(len(self.tasks))])
+                loss = torch.stack([self._loss(t, view, scores[:, t], episodes, rng) for t in range(len(self.tasks))])
                 loss.mean().backward()
                 optimizer.step()
                 on_progress((step + 1) / episodes.steps)
 
-    def _loss(self, t: int, x: Tensor, f: Tensor, scores: Tensor, episodes: Episodes, rng: torch.Generator) -> Tensor:
+    def _loss(self, t: int, view: View, scores: Tensor, episodes: Episodes, rng: torch.Generator) -> Tensor:
         """Mean of 1 - correlation of one task, predicted from the others, over the numbers of labels."""
         others = torch.tensor([s for s in range(len(self.tasks)) if s != t])
+        weights, view = self.weights(self.descriptors[t], others), view.of(others)
         known = scores.isfinite().nonzero().squeeze(1)
         losses = []
         for labels in episodes.labels:
             rows = known[torch.randint(len(known), (labels + episodes.queries,), generator=rng)]
-            seen, asked = rows[:labels], rows[labels:]
-            weights = self.weights(self.descriptors[t], others)
-            mean = f[asked][:, others] @ weights
+            seen, asked = view[rows[:labels]], view[rows[labels:]]
+            mean = asked.beliefs @ weights
             if labels:
-                told = NormalScores().fit(scores[seen])
-                gain, _, _ = self._condition(f[seen][:, others], x[seen], told, weights, 1.0)
-                mean = mean + self._covariance(f[asked][:, others], x[asked], f[seen][:, others], x[seen], 1.0) @ gain
-            losses.append(1 - torch.corrcoef(torch.stack([mean, scores[asked]]))[0, 1])
+                gain, _, _ = self._condition(seen, NormalScores().fit(scores[rows[:labels]]), weights, 1.0)
+                mean = mean + self._covariance(asked, seen, 1.0) @ gain
+            losses.append(1 - torch.corrcoef(torch.stack([mean, scores[rows[labels:]]]))[0, 1])
         return torch.stack(losses).mean()
 
     def weights(self, descriptor: Tensor, among: Tensor | None = None) -> Tensor:
@@ -162,23 +184,29 @@ class MetaPredictor(ResizableState):
         similar = softmax(-self.prior["sharpness"].exp() * distance, 0)
         return self.prior["gain"].exp() * ((1 - even) * similar + even / len(known))
 
-    def _covariance(self, fa: Tensor, xa: Tensor, fb: Tensor, xb: Tensor, shrink: float) -> Tensor:
-        """Prior covariance of architectures a (A) and b (B) by sources' scores and counts: (A, B)."""
+    def _covariance(self, a: View, b: View, shrink: float) -> Tensor:
+        """Prior covariance of architectures: (A, B)."""
+        xa, xb = a.counts, b.counts
         length = self.prior["length"].exp()
         squared = (xa.square().sum(1, keepdim=True) + xb.square().sum(1) - 2 * xa @ xb.T).clamp(min=0) / length
         distance = (5 * squared + 1e-12).sqrt()
         matern = (1 + distance + distance.square() / 3) * torch.exp(-distance)
-        linear = self.prior["weight"].exp() * fa @ fb.T
+        linear = self.prior["weight"].exp() * a.beliefs @ b.beliefs.T
         return shrink * (linear + self.prior["residual"].exp() * matern) + self.prior["offset"].exp()
 
-    def _condition(self, f: Tensor, x: Tensor, scores: Tensor, weights: Tensor, shrink: float) -> tuple[Tensor, Tensor, Tensor]:
+    def _condition(self, seen: View, scores: Tensor, weights: Tensor, shrink: float) -> tuple[Tensor, Tensor, Tensor]:
         """Conditions on (k,) scores: K^-1 (y - m), the Cholesky factor of K, and the log marginal likelihood."""
-        noise = self.prior["noise"].exp() * torch.eye(len(scores), dtype=f.dtype, device=f.device)
-        factor = torch.linalg.cholesky(self._covariance(f, x, f, x, shrink) + noise)
-        residual = (scores - f @ weights).unsqueeze(1)
+        noise = self.prior["noise"].exp() * torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
+        factor = torch.linalg.cholesky(self._covariance(seen, seen, shrink) + noise)
+        residual = (scores - seen.beliefs @ weights).unsqueeze(1)
         gain = torch.cholesky_solve(residual, factor)
         evidence = -0.5 * (residual * gain).sum() - factor.diagonal().log().sum()
         return gain.squeeze(1), factor, evidence
+
+    @torch.no_grad()
+    def view(self, dags: DagBatch) -> View:
+        """B architectures as they count for every task; the costly part of a prediction."""
+        return View(self.believe(dags), self._counts(dags))
 
     @torch.no_grad()
     def believe(self, dags: DagBatch) -> Tensor:
@@ -260,42 +288,42 @@ class TransferPredictor(Predictor):
         super().__init__(meta.space)
         self.meta, self.descriptor, self.chunk_size = meta, descriptor, chunk_size
         self.normal_scores = NormalScores()
-        self._seen: tuple[Tensor, Tensor] | None = None
+        self._seen: View | None = None
         self._posteriors: list[tuple[float, float, Tensor, Tensor]] = []
 
-    @torch.no_grad()
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Conditions on labels, forgetting those before."""
         check_labels(dags, targets)
-        scores = self.normal_scores.fit(targets)
-        f, x = self.meta.believe(dags), self.meta._counts(dags)
-        weights, found = self.meta.weights(self.descriptor), []
-        for shrink in _SHRINK:
-            gain, factor, evidence = self.meta._condition(f, x, scores, weights, shrink)
-            found.append((shrink, gain, factor, evidence))
-        odds = torch.stack([entry[3] for entry in found]).softmax(0).tolist()
-        self._seen = f, x
-        self._posteriors = [(odd, *entry[:3]) for odd, entry in zip(odds, found, strict=True)]
+        self.fit_view(self.meta.view(dags), targets)
         on_progress(1.0)
+
+    @torch.no_grad()
+    def fit_view(self, seen: View, targets: Tensor) -> None:
+        """As `fit`, of architectures whose view is at hand."""
+        scores, weights = self.normal_scores.fit(targets), self.meta.weights(self.descriptor)
+        found = [(shrink, *self.meta._condition(seen, scores, weights, shrink)) for shrink in _SHRINK]
+        odds = torch.stack([entry[3] for entry in found]).softmax(0).tolist()
+        self._seen = seen
+        self._posteriors = [(odd, *entry[:3]) for odd, entry in zip(odds, found, strict=True)]
 
     @torch.no_grad()
     def predict_scores(self, dags: DagBatch) -> Prediction:
         """Predicts normal scores: of all architectures before the fit, in the scale of the labels after it."""
-        parts = [self._predict(dags[start : start + self.chunk_size]) for start in range(0, len(dags), self.chunk_size)]
-        parts = parts or [Prediction(torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.float64))]
+        chunks = [dags[start : start + self.chunk_size] for start in range(0, len(dags), self.chunk_size)] or [dags]
+        parts = [self.predict_view(self.meta.view(chunk)) for chunk in chunks]
         return Prediction(torch.cat([part.mean for part in parts]), torch.cat([part.std for part in parts]))
 
-    def _predict(self, dags: DagBatch) -> Prediction:
-        meta = self.meta
-        f, x = meta.believe(dags), meta._counts(dags)
-        mean = f @ meta.weights(self.descriptor)
-        prior, noise = meta.prior, meta.prior["noise"].exp()
-        alone = prior["weight"].exp() * f.square().sum(1) + prior["residual"].exp()
+    @torch.no_grad()
+    def predict_view(self, view: View) -> Prediction:
+        """As `predict_scores`, of architectures whose view is at hand."""
+        meta, prior = self.meta, self.meta.prior
+        mean, noise = view.beliefs @ meta.weights(self.descriptor), prior["noise"].exp()
+        alone = prior["weight"].exp() * view.beliefs.square().sum(1) + prior["residual"].exp()
         if self._seen is None:
             return Prediction(mean, (alone + noise).sqrt())
         means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
         for odd, shrink, gain, factor in self._posteriors:
-            cross = meta._covariance(f, x, *self._seen, shrink)
+            cross = meta._covariance(view, self._seen, shrink)
             explained = torch.linalg.solve_triangular(factor, cross.T, upper=False).square().sum(0)
             means += odd * (cross @ gain)
             variances += odd * (shrink * alone + prior["offset"].exp() - explained).clamp(min=0)

@@ -19,7 +19,7 @@ from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
-from nag.workflows.train_meta_predictor import adapt, load_meta_predictor, train_meta_predictor
+from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
 
 __all__ = ["TransferJob", "TransferPreset", "TransferRun", "TransferSuite", "measure_transfer"]
 
@@ -160,14 +160,16 @@ def measure_transfer(job: TransferJob, workshop: Workshop) -> list[Measurement]:
     looked_up = np.stack([sign * source.table.values(source.search_metric, table.dags) for source in sources], 1)
     nearest = trained.meta.tasks.index(_nearest(trained.meta, task))
     ranks = {"mean rank": _mean_rank(looked_up), "nearest task": looked_up[:, nearest]}
-    found = []
+    found, view = [], trained.meta.view(table.dags)
     others = int(trained.facts["labels_used"])
     for labels in job.preset.labels:
         seen = order[:labels]
         bought = (table.dags[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen])) if labels else None
         beliefs = dict(ranks)
-        predictor = adapt(trained, task.descriptor, bought, task.name).predictor
-        beliefs["meta-predictor"] = sign * predictor.predict_scores(table.dags).mean.cpu().numpy()
+        predictor = trained.meta.for_task(task.descriptor)
+        if bought is not None:
+            predictor.fit_view(view[torch.from_numpy(seen)], bought[1])
+        beliefs["meta-predictor"] = sign * predictor.predict_view(view).mean.cpu().numpy()
         if bought is not None:
             scratch = GPPredictor(table.space, seed=job.seed)
             scratch.fit(*bought)
