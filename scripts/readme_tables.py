@@ -244,6 +244,32 @@ def transfer() -> str:
     return markdown(["method", *(setting for (setting,) in found.keys("setting"))], lines)
 
 
+def curves() -> str:
+    found, lines = Values("curves"), []
+    methods = ("last value", "last value, shifted", "no architecture", "architecture alone", "default")
+    for space, setting in found.keys("space", "setting", where=lambda row: str(row["setting"]).startswith("epochs=")):
+        cells = []
+        for method in methods:
+            of = {"space": space, "setting": setting, "method": method}
+            mae, spearman = found.cell(".4f", "mae", **of), found.cell(".3f", "spearman", **of).partition(" ")[0]
+            cells.append("–" if mae == "–" else f"{mae} / {spearman}")
+        lines.append([space, found.labels(space=space, method=methods[1]), setting.removeprefix("epochs="), *cells])
+    return markdown(["curves", "complete runs", "epochs seen", *methods], lines)
+
+
+def stopping() -> str:
+    found, lines = Values("curves"), []
+    names = ("epochs_saved", "epochs_saved_all", "recall", "recall_whole")
+    for space, method, setting in found.keys(
+        "space", "method", "setting", where=lambda row: str(row["setting"]).startswith("delta=")
+    ):
+        of = {"space": space, "method": method, "setting": setting}
+        shown = [*(found.cell(".3f", name, **of) for name in names), found.cell(".4f", "regret", **of)]
+        lines.append([space, method, setting.replace("=", " "), *shown])
+    header = ["curves", "predictor", "rule", "epochs saved", "with the predictor's own runs", "best run kept"]
+    return markdown([*header, "of the whole half", "regret"], lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -262,6 +288,8 @@ TABLES: dict[str, Callable[[], str]] = {
         calibration,
         selection,
         transfer,
+        curves,
+        stopping,
     )
 }
 
@@ -272,6 +300,7 @@ SUITES = {
     "real_graphs": "scale",
     "ablation": "predictor",
     "selection": "calibration",
+    "stopping": "curves",
 }
 
 

@@ -23,8 +23,6 @@ from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["TrainedMetaPredictor", "adapt", "check_sources", "load_meta_predictor", "train_meta_predictor"]
 
-_EPISODE_ROWS = 4000
-
 
 @dataclass(frozen=True)
 class TrainedMetaPredictor:
@@ -97,12 +95,12 @@ def train_meta_predictor(
             source = make_source(space=space, seed=run.seed).to(device)
             source.fit(dags[known].to(device), values[known])
             sources[task.name] = source.eval()
-            scores.append(_known_scores(values[:_EPISODE_ROWS]))
+            scores.append(_known_scores(values))
             progress.update(round(80 * len(sources) / len(tasks)))
         meta = MetaPredictor(space, sorted(tasks[0].descriptor), sources).to(device)
         meta.fit(
             [task.descriptor for task in tasks],
-            dags[:_EPISODE_ROWS].to(device),
+            dags.to(device),
             torch.stack(scores, 1).to(device),
             torch.Generator().manual_seed(run.seed),
             episodes,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from nag.errors import InvalidRequest
+from nag.benchmarks.curves import CurveTable
+from nag.errors import InvalidRequest, MissingData
+from nag.predictors.early_stopping import EarlyStopping
 from nag.workflows.suites import SuiteOptions, Workshop
+from nag.workflows.suites.curve_sets import CurveSet, PublishedCurves
 from nag.workflows.suites.roofline import Roofline, count_flops, measure_roofline
 
 HAS_DATA = "NAG_DATA_DIR" in os.environ
@@ -24,6 +29,7 @@ NEEDS_DATA = {
     "predictor": {"full"},
     "transfer": {"full"},
     "calibration": {"full"},
+    "curves": {"full"},
 }
 METRICS = {
     "predictor": {"kendall_tau", "kendall_tau_no_twins", "tau_ceiling", "fit_cpu_seconds", "score_cpu_seconds"},
@@ -35,6 +41,7 @@ METRICS = {
     "speed": {"samples_per_cpu_second", "times_floor", "published_training_over"},
     "extrapolation": {"ceiling", "after_mean", "labels_used", "random_best"},
     "calibration": {"coverage", "coverage_spread", "coverage_best", "width"},
+    "curves": {"mae", "spearman", "within_std", "epochs_saved", "epochs_saved_all", "recall", "recall_whole", "regret"},
 }
 
 
@@ -64,6 +71,7 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
     "name",
     [
         "calibration",
+        "curves",
         "extrapolation",
         "guidance",
         "predictor",
@@ -135,6 +143,63 @@ def test_the_calibration_suite_refuses_what_it_cannot_measure():
         suite.cells(SuiteOptions("quick"))
     with pytest.raises(InvalidRequest, match="between 0 and 1"):
         replace(suite.presets["quick"], coverages=(0.9, 90))
+
+
+def made_up_curves(data_dir: str | None, separate: bool) -> CurveTable:
+    """80 runs that rise to their final value with a gain that a feature tells."""
+    rng, budgets = np.random.default_rng(0), np.array([1.0, 2.0, 4.0, 8.0])
+    final, gain = rng.random(80), 0.5 + rng.random(80)
+    values = final[:, None] - gain[:, None] / budgets + 0.01 * rng.standard_normal((80, 4)) / budgets
+    groups = np.arange(80) // 2
+    return CurveTable("made_up", budgets, values, final, True, groups, gain[:, None], ("gain",), separate=separate)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("separate", [False, True])
+def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(separate, tmp_path):
+    suite = suite_of("curves")
+    curves = CurveSet("made_up", PublishedCurves(partial(made_up_curves, separate=separate)), checks=[1, 2], seen=[1])
+    suite.presets["quick"] = replace(
+        suite.presets["quick"], sets=[curves], rules=[EarlyStopping, partial(EarlyStopping, delta=1.0)]
+    )
+    (cell,) = suite.cells(SuiteOptions("quick"))
+    found = measured(cell, tmp_path)
+
+    def error(method: str) -> float:
+        return found[method, "epochs=1 of 8", "mae"].value
+
+    assert error("default") < error("no architecture") / 2 < error("last value, shifted")
+    assert error("last value, shifted") < error("last value") / 2
+    assert abs(found["architecture alone", "epochs=0 of 8", "spearman"].value) < 0.4  # the feature tells the gain alone
+    whole = found["last value", "epochs=1+2+4+8 of 8" if separate else "epochs=8 of 8", "mae"]
+    assert whole.value == pytest.approx(1 / 8, abs=0.02)  # the mean gain is 1, over 8 epochs
+    assert (found["default", "epochs=1 of 8", "mae"].labels, whole.labels) == (40, 0)
+    for method in ("default", "last value, shifted"):
+        names = ("epochs_saved", "epochs_saved_all", "runs_stopped", "recall", "regret")
+        saved, of_all, *others = (found[method, "delta=1, good=0.5", name].value for name in names)
+        assert others == [0, 1, 0]  # nothing is stopped and nothing is lost
+        assert saved == pytest.approx(of_all) == pytest.approx(-3 / 8 if separate else 0)
+        stopped = {name: found[method, "delta=0.95, good=0.5", name].value for name in names}
+        assert stopped["epochs_saved"] > stopped["epochs_saved_all"] > saved
+
+
+def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds():
+    seeds = [cell.seed for cell in suite_of("curves").cells(SuiteOptions("quick", seeds=2, first_seed=3))]
+    assert seeds == [103, 104]
+
+
+def test_the_curves_suite_finds_mistakes_before_any_work(tmp_path):
+    suite = suite_of("curves")
+    with pytest.raises(MissingData, match=r"rnn_nlp_recipes\.jsonl\.gz"):
+        suite.cells(SuiteOptions("full", data_dir=str(tmp_path)))
+    quick = suite.presets["quick"]
+    for points in ({"checks": [3, 8, 15, 30]}, {"checks": [0, 3, 8, 15]}, {"seen": []}, {"seen": [4]}):
+        suite.presets["quick"] = replace(quick, sets=[replace(quick.sets[0], **points)])
+        with pytest.raises(InvalidRequest, match="cannot be looked at"):
+            suite.cells(SuiteOptions("quick"))
+    for change in ({"share": 1.0}, {"streams": 0}, {"rules": [partial(EarlyStopping, delta=2.0)]}):
+        with pytest.raises(InvalidRequest):
+            replace(quick, **change)
 
 
 def test_the_floor_is_the_slower_of_computing_and_moving():
