@@ -26,8 +26,7 @@ _TOP_SHARPNESS = 3.0
 _SHRINK = (0.03, 0.1, 0.3, 1.0)
 _START = {
     "sharpness": 0.7,
-    "evenness": 0.5,
-    "trust": -1.0,
+    "evenness": 0.0,
     "gain": -0.6,
     "weight": -4.3,
     "residual": 0.1,
@@ -45,8 +44,8 @@ class Episodes:
         steps: Adam steps.
         learning_rate: Their size, in logarithms.
         labels: Numbers of labels of the task that is left out.
-        top: Share of the objective that the best predicted architectures make up; the rest is the correlation of all.
         queries: Architectures whose order is predicted.
+        top: Share of the objective that the best predicted architectures make up; the rest is the correlation of all.
 
     Raises:
         InvalidRequest: A number is out of range.
@@ -68,23 +67,21 @@ class View:
 
     Args:
         beliefs: (B, T) float64 normal scores that the source tasks' predictors give.
-        surprises: (B, T) float64 by how much the sources' own labels exceed that; 0 where there is none.
         counts: (B, F) float64 scaled structure counts.
     """
 
     beliefs: Tensor
-    surprises: Tensor
     counts: Tensor
 
     def __len__(self) -> int:
         return len(self.beliefs)
 
     def __getitem__(self, index: Tensor | slice) -> View:
-        return View(self.beliefs[index], self.surprises[index], self.counts[index])
+        return View(self.beliefs[index], self.counts[index])
 
     def of(self, sources: Tensor) -> View:
         """As seen through some of the sources."""
-        return View(self.beliefs[:, sources], self.surprises[:, sources], self.counts)
+        return View(self.beliefs[:, sources], self.counts)
 
 
 class MetaPredictor(ResizableState):
@@ -94,13 +91,12 @@ class MetaPredictor(ResizableState):
 
         m(x) = g sum_t w_t f_t(x),  w = (1 - e) softmax(-h |d_t - d|^2) + e / T,
 
-    where f_t is what a predictor fitted to source task t alone gives, moved by a share q toward the label that x has in that
-    task, if any; and its covariance is
+    where f_t is a predictor fitted to source task t alone, and its covariance is
 
         v sum_t f_t(x) f_t(x') + r Matern_5/2(|c(x) - c(x')| / l) + o,
 
     that is, unknown changes of the weights, a residual that depends on the structure counts c, and an offset. The scalars
-    g, h, e, q, v, r, l, o and the noise of labels maximise the correlation of predictions with the truth, and the truth of
+    g, h, e, v, r, l, o and the noise of labels maximise the correlation of predictions with the truth, and the truth of
     what is predicted best, over episodes in which each source task stands in for the new one. Weights by similarity after
     Feurer et al. 2018 (ranking-weighted ensembles), learned across tasks as in meta-learned deep-kernel processes
     (Wistuba and Grabocka 2021).
@@ -111,15 +107,13 @@ class MetaPredictor(ResizableState):
         sources: Task -> a predictor that was fitted to it.
     """
 
-    _resizable = ("facts_shift", "facts_scale", "counts_shift", "counts_scale", "codes", "labels")
+    _resizable = ("facts_shift", "facts_scale", "counts_shift", "counts_scale")
 
     facts_shift: Tensor
     facts_scale: Tensor
     descriptors: Tensor
     counts_shift: Tensor
     counts_scale: Tensor
-    codes: Tensor
-    labels: Tensor
 
     def __init__(self, space: SearchSpace, facts: Sequence[str], sources: Mapping[str, Predictor]) -> None:
         super().__init__()
@@ -130,8 +124,6 @@ class MetaPredictor(ResizableState):
         self.sources = nn.ModuleList(sources.values())
         for name in ("facts_shift", "facts_scale", "counts_shift", "counts_scale"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
-        self.register_buffer("codes", torch.zeros(0, dtype=torch.int64))
-        self.register_buffer("labels", torch.zeros(0, len(sources), dtype=torch.float64))
         self.register_buffer("descriptors", torch.zeros(len(sources), len(self.facts), dtype=torch.float64))
         self.prior = nn.ParameterDict({k: nn.Parameter(torch.tensor(v, dtype=torch.float64)) for k, v in _START.items()})
 
@@ -148,14 +140,13 @@ class MetaPredictor(ResizableState):
 
         Args:
             descriptors: Facts of each source task, in their order.
-            dags: R architectures that were labelled in the source tasks.
+            dags: R architectures.
             scores: (R, T) normal scores of the source tasks; nan where not measured.
             rng: Source of randomness, on the CPU.
             episodes: How it is learned.
             on_progress: Called now and then with the share that is done.
         """
         episodes = episodes or Episodes()
-        self._remember(dags, scores)
         raw = torch.stack([self._numbers(descriptor) for descriptor in descriptors])
         self.facts_shift, spread = raw.mean(0), raw.std(0, correction=0)
         self.facts_scale = torch.where(spread > 1e-9, 1 / spread.clamp(min=1e-9), 0.0) / math.sqrt(max(len(self.facts), 1))
@@ -184,7 +175,7 @@ class MetaPredictor(ResizableState):
         for labels in episodes.labels:
             rows = known[torch.randint(len(known), (labels + episodes.queries,), generator=rng)]
             seen, asked = view[rows[:labels]], view[rows[labels:]]
-            mean = self._sources(asked) @ weights
+            mean = asked.beliefs @ weights
             if labels:
                 gain, _, _ = self._condition(seen, NormalScores().fit(scores[rows[:labels]]), weights, 1.0)
                 mean = mean + self._covariance(asked, seen, 1.0) @ gain
@@ -209,14 +200,14 @@ class MetaPredictor(ResizableState):
         squared = (xa.square().sum(1, keepdim=True) + xb.square().sum(1) - 2 * xa @ xb.T).clamp(min=0) / length
         distance = (5 * squared + 1e-12).sqrt()
         matern = (1 + distance + distance.square() / 3) * torch.exp(-distance)
-        linear = self.prior["weight"].exp() * self._sources(a) @ self._sources(b).T
+        linear = self.prior["weight"].exp() * a.beliefs @ b.beliefs.T
         return shrink * (linear + self.prior["residual"].exp() * matern) + self.prior["offset"].exp()
 
     def _condition(self, seen: View, scores: Tensor, weights: Tensor, shrink: float) -> tuple[Tensor, Tensor, Tensor]:
         """Conditions on (k,) scores: K^-1 (y - m), the Cholesky factor of K, and the log marginal likelihood."""
         noise = self.prior["noise"].exp() * torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
         factor = torch.linalg.cholesky(self._covariance(seen, seen, shrink) + noise)
-        residual = (scores - self._sources(seen) @ weights).unsqueeze(1)
+        residual = (scores - seen.beliefs @ weights).unsqueeze(1)
         gain = torch.cholesky_solve(residual, factor)
         evidence = -0.5 * (residual * gain).sum() - factor.diagonal().log().sum()
         return gain.squeeze(1), factor, evidence
@@ -224,26 +215,7 @@ class MetaPredictor(ResizableState):
     @torch.no_grad()
     def view(self, dags: DagBatch) -> View:
         """B architectures as they count for every task; the costly part of a prediction."""
-        beliefs = self.believe(dags)
-        found = torch.full_like(beliefs, math.nan)
-        if len(self.codes):
-            codes = self.space.function_codes(dags).to(self.codes.device)
-            at = torch.searchsorted(self.codes, codes).clamp(max=len(self.codes) - 1)
-            found = torch.where((self.codes[at] == codes)[:, None], self.labels[at], found)
-        return View(beliefs, (found - beliefs).nan_to_num(), self._counts(dags))
-
-    def _sources(self, view: View) -> Tensor:
-        """What is held of the architectures on the source tasks, (B, T): predictions moved toward the labels."""
-        return view.beliefs + self.prior["trust"].sigmoid() * view.surprises
-
-    def _remember(self, dags: DagBatch, scores: Tensor) -> None:
-        """Keeps the (R, T) scores of the source tasks, the mean of those of one function."""
-        self.codes, where = torch.unique(self.space.function_codes(dags), return_inverse=True)
-        known = scores.isfinite().double()
-        sums, counts = (scores.new_zeros(len(self.codes), scores.shape[1]) for _ in range(2))
-        sums.index_add_(0, where, scores.nan_to_num() * known)
-        counts.index_add_(0, where, known)
-        self.labels = torch.where(counts > 0, sums / counts.clamp(min=1), math.nan)
+        return View(self.believe(dags), self._counts(dags))
 
     @torch.no_grad()
     def believe(self, dags: DagBatch) -> Tensor:
@@ -354,9 +326,8 @@ class TransferPredictor(Predictor):
     def predict_view(self, view: View) -> Prediction:
         """As `predict_scores`, of architectures whose view is at hand."""
         meta, prior = self.meta, self.meta.prior
-        held = meta._sources(view)
-        mean, noise = held @ meta.weights(self.descriptor), prior["noise"].exp()
-        alone = prior["weight"].exp() * held.square().sum(1) + prior["residual"].exp()
+        mean, noise = view.beliefs @ meta.weights(self.descriptor), prior["noise"].exp()
+        alone = prior["weight"].exp() * view.beliefs.square().sum(1) + prior["residual"].exp()
         if self._seen is None:
             return Prediction(mean, (alone + noise).sqrt())
         means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
