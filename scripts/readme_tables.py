@@ -230,9 +230,10 @@ TAUS = ("kendall_tau", "kendall_tau_no_twins")
 
 def transfer() -> str:
     found, lines = Values("transfer"), []
+    shots = [setting for (setting,) in found.keys("setting") if setting.startswith("k=")]
     for method in ("meta-predictor", "mean rank", "nearest task", "GP from scratch"):
         cells = []
-        for (setting,) in found.keys("setting"):
+        for setting in shots:
             where = {"space": "nas_bench_graph", "method": method, "setting": setting}
             shown = []
             for name, form in (("kendall_tau", ".3f"), ("proposed_percentile", ".1f")):
@@ -241,7 +242,7 @@ def transfer() -> str:
                 shown.append(f"{sum(means) / len(means):{form}}" if means else "–")
             cells.append(" / ".join(shown) if shown[0] != "–" else "–")
         lines.append([method, *cells])
-    return markdown(["method", *(setting for (setting,) in found.keys("setting"))], lines)
+    return markdown(["method", *shots], lines)
 
 
 def curves() -> str:
@@ -270,6 +271,15 @@ def stopping() -> str:
     return markdown([*header, "of the whole half", "regret"], lines)
 
 
+def guided_transfer() -> str:
+    found, lines = Values("transfer"), []
+    shown = found.keys("method", "setting", where=lambda row: row["metric"] == "guided_percentile")
+    for (task,) in found.keys("task", where=lambda row: row["metric"] == "guided_percentile"):
+        cells = [found.cell(".1f", "guided_percentile", task=task, method=name, setting=setting) for name, setting in shown]
+        lines.append([task, *cells])
+    return markdown(["task", *(name for name, _ in shown)], lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -288,6 +298,7 @@ TABLES: dict[str, Callable[[], str]] = {
         calibration,
         selection,
         transfer,
+        guided_transfer,
         curves,
         stopping,
     )
@@ -300,6 +311,7 @@ SUITES = {
     "real_graphs": "scale",
     "ablation": "predictor",
     "selection": "calibration",
+    "guided_transfer": "transfer",
     "stopping": "curves",
 }
 

@@ -1,20 +1,23 @@
 """Predictors: from an architecture to the mean and spread of its target."""
 
 from nag.predictors.base import Prediction, Predictor
-from nag.predictors.conformal import ConformalIntervals, CrossConformalIntervals
-from nag.predictors.conformal_selection import candidate_scores, conformal_p_values, select
+from nag.predictors.conformal import (
+    ConformalIntervals,
+    CrossConformalIntervals,
+    OptimisedSelection,
+    candidate_scores,
+    conformal_p_values,
+    prune_deterministic,
+    prune_heterogeneous,
+    prune_homogeneous,
+    select,
+    select_optimised,
+)
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.gp import GPPredictor
 from nag.predictors.losses import ListwiseLoss, Loss, RankingLoss, SquaredLoss, pairwise_hinge, pairwise_logistic
 from nag.predictors.meta import Episodes, MetaPredictor, TransferPredictor
 from nag.predictors.normal_scores import NormalScores
-from nag.predictors.optimised_selection import (
-    OptimisedSelection,
-    prune_deterministic,
-    prune_heterogeneous,
-    prune_homogeneous,
-    select_optimised,
-)
 from nag.predictors.pretraining import Pretraining
 from nag.predictors.process import ProcessPredictor
 from nag.predictors.proxies import ProxyColumns

@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 
 from nag.benchmarks.curves import CurveTable
 from nag.errors import InvalidRequest, MissingData
-from nag.predictors.early_stopping import EarlyStopping
+from nag.predictors.learning_curves import EarlyStopping
 from nag.workflows.suites import SuiteOptions, Workshop
 from nag.workflows.suites.curve_sets import CurveSet, PublishedCurves
 from nag.workflows.suites.roofline import Roofline, count_flops, measure_roofline

@@ -12,9 +12,7 @@ from torch import Tensor
 from nag.benchmarks.curves import CurveTable
 from nag.benchmarks.splits import split_by_class
 from nag.predictors.base import Prediction
-from nag.predictors.curve_features import CurveScale
-from nag.predictors.curve_regressors import CurveRegressor
-from nag.predictors.curves import CurvePredictor
+from nag.predictors.learning_curves import CurvePredictor, CurveRegressor, CurveScale
 
 __all__ = ["CurveHalves"]
 

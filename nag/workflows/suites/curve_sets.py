@@ -12,9 +12,7 @@ import torch
 from nag.benchmarks.curves import CurveTable
 from nag.errors import InvalidRequest, check_numbers
 from nag.evaluation.small_networks import train_small_networks
-from nag.predictors.curve_features import CurveScale
-from nag.predictors.curves import CurvePredictor
-from nag.predictors.early_stopping import EarlyStopping
+from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping
 
 __all__ = ["CurveSet", "CurveSource", "CurvesPreset", "PublishedCurves", "TrainedCurves"]
 

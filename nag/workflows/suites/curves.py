@@ -12,8 +12,7 @@ from scipy.stats import spearmanr
 
 from nag.benchmarks.curves import CurveTable
 from nag.predictors.base import Prediction
-from nag.predictors.curve_regressors import LastValue
-from nag.predictors.early_stopping import EarlyStopping, simulate_early_stopping
+from nag.predictors.learning_curves import EarlyStopping, LastValue, simulate_early_stopping
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.curve_halves import CurveHalves
 from nag.workflows.suites.curve_sets import CurveSet, CurvesPreset

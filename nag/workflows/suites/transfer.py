@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from nag.predictors import Episodes, GPPredictor, MetaPredictor
 from nag.training import make_fabric
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
+from nag.workflows.suites.guided_transfer import GuidedTransfer, measure_guided
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
 from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
@@ -48,6 +49,7 @@ class TransferPreset:
         proposed: Architectures that are proposed.
         num_train: Architectures whose labels are bought in every source task; all if None.
         episodes: How the prior is learned.
+        guided: How samples are drawn for the targets of the first run; None for none.
     """
 
     runs: Sequence[TransferRun]
@@ -56,6 +58,7 @@ class TransferPreset:
     proposed: int = 20
     num_train: int | None = None
     episodes: Episodes = field(default_factory=Episodes)
+    guided: GuidedTransfer | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,16 @@ class TransferSuite(Suite):
             Column("best_percentile", "percentile of the best proposed", ".2f"),
             Column("regret", "regret of the best proposed", ".3g"),
         )
-        return (Table("ranking the architectures of an unseen task", columns),)
+        guided = (
+            Column("guided_percentile", "mean percentile", ".1f"),
+            Column("guided_search_percentile", "mean percentile of the search metric", ".1f"),
+            Column("guided_best_percentile", "best", ".2f"),
+            Column("sampling_cpu_seconds", "sampling CPU s", ".1f"),
+        )
+        return (
+            Table("ranking the architectures of an unseen task", columns, ("k=*",)),
+            Table("guided samples for an unseen task", guided, ("*guided samples*",)),
+        )
 
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about."""
@@ -124,7 +136,9 @@ class TransferSuite(Suite):
             "Everything is measured by that metric on all architectures that were not labelled; percentiles are those of "
             f"the table (50 is chance), of the {preset.proposed} architectures that are predicted best. *Mean rank* ranks "
             "by the mean rank in the other tasks' tables, *nearest task* by the table of the task with the most similar "
-            "descriptor; both read whole tables and no target label. *GP from scratch* sees the k labels alone."
+            "descriptor; both read whole tables and no target label. *GP from scratch* sees the k labels alone. Guided "
+            "samples are drawn by one generator of the space, trained without labels, with the default guidance, toward "
+            "what each predictor makes of the labels; their percentiles are those of the report metric."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -135,6 +149,7 @@ class TransferSuite(Suite):
             MissingData: A task's table is not there.
         """
         preset = chosen(self.presets, options)
+        plain = replace(preset, guided=None)  # what these cells do not depend on
         cells = []
         for run in preset.runs:
             for target in run.targets:
@@ -143,9 +158,15 @@ class TransferSuite(Suite):
                     raise InvalidRequest(f"{target} has no source tasks", "Name some in the suite's preset.")
                 load_task(target, options.data_dir)
                 for seed in options.seeds_from(preset.seeds):
-                    job = TransferJob(target, sources, self.source, preset, seed, options.device, options.data_dir)
+                    job = TransferJob(target, sources, self.source, plain, seed, options.device, options.data_dir)
                     key = cell_key(target, f"from{len(sources)}", f"seed{seed}")
                     cells.append(Cell(key, seed, partial(measure_transfer, job)))
+        if preset.guided is not None:
+            for target in preset.runs[0].targets:
+                sources = tuple(name for name in preset.runs[0].sources if name != target)
+                for seed in options.seeds_from(preset.guided.seeds):
+                    job = TransferJob(target, sources, self.source, preset, seed, options.device, options.data_dir)
+                    cells.append(Cell(cell_key(target, "guided", f"seed{seed}"), seed, partial(measure_guided_transfer, job)))
         return cells
 
 
@@ -182,6 +203,14 @@ def measure_transfer(job: TransferJob, workshop: Workshop) -> list[Measurement]:
                 for name, value in {**measured, **used}.items()
             ]
     return found
+
+
+def measure_guided_transfer(job: TransferJob, workshop: Workshop) -> list[Measurement]:
+    """Generates for the target with the meta-predictor and without."""
+    assert job.preset.guided is not None
+    task, sources = load_task(job.target, job.data_dir), [load_task(name, job.data_dir) for name in job.sources]
+    trained = load_meta_predictor(_meta(job, sources, workshop) / "meta_predictor.safetensors", make_fabric(job.device).device)
+    return measure_guided(job.preset.guided, task, trained, job.seed, job.device, workshop)
 
 
 def _meta(job: TransferJob, sources: Sequence[Task], workshop: Workshop) -> Any:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nag.errors import InvalidRequest
 from nag.predictors.base import Prediction
-from nag.predictors.curve_features import CurveScale, curve_blocks
-from nag.predictors.curve_regressors import (
+from nag.predictors.learning_curves.features import CurveScale, curve_blocks
+from nag.predictors.learning_curves.regressors import (
     CurveRegressor,
     GainRegressor,
     LastValue,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nag.errors import InvalidRequest
-from nag.predictors.conformal_selection import check_scores, nulls_at_least, within_level
+from nag.predictors.conformal.selection import check_scores, nulls_at_least, within_level
 
 __all__ = [
     "OptimisedSelection",

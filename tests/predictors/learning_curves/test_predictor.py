@@ -11,15 +11,16 @@ from nag.benchmarks import split_by_class
 from nag.benchmarks.nas_bench_nlp import read_nas_bench_nlp
 from nag.benchmarks.nasbench101_budgets import read_nasbench101_budgets
 from nag.errors import InvalidRequest
-from nag.predictors.curve_features import CurveScale, curve_blocks
-from nag.predictors.curve_regressors import (
+from nag.predictors.learning_curves import (
+    CurvePredictor,
+    CurveScale,
     GainRegressor,
     LastValue,
     LinearRegressor,
     ProcessRegressor,
     SupportVectors,
+    curve_blocks,
 )
-from nag.predictors.curves import CurvePredictor
 
 LOSS = CurveScale(maximise=False, perfect=0.0)
 POINTS = (3, 8, 15)

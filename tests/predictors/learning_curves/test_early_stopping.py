@@ -7,10 +7,14 @@ import torch
 from torch import Tensor
 
 from nag.errors import InvalidRequest
-from nag.predictors.curve_features import CurveScale
-from nag.predictors.curve_regressors import LastValue, LinearRegressor
-from nag.predictors.curves import CurvePredictor
-from nag.predictors.early_stopping import EarlyStopping, simulate_early_stopping
+from nag.predictors.learning_curves import (
+    CurvePredictor,
+    CurveScale,
+    EarlyStopping,
+    LastValue,
+    LinearRegressor,
+    simulate_early_stopping,
+)
 
 BUDGETS = torch.arange(1.0, 11.0)
 POINTS = (2, 5)

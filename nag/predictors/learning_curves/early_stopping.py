@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nag.errors import InvalidRequest
-from nag.predictors.curves import CurvePredictor
+from nag.predictors.learning_curves.predictor import CurvePredictor
 
 __all__ = ["EarlyStopping", "StoppingReplay", "simulate_early_stopping"]
 
