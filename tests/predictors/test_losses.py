@@ -44,7 +44,7 @@ def draws(count: int = 30) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack([targets, -targets, torch.zeros(count)]), targets
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_losses_prefer_the_better_member_and_count_each_alone(loss):
     scores, targets = draws()
     both = loss(scores, targets, torch.ones(3, 30), torch.Generator().manual_seed(2))
@@ -53,7 +53,7 @@ def test_losses_prefer_the_better_member_and_count_each_alone(loss):
     torch.testing.assert_close(alone, both[1:2])
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_what_weighs_nothing_is_not_seen(loss):
     scores, targets = draws()
     weights = torch.ones(3, 30)

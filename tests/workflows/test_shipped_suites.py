@@ -73,7 +73,6 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
         "calibration",
         "curves",
         "extrapolation",
-        "guidance",
         "predictor",
         "scale",
         "speed",
