@@ -87,17 +87,27 @@ def list_known(arguments: Sequence[str]) -> None:
 
 def overview(summaries: Mapping[str, str]) -> str:
     """Help of the whole program."""
+    summaries = {**summaries, "list": "list spaces, tasks, generators, predictors, guidances or suites"}
+    width = max(map(len, summaries))
     lines = [
         "nag generates neural architectures: graph diffusion, guided by a predictor.",
         "",
         "usage: nag COMMAND [key=value ...]      nag COMMAND --help      nag --version",
         "",
-        *(f"  {name:<16} {summary}" for name, summary in summaries.items()),
-        f"  {'list':<16} list spaces, tasks, generators, predictors, guidances or suites",
+        *(f"  {name:<{width}} {summary}" for name, summary in summaries.items()),
         "",
         "Start with: nag quickstart",
     ]
     return "\n".join(lines)
+
+
+def _inherited(line: str, group: str) -> str | None:
+    """What a line of a preset's defaults says to a reader: parts that are presets themselves, or the preset it builds on."""
+    part = re.match(r"\s*- /(\w+)@([\w.]+): (\w+)", line)
+    if part:
+        return f"{part[2]}: as {part[1]}={part[3]}"
+    base = re.match(r"\s*- (\w+)\s*$", line)
+    return f"as {group}={base[1]}, but" if group and base and base[1] != "_self_" else None
 
 
 def command_help(name: str, config: str, summary: str, example: str, positional: str | None) -> str:
@@ -110,6 +120,9 @@ def command_help(name: str, config: str, summary: str, example: str, positional:
         for line in lines:
             if line and not line.startswith((" ", "-", "#")):
                 skip = line.startswith(("defaults:", "hydra:"))
+            inherited = _inherited(line, file.rpartition("/")[0]) if skip else None
+            if inherited is not None:
+                kept.append(inherited)
             if not skip and line.strip() and not line.startswith("#"):
                 kept.append(re.sub(r'\{path: "?([^"}]*)"?\}', r"\1", line))
         return kept
@@ -133,5 +146,6 @@ def command_help(name: str, config: str, summary: str, example: str, positional:
     lines += ["", "options of every command:", *(f"  {line}" for line in body("base.yaml"))]
     for group, names in groups.items():
         lines += ["", f"{group}: {' | '.join(names)}   (choose with {group}=NAME, change with {group}.key=value)"]
-        lines += [f"  {line}" for line in body(f"{group}/{'default' if 'default' in names else names[0]}.yaml")]
+        chosen = re.search(rf"- {group}: (\w+)", conf.joinpath(f"{config}.yaml").read_text(encoding="utf-8"))
+        lines += [f"  {line}" for line in body(f"{group}/{chosen[1] if chosen else 'default'}.yaml")]
     return "\n".join([*lines, "", "example:", f"  {example}"])
