@@ -180,8 +180,10 @@ class MetaPredictor(ResizableState):
                 gain, _, _ = self._condition(seen, NormalScores().fit(scores[rows[:labels]]), weights, 1.0)
                 mean = mean + self._covariance(asked, seen, 1.0) @ gain
             truth = scores[rows[labels:]]
-            correlation = torch.corrcoef(torch.stack([mean, truth]))[0, 1]
-            best = softmax(_TOP_SHARPNESS * (mean - mean.mean()) / mean.std(), 0) @ truth
+            centred, wanted = mean - mean.mean(), truth - truth.mean()
+            spread = centred.square().sum().add(1e-12).sqrt()  # above 0: beliefs may be all alike
+            correlation = centred @ wanted / (spread * wanted.square().sum().add(1e-12).sqrt())
+            best = softmax(_TOP_SHARPNESS * centred * (len(centred) - 1) ** 0.5 / spread, 0) @ truth
             losses.append(1 - (1 - episodes.top) * correlation - episodes.top * best / 2)
         return torch.stack(losses).mean()
 
@@ -274,7 +276,8 @@ class MetaPredictor(ResizableState):
     def _numbers(self, descriptor: Mapping[str, float]) -> Tensor:
         """The facts of one task as logarithms, as most span decades: (D,)."""
         for name in self.facts:
-            if not descriptor.get(name, math.nan) >= 0:
+            fact = descriptor.get(name)
+            if not isinstance(fact, int | float) or not 0 <= fact < math.inf:
                 raise InvalidRequest(
                     f"the descriptor of the task lacks '{name}'", f"It takes numbers of at least 0: {', '.join(self.facts)}."
                 )
