@@ -13,7 +13,7 @@ from scipy.stats import kendalltau, rankdata
 
 from nag.benchmarks import Task, load_task
 from nag.errors import InvalidRequest
-from nag.predictors import Episodes, GPPredictor, MetaPredictor
+from nag.predictors import Episodes, GPPredictor, MetaPredictor, TransferPredictor
 from nag.training import make_fabric
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
@@ -187,7 +187,7 @@ def measure_transfer(job: TransferJob, workshop: Workshop) -> list[Measurement]:
         seen = order[:labels]
         bought = (table.dags[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen])) if labels else None
         beliefs = dict(ranks)
-        predictor = trained.meta.for_task(task.descriptor)
+        predictor = TransferPredictor(trained.meta, task.descriptor)
         if bought is not None:
             predictor.fit_view(view[torch.from_numpy(seen)], bought[1])
         beliefs["meta-predictor"] = sign * predictor.predict_view(view).mean.cpu().numpy()
@@ -236,7 +236,7 @@ def _mean_rank(values: np.ndarray) -> np.ndarray:
 
 def _nearest(meta: MetaPredictor, task: Task) -> str:
     """The source task whose descriptor is the most similar."""
-    distance = (meta.descriptors - meta.for_task(task.descriptor).descriptor).square().sum(1)
+    distance = (meta.descriptors - meta.scaled(task.descriptor)).square().sum(1)
     return meta.tasks[int(distance.argmin())]
 
 
