@@ -1,0 +1,79 @@
+"""Regularised evolution."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from nag.errors import check_numbers
+from nag.graphs import Architecture
+from nag.search.draws import random_architectures
+from nag.search.moves import random_neighbours
+from nag.search.problem import Problem
+from nag.search.ranking import ranks
+from nag.search.strategy import Strategy
+
+__all__ = ["RegularisedEvolution"]
+
+_TRIES = 8
+_EDITS = 4
+
+
+class RegularisedEvolution(Strategy):
+    """Regularised evolution (Real et al. 2019): the best of a random few of the youngest gets a child with one edit.
+
+    The population are the youngest in the history, whatever they are worth: old ones die. With several objectives or limits,
+    parents are compared as `nag.search.ranking.ranks` orders the population, as in NSGA-II (Deb et al. 2002). Children whose
+    function is known are edited again, up to a few edits in a row.
+
+    Args:
+        problem: All that it may see.
+        seed: Seed of its randomness.
+        population: Number of the youngest that may become parents; as many are drawn at random first.
+        tournament: How many of them are drawn, with replacement, for the best to be the parent.
+
+    Raises:
+        InvalidRequest: A number is below 1.
+    """
+
+    scalable: ClassVar[bool] = True
+
+    def __init__(self, problem: Problem, seed: int, *, population: int = 30, tournament: int = 10) -> None:
+        super().__init__(problem, seed)
+        self.population, self.tournament = population, tournament
+        check_numbers("strategy", self, population=1, tournament=1)
+
+    def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
+        """Random architectures until there is a population, then children."""
+        missing = self.population - len(self.history) - len(self.pending)
+        founders = random_architectures(self.problem.space, min(n, missing), rng) if missing > 0 else []
+        if not len(self.history) or len(founders) == n:
+            return founders
+        children: dict[str, Architecture] = {}
+        for _ in range(_TRIES):
+            for parent in self._parents(n - len(founders) - len(children), rng):
+                children.update(self._child(parent, children, rng))
+            if len(children) + len(founders) >= n:
+                break
+        return [*founders, *children.values()]
+
+    def _parents(self, count: int, rng: torch.Generator) -> list[Architecture]:
+        """Winners of tournaments among the youngest."""
+        history, youngest = self.history, self.history.observations[-self.population :]
+        place = ranks(history.values[-self.population :], history.violation[-self.population :])
+        drawn = torch.randint(len(youngest), (count, self.tournament), generator=rng)
+        winners = drawn.gather(1, place[drawn].argmin(1, keepdim=True)).flatten()
+        return [youngest[row].architecture for row in winners.tolist()]
+
+    def _child(self, parent: Architecture, others: dict[str, Architecture], rng: torch.Generator) -> dict[str, Architecture]:
+        """The first edit of a parent that gives something new; if none does, an edit of an edit, and so on."""
+        for _ in range(_EDITS):
+            edits = random_neighbours(self.problem.space, parent, _EDITS, rng)
+            if not edits:
+                return {}
+            for function, edited in self.new(edits).items():
+                if function not in others:
+                    return {function: edited}
+            parent = edits[0]
+        return {}

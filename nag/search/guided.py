@@ -1,0 +1,49 @@
+"""Candidates from the diffusion model: the generator proposes what the surrogate hopes for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from nag.diffusion import Guidance, Score
+from nag.errors import check_numbers
+from nag.graphs import DagBatch
+from nag.search.candidates import CandidateSource, Mutants, unseen
+from nag.search.history import History
+from nag.search.problem import Problem
+
+__all__ = ["Generated"]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Architectures that the problem's generator draws, guided by what a query is worth, beside those of another source.
+
+    Args:
+        guidance: How the draws are steered; its score is the acquisition function.
+        count: Architectures to draw.
+        beside: What to add; the only source where the problem has no generator.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    guidance: Guidance = field(default_factory=lambda: Guidance(scale=3.0, pool=4, corrector=None))
+    count: int = 64
+    beside: CandidateSource = field(default_factory=Mutants)
+
+    def __post_init__(self) -> None:
+        check_numbers("candidates", self, count=1)
+
+    def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
+        """See `CandidateSource`."""
+        found = self.beside(problem, history, worth, rng)
+        generator = problem.generator
+        if generator is None:
+            return found
+        device = generator.sizes.device
+        source = torch.Generator(device).manual_seed(int(torch.randint(1 << 62, (1,), generator=rng)))
+        drawn = self.guidance.sample(generator, self.count, source, lambda dags: worth(dags.to("cpu")).to(device)).to("cpu")
+        drawn = drawn[problem.space.is_valid(drawn)]
+        return unseen(problem.space, DagBatch.cat([drawn.pad(problem.space.max_nodes), found]), history.dags)

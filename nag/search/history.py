@@ -1,0 +1,157 @@
+"""What a search has seen so far, and how good it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidRequest
+from nag.graphs import Architecture, DagBatch
+from nag.search.goal import Goal
+from nag.search.problem import ForbiddenMetric
+from nag.search.ranking import ranks
+from nag.spaces import SearchSpace
+
+__all__ = ["History", "Observation"]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One evaluated architecture.
+
+    Args:
+        architecture: What was evaluated.
+        function: Its canonical hash.
+        values: Metric -> value, of the metrics of the goal alone; nan where the evaluation failed.
+    """
+
+    architecture: Architecture
+    function: str
+    values: Mapping[str, float]
+
+    @classmethod
+    def of(cls, space: SearchSpace, architecture: Architecture, values: Mapping[str, float]) -> Observation:
+        """The observation of an architecture whose hash is not at hand."""
+        return cls(architecture, space.canonical_hashes(space.to_dags([architecture]))[0], values)
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Observations in the order in which they were told, n in number; no function appears twice.
+
+    Args:
+        space: Search space.
+        goal: What is searched for.
+        observations: n observations.
+    """
+
+    space: SearchSpace
+    goal: Goal
+    observations: tuple[Observation, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.observations)
+
+    def extended(self, new: Sequence[Observation], known: Mapping[str, Architecture] | None = None) -> History:
+        """This history and further observations.
+
+        Args:
+            new: The observations.
+            known: Function -> architecture, of architectures that need not be checked.
+
+        Raises:
+            InvalidRequest: A function was told before or twice, is not that of its architecture, or lacks a metric of the goal.
+            ForbiddenMetric: An observation has a metric that the goal does not name.
+            InvalidArchitecture: An architecture is not of the space.
+        """
+        seen = set(self.functions)
+        for observation in new:
+            _check(observation, self.goal)
+            if observation.function in seen:
+                what = f"an architecture of function {observation.function[:8]} was told before"
+                raise InvalidRequest(what, "Tell each function once: twins are one query.")
+            seen.add(observation.function)
+        known = known or {}
+        self._check_functions([told for told in new if known.get(told.function) != told.architecture])
+        longer = History(self.space, self.goal, (*self.observations, *new))
+        longer.__dict__["functions"] = frozenset(seen)
+        if "dags" in self.__dict__ and new:
+            longer.__dict__["dags"] = DagBatch.cat([self.dags, self.space.to_dags([told.architecture for told in new])])
+        return longer
+
+    def _check_functions(self, strangers: Sequence[Observation]) -> None:
+        """Raises unless architectures are of the space and have the functions that they are said to have."""
+        if not strangers:
+            return
+        dags = self.space.to_dags([told.architecture for told in strangers])
+        for row in (~self.space.is_valid(dags)).nonzero().flatten().tolist():
+            self.space.validate(strangers[row].architecture)
+        for told, function in zip(strangers, self.space.canonical_hashes(dags), strict=True):
+            if told.function != function:
+                what = f"{told.function[:8]} is not the function of the architecture told with it"
+                raise InvalidRequest(what, "Tell its canonical hash.")
+
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """Canonical hashes of all that was observed."""
+        return frozenset(observation.function for observation in self.observations)
+
+    @cached_property
+    def dags(self) -> DagBatch:
+        """The n architectures."""
+        return self.space.to_dags([observation.architecture for observation in self.observations])
+
+    def metric(self, name: str) -> Tensor:
+        """One metric of the goal: (n,) float64, in its own units, nan where the evaluation failed.
+
+        Raises:
+            ForbiddenMetric: The goal does not name it.
+        """
+        if name not in self.goal.metrics:
+            raise ForbiddenMetric(f"the goal of the search does not name the metric '{name}'", _known(self.goal))
+        return torch.tensor([observation.values[name] for observation in self.observations], dtype=torch.float64)
+
+    @cached_property
+    def values(self) -> Tensor:
+        """The D objectives, signed so that higher is better: (n, D) float64, nan where the evaluation failed."""
+        columns = [self.metric(o.metric) * (1.0 if o.maximise else -1.0) for o in self.goal.objectives]
+        return torch.stack(columns, 1)
+
+    @cached_property
+    def violation(self) -> Tensor:
+        """By what share of each limit it is exceeded, summed over the limits: (n,) float64; 0 is feasible, inf failed."""
+        total = torch.zeros(len(self), dtype=torch.float64)
+        for metric, bound in self.goal.limits.items():
+            total += (self.metric(metric) - bound).clamp(min=0) / (abs(bound) or 1.0)
+        return torch.where(self.values.isnan().any(1) | total.isnan(), math.inf, total)
+
+    @cached_property
+    def ranks(self) -> Tensor:
+        """Place of each observation, 0 for the best; equals share one: (n,) int64 (see `nag.search.ranking.ranks`)."""
+        return ranks(self.values, self.violation)
+
+    @property
+    def best(self) -> Observation | None:
+        """The best observation, the first of equals; None as long as nothing feasible was observed."""
+        if not bool((self.violation == 0).any()):
+            return None
+        return self.observations[int(self.ranks.argmin())]
+
+
+def _check(observation: Observation, goal: Goal) -> None:
+    """Raises unless an observation has just the metrics of the goal."""
+    beyond = sorted(set(observation.values) - set(goal.metrics))
+    if beyond:
+        raise ForbiddenMetric(f"a strategy must not be told the metric '{beyond[0]}'", _known(goal))
+    for metric in goal.metrics:
+        if metric not in observation.values:
+            raise InvalidRequest(f"an observation lacks the metric '{metric}'", "Tell nan where an evaluation failed.")
+
+
+def _known(goal: Goal) -> str:
+    return f"The goal names: {', '.join(goal.metrics)}."

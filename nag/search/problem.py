@@ -1,0 +1,72 @@
+"""The problem of a search: all that a strategy may see, and no way to what it must not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NoReturn
+
+import torch
+
+from nag.diffusion import Generator
+from nag.errors import NagError
+from nag.graphs import DagBatch
+from nag.predictors import Predictor, ProxyColumns
+from nag.search.goal import Goal
+from nag.spaces import SearchSpace, enumerate_space, is_enumerable
+
+__all__ = ["ForbiddenMetric", "Problem"]
+
+
+class ForbiddenMetric(NagError):
+    """A strategy was shown, or asked for, a metric that the search must not see."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that a strategy may see beside its history.
+
+    Args:
+        space: Where to search.
+        goal: What for.
+        proxies: Training-free scores, cheap enough to know of every architecture.
+        prior: What other tasks make one believe of this one before any label, such as a `TransferPredictor`.
+        generator: A trained generator of the space.
+    """
+
+    space: SearchSpace
+    goal: Goal
+    proxies: ProxyColumns | None = None
+    prior: Predictor | None = None
+    generator: Generator | None = None
+
+    @cached_property
+    def pool(self) -> DagBatch | None:
+        """One architecture of each function of the space, in a fixed order; None where the space cannot be enumerated."""
+        return self._pool[0]
+
+    @cached_property
+    def pool_functions(self) -> tuple[str, ...]:
+        """Canonical hashes of the architectures in the pool, none where there is no pool."""
+        return self._pool[1]
+
+    @cached_property
+    def _pool(self) -> tuple[DagBatch | None, tuple[str, ...]]:
+        if not is_enumerable(self.space):
+            return None, ()
+        every = enumerate_space(self.space)
+        first: dict[str, int] = {}
+        for row, function in enumerate(self.space.canonical_hashes(every)):
+            first.setdefault(function, row)
+        return every[torch.tensor(list(first.values()), dtype=torch.int64)], tuple(first)
+
+    @property
+    def report_metric(self) -> NoReturn:
+        """There is none here, on purpose.
+
+        Raises:
+            ForbiddenMetric: Always.
+        """
+        raise ForbiddenMetric(
+            "a strategy cannot see the report metric", "It is kept for the results: search on the metrics of the goal."
+        )

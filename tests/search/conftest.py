@@ -1,0 +1,90 @@
+"""Spaces, strategies and a small loop that the tests of the search share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from nag.graphs import Architecture
+from nag.search import (
+    Goal,
+    LocalSearch,
+    ModelBasedSearch,
+    Observation,
+    Problem,
+    RandomSearch,
+    RegularisedEvolution,
+    Strategy,
+    TreeSearch,
+)
+from nag.spaces import SearchSpace, layered_space, load_space, space_from_mapping
+
+STRATEGIES: dict[str, Callable[[Problem, int], Strategy]] = {
+    "random": RandomSearch,
+    "evolution": lambda problem, seed: RegularisedEvolution(problem, seed, population=6, tournament=3),
+    "local_search": lambda problem, seed: LocalSearch(problem, seed, initial=4, width=8),
+    "mcts": TreeSearch,
+    "smbo": lambda problem, seed: ModelBasedSearch(problem, seed, rollouts=12, initial=4),
+}
+CHAIN = {
+    "name": "chain",
+    "operations": {f"op_{i}": "parametric" for i in range(20)} | {"skip": "identity", "pool": "mergeable"},
+    "nodes": 17,
+    "edges": [[i, i + 1] for i in range(16)],
+}  # 22^15 architectures
+SPACES: dict[str, Callable[[], SearchSpace]] = {
+    **{name: (lambda name=name: load_space(name)) for name in ("nasbench201", "nasbench101", "nas_bench_graph", "tpu_tiles")},
+    "layered_30": lambda: layered_space(30, 12),
+    "chain": lambda: space_from_mapping(CHAIN),
+}
+Score = Callable[[Architecture], float]
+
+
+def uneven(arch: Architecture) -> float:
+    """Something to learn, of any architecture: how many nodes have the operation of the second, less the edges."""
+    return sum(op == arch.ops[1] for op in arch.ops) - 0.1 * len(arch.edges)
+
+
+@pytest.fixture(scope="session")
+def observe():
+    """Gives the observations of architectures: space, architectures, and metric -> score."""
+
+    def get(space: SearchSpace, archs: Sequence[Architecture], metrics: dict[str, Score]) -> list[Observation]:
+        functions = space.canonical_hashes(space.to_dags(archs))
+        return [
+            Observation(arch, function, {name: score(arch) for name, score in metrics.items()})
+            for arch, function in zip(archs, functions, strict=True)
+        ]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def search(observe):
+    """Asks and tells by a score of architectures, round after round, and gives all that was asked."""
+
+    def run(strategy: Strategy, rounds: int, batch: int, **metrics: Score) -> list[Architecture]:
+        asked = []
+        for _ in range(rounds):
+            archs = strategy.ask(batch)
+            strategy.tell(observe(strategy.problem.space, archs, metrics or {"score": uneven}))
+            asked += archs
+        return asked
+
+    return run
+
+
+@pytest.fixture(params=SPACES)
+def space(request) -> SearchSpace:
+    return SPACES[request.param]()
+
+
+@pytest.fixture(params=STRATEGIES)
+def make(request) -> Callable[[Problem, int], Strategy]:
+    return STRATEGIES[request.param]
+
+
+@pytest.fixture
+def problem(space) -> Problem:
+    return Problem(space, Goal.single("score"))

@@ -1,0 +1,234 @@
+"""Laws of Bayesian strategies: candidates, batches, starts, what is learned from goals and beliefs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from nag.diffusion import Evolution, UniformGenerator
+from nag.graphs import Architecture, DagBatch
+from nag.predictors import GNNPredictor, Prediction, ProxyColumns, TreesPredictor
+from nag.search import Goal, Objective, Observation, Problem
+from nag.search.acquisition import Thompson, UpperConfidence
+from nag.search.bayesian import BayesianOptimisation, Start
+from nag.search.candidates import Mutants, unseen
+from nag.search.evolutionary_denoising import EvolutionaryDenoising
+from nag.search.guided import Generated
+from nag.search.history import History
+from nag.search.models import PredictorModel
+from nag.search.robot import RoBoT
+from nag.search.strategy import Strategy
+from nag.search.targets import targets_of
+from nag.search.views import Viewer
+from nag.spaces import SearchSpace, enumerate_space, layered_space, load_space
+
+NB201 = load_space("nasbench201")
+GOAL = Goal.single("score")
+PLAIN = Problem(NB201, GOAL)  # shared, as its pool is made once
+SMALL = Mutants(parents=3, count=20, rounds=2, random=20)
+MAKERS: dict[str, Callable[[Problem, int], Strategy]] = {
+    "gp": lambda problem, seed: BayesianOptimisation(problem, seed, start=Start(labels=3), proxies=False),
+    "default": lambda problem, seed: BayesianOptimisation(
+        problem, seed, start=Start(3), candidates=Generated(count=8, beside=SMALL)
+    ),
+    "scalable": lambda problem, seed: BayesianOptimisation(problem, seed, start=Start(3), candidates=SMALL, pool=False),
+    "bananas": lambda problem, seed: BayesianOptimisation(
+        problem,
+        seed,
+        model=PredictorModel(partial(GNNPredictor, width=8, layers=1, members=2, steps=3)),
+        acquisition=Thompson(),
+        candidates=SMALL,
+        start=Start(labels=3, share=1.0),
+        pool=False,
+    ),
+    "robot": lambda problem, seed: RoBoT(problem, seed, explore=4, weights=60, draws=100),
+    "evolutionary_denoising": lambda problem, seed: EvolutionaryDenoising(
+        problem, seed, evolution=Evolution(population=4, generations=3)
+    ),
+}
+PROBLEMS: dict[str, Callable[[], Problem]] = {
+    "nasbench201": lambda: PLAIN,
+    "nasbench201_proxies": lambda: _favoured(),
+    "layered": lambda: Problem(layered_space(12, 4), GOAL),
+}
+
+
+def _convolutions(arch: Architecture) -> float:
+    return float(sum(op == "nor_conv_3x3" for op in arch.ops) + 0.1 * sum(op == "skip_connect" for op in arch.ops))
+
+
+def _proxies(space: SearchSpace, noise: float = 0.5) -> ProxyColumns:
+    dags = enumerate_space(space)
+    worth = torch.tensor([_convolutions(arch) for arch in space.to_architectures(dags)], dtype=torch.float64)
+    drawn = torch.randn(len(dags), 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return ProxyColumns.of(space, dags, worth[:, None] + noise * drawn)
+
+
+@lru_cache(maxsize=1)
+def _favoured() -> Problem:
+    return Problem(NB201, GOAL, proxies=_proxies(NB201))
+
+
+def _observe(problem: Problem, archs: Sequence[Architecture], **more: Callable[[Architecture], float]) -> list[Observation]:
+    metrics = more or {"score": _convolutions}
+    return [Observation.of(problem.space, arch, {name: score(arch) for name, score in metrics.items()}) for arch in archs]
+
+
+def _run(strategy: Strategy, batches: Sequence[int]) -> list[Architecture]:
+    found = []
+    for n in batches:
+        archs = strategy.ask(n)
+        strategy.tell(_observe(strategy.problem, archs))
+        found += archs
+    return found
+
+
+@pytest.fixture(scope="module", params=list(PROBLEMS))
+def problem(request) -> Problem:
+    return PROBLEMS[request.param]()
+
+
+@pytest.fixture(params=list(MAKERS))
+def make(request) -> Callable[[Problem, int], Strategy]:
+    return MAKERS[request.param]
+
+
+def test_asks_new_valid_functions_as_a_function_of_the_history(make, problem) -> None:
+    first, again = make(problem, 1), make(problem, 1)
+    asked = _run(first, [2, 3, 1, 2])
+    functions = problem.space.canonical_hashes(problem.space.to_dags(asked))
+    assert len(set(functions)) == len(asked) == 8
+    assert bool(problem.space.is_valid(problem.space.to_dags(asked)).all())
+    again.tell(first.history.observations)
+    assert again.ask(2) == first.ask(2)
+
+
+@pytest.mark.parametrize("name", ["gp", "default", "scalable"])
+def test_finds_the_best_sooner_than_chance(name) -> None:
+    strategy = MAKERS[name](_favoured(), 0)
+    found = [_convolutions(arch) for arch in _run(strategy, [1] * 18)]
+    assert max(found) == 6.0  # one of 15,625 cells
+
+
+def test_a_batch_spreads() -> None:
+    problem = PLAIN
+    strategy = BayesianOptimisation(problem, 0, acquisition=UpperConfidence(1.0), start=Start(labels=8))
+    _run(strategy, [8])
+    viewer = strategy._viewer
+    belief = strategy.model.fit(viewer, viewer(strategy.history.dags), targets_of(strategy.history, torch.Generator()), 0)
+    batch = viewer(problem.space.to_dags(strategy.ask(4)))
+    view = viewer(problem.pool)
+    greedy = view[UpperConfidence(1.0)(belief.predict(view), 0.0, torch.Generator()).topk(4).indices]
+    assert torch.pdist(batch.features).mean() > torch.pdist(greedy.features).mean()
+
+
+def test_what_is_pending_counts_as_known() -> None:
+    problem = PLAIN
+    strategy = BayesianOptimisation(problem, 0, start=Start(labels=4))
+    _run(strategy, [4])
+    assert not set(strategy.ask(3)) & set(strategy.ask(3))
+
+
+def test_fantasies_take_away_the_spread_of_a_predictor() -> None:
+    problem = PLAIN
+    dags = problem.pool[:40]
+    view = Viewer(problem, problem.pool)(dags)
+    model = PredictorModel(partial(TreesPredictor))
+    belief = model.fit(Viewer(problem, problem.pool), view[:20], torch.randn(20, generator=torch.Generator().manual_seed(0)), 0)
+    before, after = belief.predict(view), belief.believing(view[30:31]).predict(view)
+    torch.testing.assert_close(before.mean, after.mean)
+    assert float(after.std[30]) < 0.05 * float(before.std[30])
+    assert (after.std <= before.std).all()
+
+
+def test_the_first_queries_are_favourites() -> None:
+    problem = _favoured()
+    proxies = problem.proxies
+    assert proxies is not None
+    order = proxies(problem.pool).mean(1)
+    asked = NB201.to_dags(BayesianOptimisation(problem, 0, start=Start(labels=5, share=0.05)).ask(5))
+    assert (proxies(asked).mean(1) >= order.quantile(0.95) - 1e-9).all()
+    plain = NB201.to_dags(BayesianOptimisation(problem, 0, start=Start(labels=20), proxies=False).ask(20))
+    assert bool((proxies(plain).mean(1) < order.quantile(0.95)).any())
+
+
+def test_beliefs_of_other_tasks_are_walked_down_first() -> None:
+    class Oracle(TreesPredictor):
+        def predict_scores(self, dags: DagBatch) -> Prediction:
+            worth = torch.tensor([_convolutions(arch) for arch in NB201.to_architectures(dags)], dtype=torch.float64)
+            return Prediction(worth, torch.ones_like(worth))
+
+    strategy = BayesianOptimisation(Problem(NB201, GOAL, prior=Oracle(NB201)), 0)
+    assert [_convolutions(arch) for arch in _run(strategy, [1, 1])] == [6.0, 5.1]
+
+
+def test_candidates_are_new_and_the_generator_adds_to_them() -> None:
+    rng = torch.Generator().manual_seed(0)
+    problem = PLAIN
+    strategy = BayesianOptimisation(problem, 0)
+    history = History(NB201, GOAL).extended(_observe(problem, strategy.ask(5)))
+
+    def worth(dags: DagBatch) -> Tensor:
+        return (dags.ops == NB201.vocabulary.index("nor_conv_3x3")).sum(1).double()
+
+    alone = SMALL(problem, history, worth, rng)
+    generator = UniformGenerator(NB201, problem.pool)
+    more = Generated(count=16, beside=SMALL)(Problem(NB201, GOAL, generator=generator), history, worth, rng)
+    for found in (alone, more):
+        functions = NB201.canonical_hashes(found)
+        assert len(set(functions)) == len(functions)
+        assert not set(functions) & history.functions
+    assert len(more) > len(alone) - 20
+    assert float(worth(alone).max()) > float(worth(history.dags).max())
+
+
+def test_unseen_keeps_the_first_of_each_function() -> None:
+    dags = enumerate_space(NB201)[:200]
+    kept = unseen(NB201, dags, dags[:50])
+    functions = NB201.canonical_hashes(kept)
+    assert len(set(functions)) == len(functions)
+    assert set(functions) == set(NB201.canonical_hashes(dags)) - set(NB201.canonical_hashes(dags[:50]))
+
+
+def test_targets_put_limits_before_values_and_failures_last() -> None:
+    goal = Goal.single("score", limits={"cost": 3.0})
+    problem = Problem(NB201, goal)
+    archs = NB201.to_architectures(problem.pool[:4])
+    rows = zip(archs, [5.0, 1.0, 9.0, math.nan], [1.0, 2.0, 4.0, 1.0], strict=True)
+    told = [Observation.of(NB201, arch, {"score": score, "cost": cost}) for arch, score, cost in rows]
+    targets = targets_of(History(NB201, goal).extended(told), torch.Generator())
+    assert targets.argsort(descending=True).tolist() == [0, 1, 2, 3]
+
+
+def test_targets_of_several_objectives_prefer_what_dominates_and_change_with_the_weights() -> None:
+    goal = Goal((Objective("a"), Objective("b", maximise=False)))
+    problem = Problem(NB201, goal)
+    archs = NB201.to_architectures(problem.pool[:6])
+    rows = zip(archs, [0.0, 1.0, 2.0, 3.0, 4.0, 0.5], [0.0, 1.0, 2.0, 3.0, 4.0, 1.5], strict=True)
+    told = [Observation.of(NB201, arch, {"a": a, "b": b}) for arch, a, b in rows]
+    history, rng = History(NB201, goal).extended(told), torch.Generator().manual_seed(0)
+    drawn = [targets_of(history, rng) for _ in range(20)]
+    assert all(float(targets[5]) < float(targets[1]) for targets in drawn)  # the last is dominated by the second
+    assert len({int(targets.argmax()) for targets in drawn}) > 1
+
+
+def test_robot_finds_the_weights_of_misleading_scores() -> None:
+    proxies = _proxies(NB201, noise=0.1)
+    proxies.values[:, 1] = -proxies.values[:, 1]  # one score says the opposite: their even mean tells nothing
+    strategy = RoBoT(Problem(NB201, GOAL, proxies=proxies), 0, explore=8, weights=200)
+    found = [_convolutions(arch) for arch in _run(strategy, [1] * 14)]
+    assert max(found) >= 5.0
+
+
+def test_evolutionary_denoising_asks_a_generation_before_the_next() -> None:
+    strategy = EvolutionaryDenoising(PLAIN, 0, evolution=Evolution(population=6, generations=4))
+    first = strategy.propose(1, torch.Generator())
+    assert 1 <= len(first) <= 6
+    strategy.tell(_observe(strategy.problem, strategy.ask(len(first))))
+    later = _run(strategy, [1] * 20)
+    assert sum(map(_convolutions, later)) / 20 > sum(map(_convolutions, first)) / len(first)

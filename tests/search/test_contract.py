@@ -1,0 +1,117 @@
+"""The laws of every strategy, on every space that it can search."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from nag.errors import InvalidArchitecture, InvalidRequest
+from nag.graphs import Architecture
+from nag.search import ForbiddenMetric, Goal, Observation, Problem, SpaceExhausted
+from nag.spaces import load_space, space_from_mapping
+
+TINY = {"name": "tiny", "operations": {"a": "parametric", "skip": "identity"}, "nodes": 4, "edges": "free"}
+NB201 = load_space("nasbench201")
+GOAL = Goal.single("score")
+
+
+def test_asks_valid_architectures_of_functions_that_are_new(make, problem, search):
+    space = problem.space
+    asked = search(make(problem, 0), rounds=2, batch=6)
+    dags = space.to_dags(asked)
+    assert len(asked) == len(set(space.canonical_hashes(dags))) == 12
+    assert bool(space.is_valid(dags).all())
+
+
+def test_a_search_is_a_function_of_its_seed(make, problem, search):
+    first, again, other = (search(make(problem, seed), rounds=2, batch=5) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_a_stored_history_is_gone_on_with(make, problem, search):
+    undisturbed, resumed = make(problem, 3), make(problem, 3)
+    search(undisturbed, rounds=2, batch=4)
+    resumed.tell(undisturbed.history.observations[:5])
+    resumed.tell(undisturbed.history.observations[5:])
+    assert search(resumed, rounds=2, batch=2) == search(undisturbed, rounds=2, batch=2)
+
+
+def test_what_is_under_way_is_not_asked_again_and_survives_a_stop(make, problem, observe):
+    strategy, resumed = make(problem, 0), make(problem, 0)
+    waiting = strategy.ask(6)
+    strategy.tell(observe(problem.space, waiting[:3], {"score": lambda arch: float(len(arch.edges))}))
+    resumed.tell(strategy.history.observations)
+    resumed.expect(waiting[3:])
+    more = strategy.ask(3)
+    assert resumed.ask(3) == more
+    assert len(set(problem.space.canonical_hashes(problem.space.to_dags([*waiting, *more])))) == 9
+
+
+def test_a_finite_space_is_asked_out_and_then_exhausted(make, observe):
+    space = space_from_mapping(TINY)
+    problem = Problem(space, GOAL)
+    strategy = make(problem, 0)
+    sizes = []
+    while len(strategy.history) < len(problem.pool_functions):
+        archs = strategy.ask(3)
+        sizes.append(len(archs))
+        strategy.tell(observe(space, archs, {"score": lambda arch: float(len(arch.edges))}))
+    assert sum(sizes) == len(problem.pool_functions) > 10
+    assert all(size == 3 for size in sizes[:-1])
+    with pytest.raises(SpaceExhausted, match="nothing left"):
+        strategy.ask(3)
+
+
+def test_a_strategy_cannot_see_the_report_metric(make):
+    strategy = make(Problem(NB201, GOAL), 0)
+    with pytest.raises(ForbiddenMetric, match="report metric"):
+        strategy.problem.report_metric  # noqa: B018
+    (arch,) = strategy.ask(1)
+    with pytest.raises(ForbiddenMetric, match="'test_acc'"):
+        strategy.tell([Observation.of(NB201, arch, {"score": 1.0, "test_acc": 2.0})])
+    assert len(strategy.history) == 0
+    with pytest.raises(ForbiddenMetric, match="'test_acc'"):
+        strategy.history.metric("test_acc")
+
+
+def test_twins_and_strangers_are_not_taken(make, observe):
+    strategy = make(Problem(NB201, GOAL), 0)
+    pooled = "|avg_pool_3x3~0|+|{}~0|{}~1|+|none~0|skip_connect~1|none~2|"
+    arch, twin = (NB201.decode(pooled.format(*ops)) for ops in (("none", "skip_connect"), ("none", "none")))
+    strategy.tell(observe(NB201, [arch], {"score": lambda _: 1.0}))
+    with pytest.raises(InvalidRequest, match="told before"):
+        strategy.tell(observe(NB201, [twin], {"score": lambda _: 2.0}))
+    (fresh,) = strategy.ask(1)
+    with pytest.raises(InvalidRequest, match="not the function"):
+        strategy.tell([Observation(fresh, "0" * 32, {"score": 1.0})])
+    with pytest.raises(InvalidRequest, match="lacks the metric"):
+        strategy.tell([Observation.of(NB201, fresh, {})])
+    stranger = Architecture(("input", "output"), ((0, 1),))
+    with pytest.raises(InvalidArchitecture):
+        strategy.tell([Observation.of(NB201, stranger, {"score": 1.0})])
+    with pytest.raises(InvalidRequest, match="at least 1"):
+        strategy.ask(0)
+
+
+def test_failed_evaluations_do_not_stop_a_search(make, search):
+    strategy = make(Problem(NB201, GOAL), 0)
+    search(strategy, rounds=4, batch=3, score=lambda arch: float("nan"))
+    assert strategy.history.best is None
+    search(strategy, rounds=4, batch=3, score=lambda arch: 1.0 if "none" in arch.ops else float("nan"))
+    assert len(strategy.history) == 24
+
+
+def test_scalable_strategies_never_enumerate(make, problem, search, monkeypatch):
+    if not problem.space.max_nodes > 8:
+        pytest.skip("small spaces are drawn from by enumeration")
+    strategy = make(problem, 0)
+    assert strategy.scalable
+    monkeypatch.setattr("nag.search.problem.enumerate_space", None)
+    monkeypatch.setattr("nag.search.problem.is_enumerable", None)
+    monkeypatch.setattr("nag.search.draws.sample_uniform", None)
+    search(strategy, rounds=3, batch=3)
+    start = time.process_time()
+    strategy.ask(1)
+    assert time.process_time() - start < 2.0

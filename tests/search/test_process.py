@@ -1,0 +1,69 @@
+"""Laws of the Gaussian process that searches fit anew for each query."""
+
+from __future__ import annotations
+
+import torch
+
+from nag.search.process import FittedProcess, SearchProcess
+
+
+def _data(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features in two groups and one that the trend is linear in; the first group does not matter."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(count, 6, generator=rng, dtype=torch.float64)
+    return x, torch.sin(2 * x[:, 3]) + x[:, 5]
+
+
+def _fit(count: int = 40) -> tuple[FittedProcess, torch.Tensor, torch.Tensor]:
+    x, y = _data(count + 60)
+    return SearchProcess().fit(x[:count], (3, 2), 1, y[:count]), x, y
+
+
+def test_what_does_not_matter_fades_out() -> None:
+    fitted, x, y = _fit()
+    assert float(fitted.stretch[0]) < float(fitted.stretch[3])
+    belief = fitted.predict(x[40:])
+    assert float(torch.corrcoef(torch.stack([belief.mean, y[40:]]))[0, 1]) > 0.9
+
+
+def test_the_posterior_is_that_of_the_closed_form() -> None:
+    fitted, x, _ = _fit(10)
+    points, rows = x[:10] * fitted.stretch, x[40:45] * fitted.stretch
+    kernel, cross = fitted._covariance(points, points), fitted._covariance(rows, points)
+    noisy = kernel + (fitted.noise + 1e-5) * torch.eye(10, dtype=torch.float64)
+    mean = fitted.constant + cross @ torch.linalg.solve(noisy, fitted.targets - fitted.constant)
+    variance = fitted._covariance(rows, rows).diagonal() - (cross @ torch.linalg.solve(noisy, cross.T)).diagonal()
+    belief = fitted.predict(x[40:45])
+    torch.testing.assert_close(belief.mean, mean)
+    torch.testing.assert_close(belief.std.square(), variance)
+
+
+def test_the_trend_leads_beyond_what_was_seen() -> None:
+    fitted, x, _ = _fit()
+    far = x[:2].clone()
+    far[0, 5], far[1, 5] = 4.0, 8.0
+    mean = fitted.predict(far).mean
+    assert float(mean[1] - mean[0]) > 2.0
+
+
+def test_a_fantasy_leaves_means_and_takes_away_doubt_near_by() -> None:
+    fitted, x, _ = _fit()
+    before, after = fitted.predict(x[40:]), fitted.believing(x[40:42]).predict(x[40:])
+    torch.testing.assert_close(before.mean, after.mean, rtol=0, atol=1e-6)
+    assert (after.std <= before.std + 1e-9).all()
+    assert (after.std[:2] < 0.9 * before.std[:2]).all()
+    assert fitted.believing(x[:0]) is fitted
+
+
+def test_single_precision_serves() -> None:
+    fitted, x, _ = _fit()
+    exact, rounded = fitted.predict(x), fitted.predict(x.float())
+    torch.testing.assert_close(rounded.mean, exact.mean, rtol=0, atol=1e-3)
+    torch.testing.assert_close(rounded.std, exact.std, rtol=0, atol=1e-2)
+
+
+def test_one_label_is_enough() -> None:
+    x, y = _data(5)
+    belief = SearchProcess().fit(x[:1], (3, 2), 1, y[:1]).predict(x)
+    assert belief.mean.isfinite().all()
+    assert (belief.std > 0).all()
