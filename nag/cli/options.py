@@ -68,6 +68,8 @@ def build(part: DictConfig) -> Any:
             raise
         except (InstantiationException, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
             cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+            if isinstance(cause, NagError):
+                raise cause from error
             raise InvalidRequest(f"cannot build {target}: {first_line(cause)}", "Check its options.") from error
 
     made = told(instantiate, part)

@@ -1,5 +1,6 @@
 """Predictors: from an architecture to the mean and spread of its target."""
 
+from nag.predictors.adapters import AdapterPredictor
 from nag.predictors.base import Prediction, Predictor
 from nag.predictors.conformal import (
     ConformalIntervals,
@@ -13,20 +14,23 @@ from nag.predictors.conformal import (
     select,
     select_optimised,
 )
+from nag.predictors.families import restore_predictor
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.gp import GPPredictor
 from nag.predictors.losses import ListwiseLoss, Loss, RankingLoss, SquaredLoss, pairwise_hinge, pairwise_logistic
-from nag.predictors.meta import Episodes, MetaPredictor, TransferPredictor
+from nag.predictors.meta import Episodes, MetaPredictor
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.pretraining import Pretraining
 from nag.predictors.process import ProcessPredictor
 from nag.predictors.proxies import ProxyColumns
 from nag.predictors.ranked import RankedPredictor
 from nag.predictors.stacked import StackedPredictor
+from nag.predictors.transfer import TransferPredictor
 from nag.predictors.transformer import TransformerPredictor
 from nag.predictors.trees import TreesPredictor
 
 __all__ = [
+    "AdapterPredictor",
     "ConformalIntervals",
     "CrossConformalIntervals",
     "Episodes",
@@ -56,6 +60,7 @@ __all__ = [
     "prune_deterministic",
     "prune_heterogeneous",
     "prune_homogeneous",
+    "restore_predictor",
     "select",
     "select_optimised",
 ]

@@ -11,6 +11,7 @@ from gpytorch.priors import NormalPrior
 from torch import Tensor
 
 from nag.predictors.base import ResizableState
+from nag.predictors.matern import matern, squared_distances
 from nag.predictors.structure import group_scales
 
 __all__ = ["GaussianProcess"]
@@ -148,9 +149,7 @@ class GaussianProcess(ResizableState):
 
     def _kernel(self, x: Tensor) -> Tensor:
         """Covariances of scaled rows with the labelled ones: (B, n)."""
-        squared = x.square().sum(1, keepdim=True) + self.points.square().sum(1) - 2 * x @ self.points.T
-        distance = (5 * squared.clamp(min=0) + 1e-12).sqrt()
-        return self.amplitude * (1 + distance + distance.square() / 3) * torch.exp(-distance)
+        return self.amplitude * matern(squared_distances(x, self.points))
 
     def forward(self, groups: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Posterior mean and variance of the noise-free function, each (B,) float64; the noise variance is `noise`."""

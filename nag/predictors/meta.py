@@ -13,17 +13,17 @@ from torch.nn.functional import softmax
 
 from nag.errors import DamagedFile, InvalidRequest, check_numbers
 from nag.graphs import DagBatch, reduce
-from nag.predictors.base import Prediction, Predictor, ResizableState, check_labels
+from nag.predictors.base import Predictor, ResizableState
+from nag.predictors.families import restore_predictor
+from nag.predictors.matern import matern, squared_distances
 from nag.predictors.normal_scores import NormalScores
-from nag.predictors.stacked import restore_ranked
 from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace
 
-__all__ = ["Episodes", "MetaPredictor", "TransferPredictor", "View"]
+__all__ = ["Episodes", "MetaPredictor", "View"]
 
 _EPISODE_ROWS = 4000
 _TOP_SHARPNESS = 3.0
-_SHRINK = (0.03, 0.1, 0.3, 1.0)
 _START = {
     "sharpness": 0.7,
     "evenness": 0.0,
@@ -59,6 +59,9 @@ class Episodes:
 
     def __post_init__(self) -> None:
         check_numbers("episodes", self, steps=0, learning_rate=0, queries=2, top=0)
+        labels = self.labels if isinstance(self.labels, Sequence) and not isinstance(self.labels, str) else [None]
+        if not labels or not all(isinstance(k, int) and not isinstance(k, bool) and k >= 0 for k in labels):
+            raise InvalidRequest(f"episodes.labels is {self.labels}", "It is a list of whole numbers, such as [0,5,20].")
 
 
 @dataclass(frozen=True)
@@ -177,8 +180,8 @@ class MetaPredictor(ResizableState):
             seen, asked = view[rows[:labels]], view[rows[labels:]]
             mean = asked.beliefs @ weights
             if labels:
-                gain, _, _ = self._condition(seen, NormalScores().fit(scores[rows[:labels]]), weights, 1.0)
-                mean = mean + self._covariance(asked, seen, 1.0) @ gain
+                gain, _, _ = self.condition(seen, NormalScores().fit(scores[rows[:labels]]), weights, 1.0)
+                mean = mean + self.covariance(asked, seen, 1.0) @ gain
             truth = scores[rows[labels:]]
             centred, wanted = mean - mean.mean(), truth - truth.mean()
             spread = centred.square().sum().add(1e-12).sqrt()  # above 0: beliefs may be all alike
@@ -195,20 +198,17 @@ class MetaPredictor(ResizableState):
         similar = softmax(-self.prior["sharpness"].exp() * distance, 0)
         return self.prior["gain"].exp() * ((1 - even) * similar + even / len(known))
 
-    def _covariance(self, a: View, b: View, shrink: float) -> Tensor:
+    def covariance(self, a: View, b: View, shrink: float) -> Tensor:
         """Prior covariance of architectures: (A, B)."""
-        xa, xb = a.counts, b.counts
         length = self.prior["length"].exp()
-        squared = (xa.square().sum(1, keepdim=True) + xb.square().sum(1) - 2 * xa @ xb.T).clamp(min=0) / length
-        distance = (5 * squared + 1e-12).sqrt()
-        matern = (1 + distance + distance.square() / 3) * torch.exp(-distance)
+        residual = self.prior["residual"].exp() * matern(squared_distances(a.counts, b.counts) / length)
         linear = self.prior["weight"].exp() * a.beliefs @ b.beliefs.T
-        return shrink * (linear + self.prior["residual"].exp() * matern) + self.prior["offset"].exp()
+        return shrink * (linear + residual) + self.prior["offset"].exp()
 
-    def _condition(self, seen: View, scores: Tensor, weights: Tensor, shrink: float) -> tuple[Tensor, Tensor, Tensor]:
+    def condition(self, seen: View, scores: Tensor, weights: Tensor, shrink: float) -> tuple[Tensor, Tensor, Tensor]:
         """Conditions on (k,) scores: K^-1 (y - m), the Cholesky factor of K, and the log marginal likelihood."""
         noise = self.prior["noise"].exp() * torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-        factor = torch.linalg.cholesky(self._covariance(seen, seen, shrink) + noise)
+        factor = torch.linalg.cholesky(self.covariance(seen, seen, shrink) + noise)
         residual = (scores - seen.beliefs @ weights).unsqueeze(1)
         gain = torch.cholesky_solve(residual, factor)
         evidence = -0.5 * (residual * gain).sum() - factor.diagonal().log().sum()
@@ -257,104 +257,28 @@ class MetaPredictor(ResizableState):
             for i, entry in enumerate(description["sources"]):
                 lead = f"sources.{i}."
                 state = {name.removeprefix(lead): value for name, value in tensors.items() if name.startswith(lead)}
-                sources[str(entry["task"])] = restore_ranked(space, str(entry["family"]), entry, state)
+                sources[str(entry["task"])] = restore_predictor(space, str(entry["family"]), entry, state)
             found = cls(space, [str(fact) for fact in description["facts"]], sources)
             found.load_state_dict(dict(tensors))
         except (KeyError, TypeError, ValueError, RuntimeError, InvalidRequest) as error:
             raise DamagedFile("the meta-predictor's weights do not fit its description", "Train it again.") from error
         return found.eval()
 
-    def for_task(self, descriptor: Mapping[str, float]) -> TransferPredictor:
-        """The predictor of a task with that descriptor, before it has seen any label.
+    def scaled(self, descriptor: Mapping[str, float]) -> Tensor:
+        """A descriptor in the scale of those of the sources: (D,).
 
         Raises:
             InvalidRequest: A fact is missing or below 0.
         """
-        raw = self._numbers(descriptor).to(self.facts_shift.device)
-        return TransferPredictor(self, (raw - self.facts_shift) * self.facts_scale)
+        return (self._numbers(descriptor).to(self.facts_shift.device) - self.facts_shift) * self.facts_scale
 
     def _numbers(self, descriptor: Mapping[str, float]) -> Tensor:
         """The facts of one task as logarithms, as most span decades: (D,)."""
         for name in self.facts:
             fact = descriptor.get(name)
             if not isinstance(fact, int | float) or not 0 <= fact < math.inf:
+                fault = f"has '{fact}' as" if name in descriptor else "lacks"
                 raise InvalidRequest(
-                    f"the descriptor of the task lacks '{name}'", f"It takes numbers of at least 0: {', '.join(self.facts)}."
+                    f"the descriptor of the task {fault} '{name}'", f"It takes numbers of at least 0: {', '.join(self.facts)}."
                 )
         return torch.tensor([math.log1p(descriptor[name]) for name in self.facts], dtype=torch.float64)
-
-
-class TransferPredictor(Predictor):
-    """A meta-predictor on one task: zero-shot as it is made, few-shot once it is fitted to labels.
-
-    How far the task may stray from the sources is averaged over a grid by the evidence of the labels, so that a task that the
-    sources explain well keeps to them.
-
-    Args:
-        meta: The prior.
-        descriptor: (D,) scaled descriptor of the task.
-        chunk_size: Architectures scored at a time.
-    """
-
-    def __init__(self, meta: MetaPredictor, descriptor: Tensor, chunk_size: int = 4096) -> None:
-        super().__init__(meta.space)
-        self.meta, self.descriptor, self.chunk_size = meta, descriptor, chunk_size
-        self.normal_scores = NormalScores()
-        self._seen: View | None = None
-        self._posteriors: list[tuple[float, float, Tensor, Tensor]] = []
-
-    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
-        """Conditions on labels, forgetting those before."""
-        check_labels(dags, targets)
-        self.fit_view(self.meta.view(dags), targets)
-        on_progress(1.0)
-
-    @torch.no_grad()
-    def fit_view(self, seen: View, targets: Tensor) -> None:
-        """As `fit`, of architectures whose view is at hand."""
-        scores, weights = self.normal_scores.fit(targets), self.meta.weights(self.descriptor)
-        found = [(shrink, *self.meta._condition(seen, scores, weights, shrink)) for shrink in _SHRINK]
-        odds = torch.stack([entry[3] for entry in found]).softmax(0).tolist()
-        self._seen = seen
-        self._posteriors = [(odd, *entry[:3]) for odd, entry in zip(odds, found, strict=True)]
-
-    @torch.no_grad()
-    def predict_scores(self, dags: DagBatch) -> Prediction:
-        """Predicts normal scores: of all architectures before the fit, in the scale of the labels after it."""
-        chunks = [dags[start : start + self.chunk_size] for start in range(0, len(dags), self.chunk_size)] or [dags]
-        parts = [self.predict_view(self.meta.view(chunk)) for chunk in chunks]
-        return Prediction(torch.cat([part.mean for part in parts]), torch.cat([part.std for part in parts]))
-
-    @torch.no_grad()
-    def predict_view(self, view: View) -> Prediction:
-        """As `predict_scores`, of architectures whose view is at hand."""
-        meta, prior = self.meta, self.meta.prior
-        mean, noise = view.beliefs @ meta.weights(self.descriptor), prior["noise"].exp()
-        alone = prior["weight"].exp() * view.beliefs.square().sum(1) + prior["residual"].exp()
-        if self._seen is None:
-            return Prediction(mean, (alone + noise).sqrt())
-        means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
-        for odd, shrink, gain, factor in self._posteriors:
-            cross = meta._covariance(view, self._seen, shrink)
-            explained = torch.linalg.solve_triangular(factor, cross.T, upper=False).square().sum(0)
-            means += odd * (cross @ gain)
-            variances += odd * (shrink * alone + prior["offset"].exp() - explained).clamp(min=0)
-        return Prediction(mean + means, (variances + noise).sqrt())
-
-    @torch.no_grad()
-    def predict(self, dags: DagBatch) -> Prediction:
-        """Predicts targets in the units of the labels; normal scores where there were none."""
-        scores = self.predict_scores(dags)
-        if self._seen is None:
-            return scores
-        mean = self.normal_scores.to_targets(scores.mean)
-        return Prediction(mean, self.normal_scores.spread_to_targets(scores.mean, scores.std))
-
-    def description(self) -> dict[str, Any]:
-        """Not stored: it is made anew from the meta-predictor and the labels."""
-        raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")
-
-    @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Predictor:
-        """Not stored: it is made anew from the meta-predictor and the labels."""
-        raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")

@@ -28,9 +28,8 @@ class ProcessPredictor(Predictor):
 
     A Gaussian process (`GaussianProcess`) on structure counts. On which counts, and of which targets, is chosen by the
     absolute error of its leave-one-out predictions (in closed form; Rasmussen and Williams 2006, eq. 5.12): standardised
-    targets suit costs that add up, normal scores long tails; few labels can ask for few counts. `GNNPredictor`, which
-    looks at the normal form alone, explains about 0.74 of the variance of NAS-Bench-201's latencies on GPUs from 200
-    labels, this one 0.99.
+    targets suit costs that add up, normal scores long tails; few labels can ask for few counts. The other predictors look
+    at the normal form alone, where dead operations are gone.
 
     Args:
         space: Search space.

@@ -11,8 +11,9 @@ from scipy.optimize import nnls
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from nag.errors import DamagedFile, InvalidRequest
+from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
+from nag.predictors.adapters import AdapterPredictor
 from nag.predictors.base import Prediction
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.gp import GPPredictor
@@ -22,10 +23,10 @@ from nag.predictors.transformer import TransformerPredictor
 from nag.predictors.trees import TreesPredictor
 from nag.spaces import SearchSpace
 
-__all__ = ["StackedPredictor", "restore_ranked", "stacking_weights"]
+__all__ = ["PARTS", "StackedPredictor", "stacking_weights"]
 
-_PARTS: dict[str, type[RankedPredictor]] = {
-    part.__name__: part for part in (GNNPredictor, GPPredictor, TransformerPredictor, TreesPredictor)
+PARTS: dict[str, type[RankedPredictor]] = {
+    part.__name__: part for part in (AdapterPredictor, GNNPredictor, GPPredictor, TransformerPredictor, TreesPredictor)
 }
 _PRIOR_LABELS = 50
 
@@ -76,7 +77,7 @@ class StackedPredictor(RankedPredictor):
     @classmethod
     def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
         def maker(entry: Mapping[str, Any]) -> Callable[..., RankedPredictor]:
-            family = _PARTS[str(entry["family"])]
+            family = PARTS[str(entry["family"])]
             return lambda space, proxies, seed: family._from_description(space, entry)
 
         parts = {str(name): maker(entry) for name, entry in description["parts"].items()}
@@ -137,17 +138,3 @@ def stacking_weights(held_out: Tensor, targets: Tensor, prior_labels: float = _P
     wanted = np.concatenate([np.zeros(len(y)), np.full(number, np.sqrt(prior_labels) * spread / number), [heavy]])
     weights = nnls(rows, wanted)[0]
     return torch.from_numpy(weights / weights.sum()).to(targets.device)
-
-
-def restore_ranked(
-    space: SearchSpace, family: str, description: Mapping[str, Any], tensors: Mapping[str, Tensor]
-) -> RankedPredictor:
-    """Rebuilds a fitted predictor of a named family.
-
-    Raises:
-        DamagedFile: The family is unknown, or the description or the tensors do not fit.
-    """
-    known: dict[str, type[RankedPredictor]] = {**_PARTS, StackedPredictor.__name__: StackedPredictor}
-    if family not in known:
-        raise DamagedFile(f"'{family}' is no family of predictors", "Train it again.")
-    return known[family].restore(space, description, tensors)

@@ -16,7 +16,7 @@ from nag.checkpoints import load_checkpoint, save_checkpoint
 from nag.errors import InvalidRequest
 from nag.evaluation import Stopwatch
 from nag.graphs import DagBatch
-from nag.predictors import Episodes, MetaPredictor, NormalScores, RankedPredictor
+from nag.predictors import Episodes, MetaPredictor, NormalScores, RankedPredictor, TransferPredictor
 from nag.spaces import SearchSpace, space_from_mapping
 from nag.workflows.run import RunFolder
 from nag.workflows.train_predictor import TrainedPredictor
@@ -77,11 +77,14 @@ def train_meta_predictor(
         Path of the checkpoint.
 
     Raises:
-        InvalidRequest: The tasks cannot teach one meta-predictor.
+        InvalidRequest: The tasks cannot teach one meta-predictor, or the predictor cannot learn a source.
     """
     check_sources(tasks)
+    space = tasks[0].table.space
+    if not isinstance(make_source(space=space, seed=run.seed), RankedPredictor):
+        raise InvalidRequest("this predictor cannot learn a source task", "Choose one that ranks, such as trees_large or gp.")
     run.start()
-    watch, space = Stopwatch(), tasks[0].table.space
+    watch = Stopwatch()
     rows = np.random.default_rng(run.seed).permutation(tasks[0].rows)[:num_train]
     dags = tasks[0].table.dags[torch.from_numpy(rows)]
     sources: dict[str, RankedPredictor] = {}
@@ -168,7 +171,7 @@ def adapt(
     """
     if task in trained.facts.get("tasks", []):
         raise InvalidRequest(f"the meta-predictor was trained on {task}", "Use it for a task that it never saw.")
-    predictor = trained.meta.for_task(descriptor)
+    predictor = TransferPredictor(trained.meta, descriptor)
     if labels is not None:
         predictor.fit(*labels)
     count = 0 if labels is None else len(labels[1])

@@ -12,28 +12,15 @@ import torch
 
 from nag.benchmarks import Split, Task, split_by_class
 from nag.checkpoints import load_checkpoint, save_checkpoint
-from nag.errors import DamagedFile, InvalidRequest, did_you_mean
+from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import HeldOut, Margin, Stopwatch, cross_validate, ranking_metrics
 from nag.files import write_json_lines
 from nag.graphs import DagBatch
-from nag.predictors import (
-    GNNPredictor,
-    GPPredictor,
-    Predictor,
-    ProcessPredictor,
-    StackedPredictor,
-    TransformerPredictor,
-    TreesPredictor,
-)
+from nag.predictors import Predictor, restore_predictor
 from nag.spaces import SearchSpace, space_from_mapping
 from nag.workflows.run import RunFolder
 
 __all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "side_task", "train_predictor"]
-
-_FAMILIES: dict[str, type[Predictor]] = {
-    family.__name__: family
-    for family in (GNNPredictor, GPPredictor, ProcessPredictor, StackedPredictor, TransformerPredictor, TreesPredictor)
-}
 
 _SHOWN = 2000
 _CHUNK = 8192
@@ -245,8 +232,6 @@ def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> Trai
     """
     checkpoint = load_checkpoint(path, "predictor")
     space = space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
-    family = _FAMILIES.get(str(checkpoint.description.get("family")))
-    if family is None:
-        raise DamagedFile(f"the family of the predictor in '{path}' is unknown", "Train it again.")
-    predictor = family.restore(space, checkpoint.description.get("hyperparameters", {}), checkpoint.tensors)
-    return TrainedPredictor(predictor.to(device), space, checkpoint.description)
+    facts = checkpoint.description
+    predictor = restore_predictor(space, str(facts.get("family")), facts.get("hyperparameters", {}), checkpoint.tensors)
+    return TrainedPredictor(predictor.to(device), space, facts)

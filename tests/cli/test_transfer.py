@@ -61,6 +61,11 @@ def test_mistakes_are_told_in_one_line(nag, trained):
         ("train-meta-predictor tasks=[nas_bench_graph/cora,nas_bench_graph/cora]", "twice"),
         ("train-meta-predictor tasks=[nas_bench_graph/cora,analog_nasbench/analog]", "search space"),
         ("train-meta-predictor tasks=[nas_bench_graph/coar]", "Did you mean"),
+        (f"train-meta-predictor {TASKS} predictor=process", "cannot learn a source task"),
+        (f"train-meta-predictor {TASKS} episodes.labels=5", "list of whole numbers"),
+        (f"{trained} 'descriptor={{nodes: abc}}'", "descriptor"),
+        (f"{trained} descriptor=3", "descriptor"),
+        (f"{trained} labels=.", "labels"),
     ]:
         outcome = nag(f"{line} out_dir=x {QUIET}")
         assert outcome.code == 2, (line, outcome)

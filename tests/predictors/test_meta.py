@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
-from nag.predictors import Episodes, GPPredictor, MetaPredictor, NormalScores
+from nag.predictors import Episodes, GPPredictor, MetaPredictor, NormalScores, TransferPredictor
 from nag.predictors.structure import structure_counts
 from nag.spaces import load_space, sample_uniform
 
@@ -49,21 +49,21 @@ def agreement(predictor, angle: float) -> float:
 
 
 def test_zero_shot_follows_the_tasks_that_are_alike(meta):
-    near, far = meta.for_task({"angle": 0.2}), meta.for_task({"angle": 1.4})
+    near, far = TransferPredictor(meta, {"angle": 0.2}), TransferPredictor(meta, {"angle": 1.4})
     assert agreement(near, 0.2) > 0.8
     assert agreement(far, 1.4) > 0.8
     assert agreement(near, 0.2) > agreement(far, 0.2)
 
 
 def test_weights_are_those_of_similar_tasks_and_sum_to_the_gain(meta):
-    weights = meta.weights(meta.for_task({"angle": 0.3}).descriptor)
+    weights = meta.weights(meta.scaled({"angle": 0.3}))
     assert weights.argmax() == 1
     torch.testing.assert_close(weights.sum(), meta.prior["gain"].exp())
 
 
 def test_labels_correct_a_wrong_descriptor(meta):
     dags = sample_uniform(SPACE, 40, seed=3)
-    predictor = meta.for_task({"angle": 0.0})
+    predictor = TransferPredictor(meta, {"angle": 0.0})
     before = agreement(predictor, 1.5)
     predictor.fit(dags, value(dags, 1.5))
     assert agreement(predictor, 1.5) > before + 0.1
@@ -71,7 +71,7 @@ def test_labels_correct_a_wrong_descriptor(meta):
 
 def test_a_few_labels_with_the_sources_beat_the_same_labels_alone(meta):
     dags = sample_uniform(SPACE, 6, seed=4)
-    predictor, alone = meta.for_task({"angle": 0.4}), GPPredictor(SPACE)
+    predictor, alone = TransferPredictor(meta, {"angle": 0.4}), GPPredictor(SPACE)
     for each in (predictor, alone):
         each.fit(dags, value(dags, 0.4))
     assert agreement(predictor, 0.4) > agreement(alone, 0.4)
@@ -79,7 +79,7 @@ def test_a_few_labels_with_the_sources_beat_the_same_labels_alone(meta):
 
 def test_the_order_and_the_unit_of_the_labels_do_not_matter(meta):
     dags, test = sample_uniform(SPACE, 12, seed=5), sample_uniform(SPACE, 50, seed=6)
-    first, second = meta.for_task({"angle": 0.5}), meta.for_task({"angle": 0.5})
+    first, second = TransferPredictor(meta, {"angle": 0.5}), TransferPredictor(meta, {"angle": 0.5})
     labels, turned = value(dags, 0.5), torch.arange(11, -1, -1)
     first.fit(dags, labels)
     second.fit(dags[turned], 90 + 3 * labels[turned])
@@ -90,7 +90,7 @@ def test_the_order_and_the_unit_of_the_labels_do_not_matter(meta):
 
 def test_labels_make_it_surer(meta):
     dags = sample_uniform(SPACE, 60, seed=7)
-    predictor = meta.for_task({"angle": 0.5})
+    predictor = TransferPredictor(meta, {"angle": 0.5})
     before = predictor.predict_scores(dags).std
     predictor.fit(dags, value(dags, 0.5))
     assert (predictor.predict_scores(dags).std < before).all()
@@ -99,7 +99,7 @@ def test_labels_make_it_surer(meta):
 def test_a_restored_meta_predictor_predicts_the_same_bits(meta):
     again = MetaPredictor.restore(SPACE, meta.description(), meta.state_dict())
     dags = sample_uniform(SPACE, 30, seed=8)
-    one, other = meta.for_task({"angle": 0.7}), again.for_task({"angle": 0.7})
+    one, other = TransferPredictor(meta, {"angle": 0.7}), TransferPredictor(again, {"angle": 0.7})
     for each in (one, other):
         each.fit(dags[:10], value(dags[:10], 0.7))
     assert torch.equal(one.predict(dags).mean, other.predict(dags).mean)
@@ -112,7 +112,7 @@ def test_a_restored_meta_predictor_predicts_the_same_bits(meta):
 
 def test_one_source_alone_keeps_the_default_prior_and_serves():
     single = made((0.0,))
-    predictor = single.for_task({"angle": 0.3})
+    predictor = TransferPredictor(single, {"angle": 0.3})
     assert agreement(predictor, 0.0) > 0.8
     dags = sample_uniform(SPACE, 30, seed=2)
     predictor.fit(dags, value(dags, 1.5))
@@ -121,8 +121,8 @@ def test_one_source_alone_keeps_the_default_prior_and_serves():
 
 def test_misuse_is_refused(meta):
     with pytest.raises(InvalidRequest, match="lacks 'angle'"):
-        meta.for_task({})
+        TransferPredictor(meta, {})
     with pytest.raises(InvalidRequest, match="no source"):
         MetaPredictor(SPACE, ["angle"], {})
     with pytest.raises(InvalidRequest, match="targets of shape"):
-        meta.for_task({"angle": 0.1}).fit(sample_uniform(SPACE, 3, seed=0), torch.zeros(2))
+        TransferPredictor(meta, {"angle": 0.1}).fit(sample_uniform(SPACE, 3, seed=0), torch.zeros(2))

@@ -182,6 +182,31 @@ def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(se
         assert stopped["epochs_saved"] > stopped["epochs_saved_all"] > saved
 
 
+def test_adapters_are_cells_of_their_own_on_which_the_others_do_not_depend():
+    suite = suite_of("transfer")
+    with_adapters = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
+    suite.adapters = None
+    without = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
+    assert without.items() < with_adapters.items()
+    assert set(with_adapters) - set(without) == {"nas_bench_graph_cora.adapters.seed0"}
+
+
+@pytest.mark.slow
+def test_adapters_of_the_transfer_suite_share_their_networks_and_gain_from_labels(tmp_path):
+    suite = suite_of("transfer")
+    suite.presets["quick"] = replace(suite.presets["quick"], num_train=300, labels=[60, 0])
+    one, other = (cell for cell in suite.cells(SuiteOptions("quick", seeds=2)) if "adapters" in cell.key)
+    found = measured(one, tmp_path)
+    tau = {k: found["adapters (AIO-P)", f"k={k}", "kendall_tau"] for k in (0, 60)}
+    assert tau[60].value > tau[0].value > 0.1
+    assert (tau[60].labels, tau[0].labels) == (60, 0)
+    products = sorted((tmp_path / "products").iterdir())
+    assert len(products) == 3  # the base, and an adapter for each of two further tasks
+    again = measured(other, tmp_path)
+    assert sorted((tmp_path / "products").iterdir()) == products
+    assert again["adapters (AIO-P)", "k=0", "kendall_tau"].value == tau[0].value
+
+
 def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds():
     seeds = [cell.seed for cell in suite_of("curves").cells(SuiteOptions("quick", seeds=2, first_seed=3))]
     assert seeds == [103, 104]

@@ -1,0 +1,74 @@
+"""Commands that measure and report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nag.cli.console import say, say_metrics
+from nag.cli.options import build, fabric_of, integer, paths_of, run_folder_of, task_of
+from nag.errors import InvalidRequest, did_you_mean
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+__all__ = ["benchmark", "evaluate", "report"]
+
+
+def evaluate(cfg: DictConfig) -> None:
+    """Look up what architectures are worth."""
+    if cfg.evaluator != "table":
+        raise InvalidRequest(f"unknown evaluator '{cfg.evaluator}'", did_you_mean(str(cfg.evaluator), ["table"]))
+    task = task_of(cfg)
+
+    from nag.evaluation import TableEvaluator
+    from nag.workflows.evaluate import evaluate, read_architectures
+
+    archs = read_architectures(Path(str(cfg.architectures)), task.table.space)
+    run = run_folder_of(cfg, "evaluate")
+    path = evaluate(run, archs, TableEvaluator(task), task)
+    say_metrics(run.path, ("protocol", "count", "missing", "mean", "best", "best_percentile", "true_optimum"))
+    say(f"evaluations: {path}")
+
+
+def benchmark(cfg: DictConfig) -> None:
+    """Compute a table of comparisons, or what is missing of it in out_dir."""
+    seeds = None if cfg.seeds is None else integer(cfg, "seeds", 1)
+    jobs, first_seed = integer(cfg, "jobs", 1), integer(cfg, "seed", 0)
+    only = [str(cfg.only)] if isinstance(cfg.only, str | int) else [str(word) for word in cfg.only or []]
+
+    from nag.workflows.suites import Selection, SuiteOptions, benchmark, hardware
+
+    kept = [text for text in sys.argv[1:] if not text.startswith(("out_dir=", "data_dir=", "tracker"))]
+    suite = build(cfg.suite)
+    if not any(text.startswith("suite=") for text in kept):
+        kept.insert(0, f"suite={suite.name}")
+    device = fabric_of(cfg).device
+    options = SuiteOptions(str(cfg.preset), seeds, first_seed, device.type, cfg.data_dir)
+    selection = Selection.of(suite, options, only)
+    run = run_folder_of(cfg, "benchmark")
+    page = benchmark(
+        run,
+        suite,
+        options,
+        selection,
+        jobs,
+        hardware(device.type, 1 if jobs > 1 else cfg.threads),
+        " ".join(["nag benchmark", *kept]),
+        lambda text: print(f"warning: {text}.", file=sys.stderr),
+    )
+    say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))
+    say(f"results: {page}")
+
+
+def report(cfg: DictConfig) -> None:
+    """Write one self-contained HTML page about runs."""
+    from nag.workflows.report import write_report
+
+    runs = [Path(run) for run in paths_of(cfg, "runs")]
+    if not runs:
+        raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
+    folder = runs[0] if len(runs) == 1 else Path(".")
+    path = (Path(cfg.out_dir) if cfg.out_dir else folder) / "report.html"
+    say(f"report: {write_report(runs, path, str(cfg.title))}")

@@ -1,0 +1,81 @@
+"""Commands to start with: everything once, a look at an architecture, a table of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nag.cli.console import say, say_comparison
+from nag.cli.options import build, fabric_of, flag, folder_of, integer, number, run_folder_of, task_of, try_generator
+from nag.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from nag.workflows.run import RunFolder
+
+__all__ = ["import_table", "quickstart", "show"]
+
+
+def quickstart(cfg: DictConfig) -> None:
+    """Run every stage once and write a report."""
+    num_train, num_samples = integer(cfg, "num_train", 2), integer(cfg, "num_samples", 1)
+    fraction = number(cfg, "train_fraction", 0, 1)
+    task = task_of(cfg)
+
+    from nag.workflows.quickstart import quickstart
+
+    parts = [build(cfg[name]) for name in ("generator", "training", "predictor", "guidance")]
+    make_generator, options, make_predictor, guidance = parts
+    try_generator(make_generator, task.table.space)
+    make_predictor(space=task.table.space)
+    folder = folder_of(cfg, "quickstart")
+
+    def make_run(name: str) -> RunFolder:
+        commands = {"": "quickstart", "generator": "train-generator", "predictor": "train-predictor"}
+        return run_folder_of(cfg, commands.get(name, "sample"), folder / name)
+
+    result = quickstart(
+        make_run, task, make_generator, options, fabric_of(cfg), make_predictor, guidance, num_train, num_samples, fraction
+    )
+    say_comparison(result.metrics)
+    say(f"report: {result.report}")
+
+
+def show(cfg: DictConfig) -> None:
+    """Draw an architecture and tell facts about it."""
+    from nag.graphs import save_drawing
+    from nag.spaces import load_space
+    from nag.workflows.show import facts_of
+
+    space = load_space(cfg.search_space)
+    arch = space.decode(str(cfg.architecture))
+    task = None if cfg.task is None else task_of(cfg)
+    if task is not None and task.table.space.fingerprint != space.fingerprint:
+        raise InvalidRequest(f"task {task.name} is not on {space.name}", f"Its space is {task.table.space.name}.")
+    facts = facts_of(arch, space, task)
+    path = Path(str(cfg.file or f"{facts['canonical_hash'][:12]}.svg"))
+    save_drawing(arch, path, title=space.name, operations=space.vocabulary)
+    for name, value in facts.items():
+        say(f"{name}: {value}")
+    say(f"drawing: {path}")
+
+
+def import_table(cfg: DictConfig) -> None:
+    """Make a task of a CSV table."""
+    from nag.benchmarks import import_table, load_task
+
+    path = import_table(
+        str(cfg.csv),
+        str(cfg.search_space),
+        folder_of(cfg, "import-table"),
+        str(cfg.search_metric),
+        cfg.report_metric,
+        flag(cfg, "maximise"),
+        list(cfg.side_metrics),
+        str(cfg.arch_column),
+        cfg.name,
+    )
+    task = load_task(path)
+    say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
+    say(f"use it: task={path}")

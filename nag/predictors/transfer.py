@@ -1,0 +1,99 @@
+"""A meta-predictor on one task that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidRequest
+from nag.graphs import DagBatch
+from nag.predictors.base import Prediction, Predictor, check_labels
+from nag.predictors.meta import MetaPredictor, View
+from nag.predictors.normal_scores import NormalScores
+from nag.spaces import SearchSpace
+
+__all__ = ["TransferPredictor"]
+
+_SHRINK = (0.03, 0.1, 0.3, 1.0)
+
+
+class TransferPredictor(Predictor):
+    """A meta-predictor on one task: zero-shot as it is made, few-shot once it is fitted to labels.
+
+    How far the task may stray from the sources is averaged over a grid by the evidence of the labels, so that a task that the
+    sources explain well keeps to them.
+
+    Args:
+        meta: The prior.
+        descriptor: Facts of the task's data.
+        chunk_size: Architectures scored at a time.
+
+    Raises:
+        InvalidRequest: A fact is missing or below 0.
+    """
+
+    def __init__(self, meta: MetaPredictor, descriptor: Mapping[str, float], chunk_size: int = 4096) -> None:
+        super().__init__(meta.space)
+        self.meta, self.descriptor, self.chunk_size = meta, meta.scaled(descriptor), chunk_size
+        self.normal_scores = NormalScores()
+        self._seen: View | None = None
+        self._posteriors: list[tuple[float, float, Tensor, Tensor]] = []
+
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+        """Conditions on labels, forgetting those before."""
+        check_labels(dags, targets)
+        self.fit_view(self.meta.view(dags), targets)
+        on_progress(1.0)
+
+    @torch.no_grad()
+    def fit_view(self, seen: View, targets: Tensor) -> None:
+        """As `fit`, of architectures whose view is at hand."""
+        scores, weights = self.normal_scores.fit(targets), self.meta.weights(self.descriptor)
+        found = [(shrink, *self.meta.condition(seen, scores, weights, shrink)) for shrink in _SHRINK]
+        odds = torch.stack([entry[3] for entry in found]).softmax(0).tolist()
+        self._seen = seen
+        self._posteriors = [(odd, *entry[:3]) for odd, entry in zip(odds, found, strict=True)]
+
+    @torch.no_grad()
+    def predict_scores(self, dags: DagBatch) -> Prediction:
+        """Predicts normal scores: of all architectures before the fit, in the scale of the labels after it."""
+        chunks = [dags[start : start + self.chunk_size] for start in range(0, len(dags), self.chunk_size)] or [dags]
+        parts = [self.predict_view(self.meta.view(chunk)) for chunk in chunks]
+        return Prediction(torch.cat([part.mean for part in parts]), torch.cat([part.std for part in parts]))
+
+    @torch.no_grad()
+    def predict_view(self, view: View) -> Prediction:
+        """As `predict_scores`, of architectures whose view is at hand."""
+        meta, prior = self.meta, self.meta.prior
+        mean, noise = view.beliefs @ meta.weights(self.descriptor), prior["noise"].exp()
+        alone = prior["weight"].exp() * view.beliefs.square().sum(1) + prior["residual"].exp()
+        if self._seen is None:
+            return Prediction(mean, (alone + noise).sqrt())
+        means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
+        for odd, shrink, gain, factor in self._posteriors:
+            cross = meta.covariance(view, self._seen, shrink)
+            explained = torch.linalg.solve_triangular(factor, cross.T, upper=False).square().sum(0)
+            means += odd * (cross @ gain)
+            variances += odd * (shrink * alone + prior["offset"].exp() - explained).clamp(min=0)
+        return Prediction(mean + means, (variances + noise).sqrt())
+
+    @torch.no_grad()
+    def predict(self, dags: DagBatch) -> Prediction:
+        """Predicts targets in the units of the labels; normal scores where there were none."""
+        scores = self.predict_scores(dags)
+        if self._seen is None:
+            return scores
+        mean = self.normal_scores.to_targets(scores.mean)
+        return Prediction(mean, self.normal_scores.spread_to_targets(scores.mean, scores.std))
+
+    def description(self) -> dict[str, Any]:
+        """Not stored: it is made anew from the meta-predictor and the labels."""
+        raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")
+
+    @classmethod
+    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Predictor:
+        """Not stored: it is made anew from the meta-predictor and the labels."""
+        raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")
