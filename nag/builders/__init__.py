@@ -26,7 +26,7 @@ for a space of your own, whose nodes sum what they read, takes a mapping from op
                     nn.Linear(self.channels, shape.classes),
                 )
 
-In a command, name it by `builder._target_=my_package.MyBuilder`.
+In a command, name it by `builder._target_=my_package.MyBuilder builder._partial_=false`.
 """
 
 from nag.builders.builder import Builder, check_operations, count_parameters, options_fingerprint, seeded
@@ -35,6 +35,7 @@ from nag.builders.export import Exported, export
 from nag.builders.nas_bench_graph import NASBenchGraphBuilder
 from nag.builders.nasbench101 import NASBench101Builder
 from nag.builders.nasbench201 import NASBench201Builder
+from nag.builders.probe import ProbeHash
 from nag.builders.registry import BUILDERS, builder_of
 from nag.builders.shape import DataShape
 
@@ -46,6 +47,7 @@ __all__ = [
     "NASBench101Builder",
     "NASBench201Builder",
     "NASBenchGraphBuilder",
+    "ProbeHash",
     "SummedCell",
     "Zero",
     "builder_of",

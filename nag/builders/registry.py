@@ -19,8 +19,19 @@ BUILDERS: dict[str, type[Builder]] = {
 """Name of a search space -> its builder, whose defaults are the published skeleton's."""
 
 
-def builder_of(space: SearchSpace) -> Builder:
+_SMALL: dict[str, Builder] = {
+    "nas_bench_graph": NASBenchGraphBuilder(hidden=64),
+    "nasbench101": NASBench101Builder(stem_channels=16, modules_per_stack=1),
+    "nasbench201": NASBench201Builder(channels=8, cells_per_stage=1),
+}
+
+
+def builder_of(space: SearchSpace, small: bool = False) -> Builder:
     """The default builder of a space.
+
+    Args:
+        space: The search space.
+        small: Whether its networks shall be trained on two CPU cores: narrower and shallower than the published ones.
 
     Raises:
         InvalidRequest: The space has none.
@@ -30,4 +41,4 @@ def builder_of(space: SearchSpace) -> Builder:
             f"nag cannot build networks of {space.name}",
             f"Pass a builder of your own (builder._target_=...); spaces with one: {', '.join(sorted(BUILDERS))}.",
         )
-    return BUILDERS[space.name]()
+    return _SMALL[space.name] if small else BUILDERS[space.name]()

@@ -13,7 +13,7 @@ import yaml
 from nag.benchmarks.task_file import is_task_file
 from nag.builders import BUILDERS, Builder, DataShape, builder_of
 from nag.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
-from nag.evaluation.data_sets import data_set_kind, data_set_names, list_data_sets, load_data_set
+from nag.evaluation.data_sets import DataSet, data_set_kind, data_set_names, list_data_sets, load_data_set
 from nag.evaluation.data_sets.user_files import is_user_data
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace, list_spaces, load_space
@@ -57,6 +57,10 @@ class TrainingTask:
     note: str = ""
     descriptor: Mapping[str, float] = field(default_factory=dict)
     image_size: int | None = None
+
+    def load_data(self, data_dir: str | Path | None = None) -> DataSet:
+        """The data set; read once in a process."""
+        return load_data_set(self.data_set, data_dir=data_dir, size=self.image_size)
 
     @property
     def searches_reported_metric(self) -> bool:

@@ -121,14 +121,15 @@ def _load(name: str) -> Callable[..., Any]:
     if not callable(found):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise InvalidRequest(f"'{place}' has no function '{attribute}'", did_you_mean(attribute, names))
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise InvalidRequest(f"file '{path}' does not exist", "Check the path of the evaluator's function.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -149,7 +150,7 @@ def _wanted(name: str, function: Callable[..., Any]) -> list[str]:
 class ShellTrial:
     """Runs a command for each architecture; the last line that it prints is the answer: a number or a JSON object.
 
-    In each word of the command `{arch}` (the native string), `{seed}` and `{json}` (one JSON object: arch, ops, edges, seed) are
+    In each word of the command `{arch}` (native string), `{seed}` and `{json}` (a JSON object: arch, ops, edges, seed) are
     filled in. No shell reads the filled-in text, so nothing in it needs quotes; for pipes, put them in a script.
 
     Args:
@@ -179,8 +180,7 @@ class ShellTrial:
     def fingerprint(self) -> str:
         """Changes with the command and the files that it names."""
         files = [Path(word).read_bytes() for word in shlex.split(self.command) if Path(word).is_file()]
-        parts = (self.command, self.space.fingerprint, self.search_metric, self.report_metric, *files)
-        return _digest("shell", *parts)
+        return _digest("shell", self.command, self.space.fingerprint, self.search_metric, self.report_metric, *files)
 
     def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
         """Runs the command; what it writes to the error stream is shown if it fails.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -43,15 +42,14 @@ class Batch:
         """What belongs to the examples, of a tensor with one entry for each row of `x`: (B, ...)."""
         return values if self.rows is None else values[self.rows]
 
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch on a device."""
+        labels, rows = (None if value is None else value.to(device) for value in (self.labels, self.rows))
+        return Batch(tuple(value.to(device) for value in self.inputs), labels, rows)
+
     def with_features(self, x: Tensor) -> tuple[Tensor, ...]:
         """The inputs with other images or features, in whose floating-point type the rest comes too."""
         return (x, *(value.to(x.dtype) if value.is_floating_point() else value for value in self.inputs[1:]))
-
-    def facts(self) -> Mapping[str, Tensor]:
-        """All tensors by name, for a digest."""
-        named = {f"input{number}": value for number, value in enumerate(self.inputs)}
-        more = {"labels": self.labels, "rows": self.rows}
-        return {**named, **{name: value for name, value in more.items() if value is not None}}
 
     def single(self) -> tuple[Tensor, ...]:
         """The inputs of the least forward pass: one image, or the whole graph."""

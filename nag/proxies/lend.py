@@ -39,7 +39,7 @@ def lent(network: nn.Module, batch_statistics: bool = True) -> Iterator[None]:
 
 @contextmanager
 def hooked(network: nn.Module, kinds: tuple[type[nn.Module], ...], hook: Hook) -> Iterator[None]:
-    """Inside, the hook is called after each module of some kinds with (module, inputs, output); it may return another output."""
+    """Inside, the hook is called after each module of some kinds with (module, inputs, output); it may change the output."""
     handles: list[RemovableHandle] = []
     try:
         for module in network.modules():

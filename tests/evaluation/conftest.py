@@ -53,7 +53,8 @@ class PostgresServer:
     def new_database(self) -> str:
         self.databases += 1
         name = f"test{self.databases}"
-        engine = create_engine(make_url(self.url("postgres")).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        url = make_url(self.url("postgres")).set(drivername="postgresql+psycopg")
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
         engine.dispose()

@@ -94,9 +94,7 @@ def test_workers_wait_for_what_others_hold_and_take_it_over(store):
 def test_progress_of_running_trials_counts(store, tmp_path):
     (tmp_path / "running").touch()  # no pause
     told = []
-    LocalExecutor(workers=1, lease_seconds=0.3).run(
-        store, SlowProgress(), wanted(2), lambda done, total: told.append(done)
-    )
+    LocalExecutor(workers=1, lease_seconds=0.3).run(store, SlowProgress(), wanted(2), lambda done, total: told.append(done))
     assert any(0 < done < 1 for done in told)
     assert told == sorted(told)
 
@@ -249,9 +247,7 @@ def test_a_sqlite_store_and_a_cluster_elsewhere_are_refused(store):
 def ray_cluster():
     """A local cluster for all tests of this module, with four CPUs whatever the host has."""
     ray = pytest.importorskip("ray")
-    ray.init(
-        address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, _system_config={"worker_niceness": 0}
-    )
+    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, _system_config={"worker_niceness": 0})
     yield ray
     ray.shutdown()
 

@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc"),
 ]
 
-KILLS, OF_DRIVERS, TRIALS, DRIVERS, WORKERS = 200, 40, 1200, 2, 4
-MOST_BEGUN = 8  # trials begun between two kills, so that all kills fall before the trials can be done
+KILLS, OF_DRIVERS, TRIALS, DRIVERS, WORKERS = 200, 40, 1600, 2, 4
+MOST_BEGUN = 6  # trials begun between two kills, so that all kills fall before the trials can be done
 LONGEST = 0.03  # seconds of a trial
 
 # The database itself keeps account of what becomes done, and of whatever happens to a row that is done.
@@ -38,7 +38,8 @@ CREATE TRIGGER is_gone AFTER DELETE ON evaluations
 BEGIN INSERT INTO audit VALUES ('deleted', OLD.function, OLD.seed, OLD.worker, OLD.search_value, OLD.finished); END;
 """
 POSTGRESQL_AUDIT = """
-CREATE TABLE audit (event TEXT, function TEXT, seed BIGINT, worker TEXT, search_value DOUBLE PRECISION, finished DOUBLE PRECISION);
+CREATE TABLE audit
+  (event TEXT, function TEXT, seed BIGINT, worker TEXT, search_value DOUBLE PRECISION, finished DOUBLE PRECISION);
 CREATE FUNCTION note() RETURNS trigger AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
@@ -171,7 +172,7 @@ def test_kills_of_workers_and_drivers_change_nothing(store_url, tmp_path):
     kills, every = 0, KILLS // OF_DRIVERS
     while kills < KILLS:
         await_begun(log, rng.randint(0, MOST_BEGUN))
-        time.sleep(2 * LONGEST * rng.random())
+        time.sleep(LONGEST * rng.random())
         if kills % every == every - 1:
             drivers.kill_driver(rng)
             drivers.fill()

@@ -30,6 +30,7 @@ NEEDS_DATA = {
     "transfer": {"full"},
     "calibration": {"full"},
     "curves": {"full"},
+    "proxies": {"full"},
 }
 METRICS = {
     "predictor": {"kendall_tau", "kendall_tau_no_twins", "tau_ceiling", "fit_cpu_seconds", "score_cpu_seconds"},
@@ -42,6 +43,7 @@ METRICS = {
     "extrapolation": {"ceiling", "after_mean", "labels_used", "random_best"},
     "calibration": {"coverage", "coverage_spread", "coverage_best", "width"},
     "curves": {"mae", "spearman", "within_std", "epochs_saved", "epochs_saved_all", "recall", "recall_whole", "regret"},
+    "proxies": {"spearman", "kendall_tau", "spearman_top", "networks_per_cpu_second", "networks"},
 }
 
 
@@ -74,6 +76,7 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
         "curves",
         "extrapolation",
         "predictor",
+        "proxies",
         "scale",
         "speed",
         "transfer",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nag.cli.commands.measuring import benchmark, evaluate, report
 from nag.cli.commands.sampling import sample
-from nag.cli.commands.starting import import_table, quickstart, show
+from nag.cli.commands.starting import export, import_table, quickstart, show
 from nag.cli.commands.training import finetune_generator, train_generator, train_meta_predictor, train_predictor
 
 if TYPE_CHECKING:
@@ -68,14 +68,16 @@ COMMANDS = {
         files=("generator", "predictor"),
         mappings=("objective.maximise", "objective.minimise", "objective.limits", "guidance.proposal.condition", "descriptor"),
     ),
-    "evaluate": Command(
-        evaluate,
-        "nag evaluate architectures=s/architectures.jsonl task=nas_bench_graph/cora",
-    ),
+    "evaluate": Command(evaluate, "nag evaluate architectures=s/architectures.jsonl task=digits/nasbench201 evaluator=train"),
     "report": Command(report, "nag report runs=[runs/quickstart/2026-01-01]"),
     "show": Command(
         show,
         "nag show '0,1,2,3|gcn,gat,fc,gin' search_space=nas_bench_graph",
+        "architecture",
+    ),
+    "export": Command(
+        export,
+        "nag export '0,1,2,3|gcn,gat,fc,gin' task=sbm/nas_bench_graph",
         "architecture",
     ),
     "import-table": Command(

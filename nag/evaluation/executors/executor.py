@@ -94,13 +94,15 @@ def drive(
     """Keeps a crew at work until all requests are finished; see `Executor.run`."""
     store.request(requests)
     keys = [request.key for request in requests]
-    watch, staff = _Watch(store, keys, on_progress), _Staff(store, crew, options)
+    patient = EvaluationStore(store.url, options.patience)  # to give up would end trials that have run for long
+    watch, staff = _Watch(patient, keys, on_progress), _Staff(patient, crew, options)
     try:
         while watch.look():
             staff.fill(min(workers, len(watch.open)))
             staff.wait(watch.pause, watch.finished)
     finally:
         staff.dismiss()
+        patient.close()
     records = store.find(keys)
     return [records[key] for key in keys]
 
@@ -120,7 +122,9 @@ def task_and_evaluator(requests: Sequence[Request]) -> tuple[str, str]:
 class _Watch:
     """How far the requests are."""
 
-    def __init__(self, store: EvaluationStore, keys: Collection[EvaluationKey], on_progress: Callable[[float, int], None]) -> None:
+    def __init__(
+        self, store: EvaluationStore, keys: Collection[EvaluationKey], on_progress: Callable[[float, int], None]
+    ) -> None:
         self._store, self._on_progress = store, on_progress
         self.open = set(keys)
         self._total = len(self.open)

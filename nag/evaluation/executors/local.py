@@ -37,6 +37,7 @@ class LocalExecutor:
         timeout_seconds: Longest time of a trial; None for no limit.
         max_attempts: Attempts at an evaluation before it has failed.
         threads: CPU threads of each worker; the same number gives the same results on every executor.
+        patience: Seconds for which a run goes on trying a store that is locked, full or out of reach.
 
     Raises:
         InvalidRequest: A number makes no sense.
@@ -47,6 +48,7 @@ class LocalExecutor:
     timeout_seconds: float | None = None
     max_attempts: int = 3
     threads: int = 1
+    patience: float = 600.0
 
     def __post_init__(self) -> None:
         if self.workers is not None:
@@ -67,7 +69,7 @@ class LocalExecutor:
         return drive(store, crew, self.workers or _cpus(), requests, self._options(), on_progress)
 
     def _options(self) -> WorkOptions:
-        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads)
+        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
 
 
 class _LocalCrew:
@@ -78,7 +80,9 @@ class _LocalCrew:
             # Plain pickle: the one of multiprocessing would share tensors by file descriptors that end with this process.
             pickled = pickle.dumps(trial)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise InvalidRequest(f"the trial cannot be sent to a worker: {error}", "Define it in a module, not inside a function.") from error
+            raise InvalidRequest(
+                f"the trial cannot be sent to a worker: {error}", "Define it in a module, not inside a function."
+            ) from error
         self._arguments = (url, pickled, task, evaluator, options)
         self._context = _context()
         self._processes: dict[str, tuple[BaseProcess, Connection]] = {}
@@ -119,9 +123,7 @@ class _LocalCrew:
             process.close()
 
 
-def _serve(
-    url: str, pickled: bytes, task: str, evaluator: str, options: WorkOptions, name: str, words: Connection
-) -> None:
+def _serve(url: str, pickled: bytes, task: str, evaluator: str, options: WorkOptions, name: str, words: Connection) -> None:
     """The main function of a worker process."""
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)

@@ -39,6 +39,7 @@ class RayExecutor:
         timeout_seconds: Longest time of a trial; None for no limit.
         max_attempts: Attempts at an evaluation before it has failed.
         threads: CPU threads of each worker; the same number gives the same results on every executor.
+        patience: Seconds for which a run goes on trying a store that is locked, full or out of reach.
         runtime_env: Ray's description of what workers need on their nodes, such as `{"pip": ["nag"]}`.
 
     Raises:
@@ -53,6 +54,7 @@ class RayExecutor:
     timeout_seconds: float | None = None
     max_attempts: int = 3
     threads: int = 1
+    patience: float = 600.0
     runtime_env: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -88,7 +90,7 @@ class RayExecutor:
             return drive(store, crew, workers, requests, self._options(), on_progress)
 
     def _options(self) -> WorkOptions:
-        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads)
+        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
 
     def _room(self, ray: Any) -> int:
         """How many workers the cluster has room for.
@@ -99,7 +101,9 @@ class RayExecutor:
         there = ray.cluster_resources()
         if there.get("GPU", 0) < self.gpus_per_trial:
             raise InvalidRequest(f"the cluster has {there.get('GPU', 0):g} GPUs", "Set executor.gpus_per_trial=0.")
-        room = [there.get(kind, 0) / each for kind, each in (("CPU", self.cpus_per_trial), ("GPU", self.gpus_per_trial)) if each]
+        room = [
+            there.get(kind, 0) / each for kind, each in (("CPU", self.cpus_per_trial), ("GPU", self.gpus_per_trial)) if each
+        ]
         return int(min(room, default=1))
 
 

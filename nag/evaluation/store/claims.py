@@ -95,7 +95,7 @@ def release(connection: Connection, clock: Clock, worker: str) -> int:
 
 
 def _held(connection: Connection, worker: str) -> Sequence[Row[Any]]:
-    query = select(_c.id, *KEY, _c.attempts, _c.batch).where(_c.worker == worker, _unfinished)
+    query: Select[Any] = select(_c.id, *KEY, _c.attempts, _c.batch).where(_c.worker == worker, _unfinished)
     return connection.execute(query.order_by(_c.id).with_for_update()).all()
 
 

@@ -194,7 +194,8 @@ def _is_ready(connection: Connection) -> bool:
     version = connection.execute(select(store_version.c.version)).scalar()
     if version != SCHEMA_VERSION:
         raise DamagedFile(
-            f"the store has schema version {version}, this nag knows {SCHEMA_VERSION}", "Choose another store, or nag's version."
+            f"the store has schema version {version}, this nag knows {SCHEMA_VERSION}",
+            "Choose another store, or nag's version.",
         )
     return True
 

@@ -46,7 +46,7 @@ def select_rows(connection: Connection, keys: Iterable[EvaluationKey], columns: 
     c = evaluations.c
     for (task, evaluator, seed), functions in groups.items():
         query = select(*columns).where(c.task == task, c.evaluator == evaluator, c.seed == seed)
-        for batch in batches(functions, _KEYS):
+        for batch in batches(sorted(functions), _KEYS):  # neighbours in the index
             found += connection.execute(query.where(c.function.in_(batch))).all()
     return found
 
@@ -61,5 +61,7 @@ def insert_missing(connection: Connection, now: ColumnElement[float], rows: Sequ
     if connection.dialect.name == "sqlite":
         statement = sqlite.insert(evaluations).values(columns).on_conflict_do_nothing(index_elements=KEY)
         return connection.execute(statement, ordered).rowcount
-    returning = postgresql.insert(evaluations).values(columns).on_conflict_do_nothing(index_elements=KEY).returning(evaluations.c.id)
+    returning = (
+        postgresql.insert(evaluations).values(columns).on_conflict_do_nothing(index_elements=KEY).returning(evaluations.c.id)
+    )
     return len(connection.execute(returning, ordered).all())  # its driver does not count what several inserts did

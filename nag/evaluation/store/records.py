@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from nag.evaluation.trial import Measurement
@@ -69,7 +71,7 @@ class Record:
 
     Args:
         key: Its key.
-        architecture: What is, or was, measured.
+        graph: What is, or was, measured, as JSON texts of its operations and its edges.
         native: The same as a native string.
         state: How far it is.
         measurement: The result; None unless done.
@@ -81,7 +83,7 @@ class Record:
     """
 
     key: EvaluationKey
-    architecture: Architecture
+    graph: tuple[str, str]
     native: str
     state: State
     measurement: Measurement | None = None
@@ -90,6 +92,12 @@ class Record:
     worker: str = ""
     created: float = 0.0
     finished: float | None = None
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """What is, or was, measured; decoded when it is asked for, which most look-ups do not."""
+        ops, edges = map(json.loads, self.graph)
+        return Architecture(ops, edges)
 
     @property
     def status(self) -> Status:

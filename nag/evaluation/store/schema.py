@@ -22,7 +22,6 @@ from sqlalchemy import (
 
 from nag.evaluation.store.records import EvaluationKey, Record, Request, State
 from nag.evaluation.trial import Measurement
-from nag.graphs import Architecture
 
 __all__ = ["KEY", "SCHEMA_VERSION", "evaluations", "metadata", "record_of", "result_values", "store_version", "values_of"]
 
@@ -128,7 +127,7 @@ def record_of(row: Row[Any], claimed_by: str = "") -> Record:
         )
     return Record(
         EvaluationKey(row.function, row.task, row.evaluator, row.seed),
-        Architecture(json.loads(row.ops), json.loads(row.edges)),
+        (row.ops, row.edges),
         row.native,
         State("claimed", 0.0) if claimed_by else State(row.status, row.progress),
         measurement,
