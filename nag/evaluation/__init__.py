@@ -15,6 +15,7 @@ from nag.evaluation.reference import SpaceReference, hash_codes
 from nag.evaluation.samples import SampleMetrics, sample_metrics
 from nag.evaluation.training_task import TrainingTask, is_training_task, list_training_tasks, load_training_task
 from nag.evaluation.training_trial import TrainingTrial
+from nag.evaluation.trial import Measurement, Trial
 
 __all__ = [
     "ComputedMetric",
@@ -26,6 +27,7 @@ __all__ = [
     "Ledger",
     "Limit",
     "Margin",
+    "Measurement",
     "Metric",
     "NetworkTraining",
     "Objective",
@@ -38,6 +40,7 @@ __all__ = [
     "TableEvaluator",
     "TrainingTask",
     "TrainingTrial",
+    "Trial",
     "computed_metrics",
     "cpu_seconds",
     "cross_validate",

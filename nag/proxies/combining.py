@@ -28,7 +28,7 @@ def rank_scores(values: Tensor) -> Tensor:
     if values.ndim != 2 or not len(values):
         raise InvalidRequest(f"scores have the shape {tuple(values.shape)}", "Give one row a network and one column a proxy.")
     found = torch.zeros(values.shape, dtype=torch.float64)
-    for column, value in enumerate(values.double().T):
+    for column, value in enumerate(values.double().cpu().T):
         known = ~value.isnan()
         if known.any():
             # unique ranks rather than values: the distance of infinities is not defined

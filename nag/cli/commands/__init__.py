@@ -27,6 +27,7 @@ class Command:
         positional: The option that may be given without its name.
         files: Options that take a path although a group of configurations has their name.
         mappings: Options that take names of the user's own.
+        texts: Options that take text with signs of its own.
     """
 
     run: Callable[[DictConfig], None]
@@ -34,6 +35,7 @@ class Command:
     positional: str | None = None
     files: tuple[str, ...] = ()
     mappings: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def config(self) -> str:
@@ -68,7 +70,11 @@ COMMANDS = {
         files=("generator", "predictor"),
         mappings=("objective.maximise", "objective.minimise", "objective.limits", "guidance.proposal.condition", "descriptor"),
     ),
-    "evaluate": Command(evaluate, "nag evaluate architectures=s/architectures.jsonl task=digits/nasbench201 evaluator=train"),
+    "evaluate": Command(
+        evaluate,
+        "nag evaluate architectures=s/architectures.jsonl task=digits/nasbench201 evaluator=train",
+        texts=("evaluator.command", "evaluator.function"),
+    ),
     "report": Command(report, "nag report runs=[runs/quickstart/2026-01-01]"),
     "show": Command(
         show,

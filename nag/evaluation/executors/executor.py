@@ -17,6 +17,7 @@ __all__ = ["Crew", "Ended", "Executor", "drive", "ignore_count"]
 
 _SHORTEST_POLL, _LONGEST_POLL = 0.1, 5.0
 _SPARE_DEATHS = 3
+_PATIENCE_AT_THE_END = 5.0
 
 
 def ignore_count(done: float, total: int) -> None:
@@ -183,6 +184,7 @@ class _Staff:
 
     def dismiss(self) -> None:
         self._crew.stop()
-        for name in self._present:  # what they did for others; of what was asked here, all is finished, or given up
-            with suppress(NagError):
-                self._store.release(name)
+        with suppress(NagError):  # else they lapse
+            store = EvaluationStore(self._store.url, patience=_PATIENCE_AT_THE_END)
+            for name in self._present:  # what they did for others; of what was asked here, all is finished or given up
+                store.release(name)
