@@ -166,7 +166,7 @@ def paths_of(cfg: DictConfig, key: str) -> list[str]:
 def folder_of(cfg: DictConfig, command: str) -> Path:
     """The run folder: `out_dir`, or a new one."""
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    return Path(str(cfg.out_dir)) if cfg.out_dir else Path("runs") / command / stamp
+    return Path(str(cfg.out_dir)) if cfg.out_dir not in (None, "") else Path("runs") / command / stamp
 
 
 def run_folder_of(cfg: DictConfig, command: str, path: Path | None = None) -> RunFolder:

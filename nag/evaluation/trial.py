@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Protocol
 
 from nag.graphs import Architecture
@@ -71,8 +72,12 @@ def fault_of(result: object) -> str:
         value = getattr(result, name)
         if value is None and name == "report_value":
             continue
-        if not isinstance(value, int | float):
+        if not isinstance(value, Real):
             return f"returned {type(value).__name__} as {name}"
         if not math.isfinite(value):
             return f"returned {'NaN' if math.isnan(value) else 'infinity'} as {name}"
+    for values in (result.side, *result.curve):
+        for name, value in values.items():  # these may be infinite, as a loss can be at first
+            if not isinstance(value, Real):
+                return f"returned {type(value).__name__} as {name}"
     return ""

@@ -66,7 +66,20 @@ class FaultyTrial:
 
     fingerprint = "e"
 
-    FAULTS = ("none", "nan", "infinite", "wrong", "invalid", "raise", "sys_exit", "exit", "segfault", "hang", "hang_native")
+    FAULTS = (
+        "none",
+        "nan",
+        "infinite",
+        "wrong",
+        "text",
+        "invalid",
+        "raise",
+        "sys_exit",
+        "exit",
+        "segfault",
+        "hang",
+        "hang_native",
+    )
 
     def run(self, arch, seed, on_progress=ignore_progress):
         marks = Path(self.folder) / f"attempts{seed}"
@@ -89,6 +102,9 @@ class FaultyTrial:
 
     def wrong(self):
         return 1.0
+
+    def text(self):
+        return Measurement(1.0, None, {}, [{"loss": "low"}])
 
     def invalid(self):
         raise InvalidArchitecture("no network", "Take another.")

@@ -24,7 +24,7 @@ def store(tmp_path):
     return EvaluationStore(tmp_path / "store.db")
 
 
-def wait_for(condition, seconds=60.0):
+def wait_for(condition, seconds=200.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -227,8 +227,8 @@ def test_workers_and_what_they_started_end_with_their_driver_and_give_back_what_
     assert all(alive(pid) for pid in pids)
     os.kill(driver.pid, how)
     driver.join()
-    wait_for(lambda: not any(alive(pid) for pid in pids), 20)
-    wait_for(lambda: store.counts()["claimed"] == 0, 5)
+    wait_for(lambda: not any(alive(pid) for pid in pids), 60)
+    wait_for(lambda: store.counts()["claimed"] == 0, 10)
     assert [record.attempts for record in store.records()] == [0, 0]
 
 

@@ -186,16 +186,17 @@ def run_faulty(folder: Path, *faults: str, **options):
 
 
 def test_a_result_that_is_none_fails_at_once_and_stops_nobody_else(tmp_path):
-    records, attempts = run_faulty(tmp_path, "none", "nan", "infinite", "wrong", "invalid")
+    records, attempts = run_faulty(tmp_path, "none", "nan", "infinite", "wrong", "text", "invalid")
     assert [record.error for record in records] == [
         "",
         "returned NaN as search_value",
         "returned infinity as report_value",
         "returned float, not a Measurement",
+        "returned str as loss",
         "no network. Take another.",
     ]
-    assert [record.status for record in records] == ["done", *["failed"] * 4]
-    assert attempts == [1] * 5
+    assert [record.status for record in records] == ["done", *["failed"] * 5]
+    assert attempts == [1] * 6
 
 
 def test_an_error_an_exit_and_a_crash_are_tried_again_and_fail_in_one_line(tmp_path):

@@ -147,8 +147,8 @@ class Drivers:
         process.join()
 
 
-def await_begun(log, count, seconds=1.0):
-    """Waits until so many more trials have begun, or for some time, to meet workers that are beginning too."""
+def await_begun(log, count, seconds=10.0):
+    """Waits until so many more trials have begun (where nothing runs, no longer than so many seconds)."""
     end, size = time.monotonic() + seconds, log.stat().st_size if log.exists() else 0
     while time.monotonic() < end:
         with suppress(OSError):
@@ -181,7 +181,7 @@ def test_kills_of_workers_and_drivers_change_nothing(store_url, tmp_path):
             kills += drivers.kill_worker(rng)
     assert store.counts()["done"] < TRIALS  # the last kill still hit somebody at work
     for process in drivers.running:
-        process.join(120)
+        process.join(300)
         assert process.exitcode == 0
 
     # Nothing finished was lost or done twice, as the database saw it.

@@ -10,7 +10,7 @@ from typing import Literal
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
 
-__all__ = ["EvaluationKey", "Record", "Request", "State", "Status"]
+__all__ = ["EvaluationKey", "Record", "Request", "State", "Status", "StoredResult"]
 
 Status = Literal["pending", "claimed", "done", "failed"]
 
@@ -66,15 +66,28 @@ class State:
 
 
 @dataclass(frozen=True)
+class StoredResult:
+    """A measurement as the store keeps it: as `Measurement`, but for the JSON texts of `side` and `curve`."""
+
+    search_value: float
+    report_value: float | None
+    side: str
+    curve: str
+    epochs: int
+    cpu_seconds: float
+    gpu_seconds: float
+
+
+@dataclass(frozen=True)
 class Record:
-    """A row of the store.
+    """A row of the store; architecture and measurement are decoded when they are asked for.
 
     Args:
         key: Its key.
         graph: What is, or was, measured, as JSON texts of its operations and its edges.
         native: The same as a native string.
         state: How far it is.
-        measurement: The result; None unless done.
+        result: The result; None unless done.
         error: Why the last attempt failed, in one line; empty where none did.
         attempts: Attempts that were begun.
         worker: Who holds it, or who finished it; empty for nobody.
@@ -86,7 +99,7 @@ class Record:
     graph: tuple[str, str]
     native: str
     state: State
-    measurement: Measurement | None = None
+    result: StoredResult | None = None
     error: str = ""
     attempts: int = 0
     worker: str = ""
@@ -95,9 +108,25 @@ class Record:
 
     @cached_property
     def architecture(self) -> Architecture:
-        """What is, or was, measured; decoded when it is asked for, which most look-ups do not."""
+        """What is, or was, measured."""
         ops, edges = map(json.loads, self.graph)
         return Architecture(ops, edges)
+
+    @cached_property
+    def measurement(self) -> Measurement | None:
+        """The result; None unless done."""
+        found = self.result
+        if found is None:
+            return None
+        return Measurement(
+            found.search_value,
+            found.report_value,
+            json.loads(found.side),
+            json.loads(found.curve),
+            found.epochs,
+            found.cpu_seconds,
+            found.gpu_seconds,
+        )
 
     @property
     def status(self) -> Status:

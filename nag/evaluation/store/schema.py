@@ -20,7 +20,7 @@ from sqlalchemy import (
     and_,
 )
 
-from nag.evaluation.store.records import EvaluationKey, Record, Request, State
+from nag.evaluation.store.records import EvaluationKey, Record, Request, State, StoredResult
 from nag.evaluation.trial import Measurement
 
 __all__ = ["KEY", "SCHEMA_VERSION", "evaluations", "metadata", "record_of", "result_values", "store_version", "values_of"]
@@ -114,23 +114,16 @@ def result_values(measurement: Measurement) -> dict[str, Any]:
 
 def record_of(row: Row[Any], claimed_by: str = "") -> Record:
     """A row of all columns as a record; of one that was claimed since it was read, if a worker is named."""
-    measurement = None
+    result = None
     if row.status == "done":
-        measurement = Measurement(
-            row.search_value,
-            row.report_value,
-            json.loads(row.side),
-            json.loads(row.curve),
-            row.epochs,
-            row.cpu_seconds,
-            row.gpu_seconds,
-        )
+        texts = row.side, row.curve
+        result = StoredResult(row.search_value, row.report_value, *texts, row.epochs, row.cpu_seconds, row.gpu_seconds)
     return Record(
         EvaluationKey(row.function, row.task, row.evaluator, row.seed),
         (row.ops, row.edges),
         row.native,
         State("claimed", 0.0) if claimed_by else State(row.status, row.progress),
-        measurement,
+        result,
         row.error,
         row.attempts + (1 if claimed_by else 0),
         claimed_by or row.worker or "",

@@ -92,6 +92,7 @@ class StoreSuite(Suite):
         )
         look_ups = (
             Column("look_up_seconds", "records, s", ".3f"),
+            Column("decoded_seconds", "records with curves, s", ".3f"),
             Column("state_seconds", "states, s", ".3f"),
             Column("claim_seconds", "claim and complete one, s", ".4f"),
             Column("look_ups", "look-ups", ".0f"),
@@ -111,7 +112,7 @@ class StoreSuite(Suite):
             "executor, measured by a trial that returns at once a curve of twelve epochs, completed and read back; the "
             "time is that of the whole run, start of the processes included, after a run that lets the executor import "
             "this package. *Look-ups*: keys drawn at random from all rows, in one call; the median of five calls, each of "
-            "other keys and with a new connection. Rows have an architecture of eight nodes and the same result."
+            "other keys and with a new connection; *with curves* adds the time to decode all results. Rows have an architecture of eight nodes and the same result."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -154,13 +155,16 @@ def measure_look_ups(preset: StorePreset, seed: int, workshop: Workshop) -> list
         store.add((_request(seed, i), _RESULT) for i in range(preset.rows))
         store.close()
         looked: list[float] = []
+        decoded: list[float] = []
         states: list[float] = []
         claims: list[float] = []
         for repeat in range(5):
             keys = [_request(seed, i).key for i in rng.sample(range(preset.rows), preset.look_ups)]
             with _timed(looked):
                 found = store.find(keys)
-            if found.keys() != set(keys):
+            with _timed(decoded):
+                right = [record.measurement == _RESULT for record in found.values()]
+            if found.keys() != set(keys) or not all(right):
                 raise RuntimeError("the store did not find what was entered")
             with _timed(states):
                 store.states(keys)
@@ -171,6 +175,7 @@ def measure_look_ups(preset: StorePreset, seed: int, workshop: Workshop) -> list
             store.close()
         values = {
             "look_up_seconds": _median(looked),
+            "decoded_seconds": _median([a + b for a, b in zip(looked, decoded, strict=True)]),
             "state_seconds": _median(states),
             "claim_seconds": _median(claims),
             "look_ups": preset.look_ups,
