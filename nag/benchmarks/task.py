@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from nag.benchmarks.table import BenchmarkTable
 from nag.errors import InvalidRequest
+from nag.spaces import SearchSpace
 
 __all__ = ["Task"]
 
@@ -49,6 +50,11 @@ class Task:
             raise InvalidRequest(
                 f"task {self.name} has no row with both metrics", "Choose metrics that were measured together."
             )
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return self.table.space
 
     @property
     def search_values(self) -> np.ndarray:

@@ -59,8 +59,8 @@ NUMPY_SCALARS: Mapping[tuple[str, str], Callable[..., Any]] = {
 class _Unpickler(pickle.Unpickler):
     """Resolves the allowed names to their replacements and imports nothing."""
 
-    def __init__(self, file: Any, allowed: Mapping[tuple[str, str], Callable[..., Any]], where: str) -> None:
-        super().__init__(file)
+    def __init__(self, file: Any, allowed: Mapping[tuple[str, str], Callable[..., Any]], where: str, encoding: str) -> None:
+        super().__init__(file, encoding=encoding)
         self.allowed, self.where = allowed, where
 
     def find_class(self, module: str, name: str) -> Any:
@@ -69,19 +69,20 @@ class _Unpickler(pickle.Unpickler):
         return self.allowed[module, name]
 
 
-def load_restricted(path: Path, allowed: Mapping[tuple[str, str], Callable[..., Any]]) -> Any:
+def load_restricted(path: Path, allowed: Mapping[tuple[str, str], Callable[..., Any]], encoding: str = "ASCII") -> Any:
     """Reads a pickle that may name nothing but what is allowed.
 
     Args:
         path: The file.
         allowed: (module, name) as the pickle writes them -> the harmless class or function that takes their place.
+        encoding: How to read the byte strings of Python 2; "latin1" keeps each byte.
 
     Raises:
         DamagedFile: The file names anything else, is cut short or is no pickle.
     """
     with path.open("rb") as file:
         try:
-            return _Unpickler(file, allowed, path.name).load()
+            return _Unpickler(file, allowed, path.name, encoding).load()
         except DamagedFile:
             raise
         except _FAULTS as error:

@@ -58,7 +58,7 @@ def list_known(arguments: Sequence[str]) -> None:
     Raises:
         InvalidRequest: Not exactly one known kind is asked for.
     """
-    from nag.benchmarks import list_tasks
+    from nag.evaluation.tasks import list_all_tasks
     from nag.spaces import list_spaces, load_space
 
     def options(group: str) -> dict[str, str]:
@@ -69,10 +69,13 @@ def list_known(arguments: Sequence[str]) -> None:
 
     kinds: dict[str, Callable[[], dict[str, str]]] = {
         "spaces": lambda: {name: load_space(name).title for name in list_spaces()},
-        "tasks": list_tasks,
+        "tasks": list_all_tasks,
         "generators": lambda: options("generator"),
         "predictors": lambda: options("predictor"),
         "guidances": lambda: options("guidance"),
+        "evaluators": lambda: options("evaluator"),
+        "executors": lambda: options("executor"),
+        "builders": lambda: options("builder"),
         "suites": lambda: options("suite"),
     }
     if len(arguments) != 1 or arguments[0] not in kinds:
@@ -87,7 +90,7 @@ def list_known(arguments: Sequence[str]) -> None:
 
 def overview(summaries: Mapping[str, str]) -> str:
     """Help of the whole program."""
-    summaries = {**summaries, "list": "list spaces, tasks, generators, predictors, guidances or suites"}
+    summaries = {**summaries, "list": "list what there is: spaces, tasks, predictors, suites and more"}
     width = max(map(len, summaries))
     lines = [
         "nag generates neural architectures: graph diffusion, guided by a predictor.",

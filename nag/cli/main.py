@@ -59,7 +59,7 @@ def _dispatch(arguments: list[str]) -> None:
         list_known(rest)
         return
     if name == "list":
-        say("usage: nag list spaces|tasks|generators|predictors|guidances|suites")
+        say("usage: nag list spaces|tasks|generators|predictors|guidances|evaluators|executors|builders|suites")
         return
     if name not in COMMANDS:
         raise InvalidRequest(f"unknown command '{name}'", did_you_mean(name, [*COMMANDS, "list"]))
@@ -75,7 +75,9 @@ def _dispatch(arguments: list[str]) -> None:
         and rest[0].split("=")[0] != "search_space"
     ):
         rest = [f"{command.positional}={_quoted(rest[0])}", *rest[1:]]
-    _compose_and_run(name, command, [_as_added(_as_path(text, command.files), command.mappings) for text in rest])
+    _compose_and_run(
+        name, command, [_as_added(_as_text(_as_path(text, command.files), command.texts), command.mappings) for text in rest]
+    )
 
 
 def _as_path(override: str, files: Sequence[str]) -> str:
@@ -83,7 +85,17 @@ def _as_path(override: str, files: Sequence[str]) -> str:
     key, equals, value = override.partition("=")
     if key not in files or not equals:
         return override
-    return f"{key}.path={value if value == 'null' or value[:1] in {chr(34), chr(39)} else _quoted(value)}"
+    return f"{key}.path={value if value == 'null' else _in_quotes(value)}"
+
+
+def _as_text(override: str, texts: Sequence[str]) -> str:
+    """`command=a {b}` as `command='a {b}'`, for options that take text as it is."""
+    key, equals, value = override.partition("=")
+    return f"{key}={_in_quotes(value)}" if equals and key in texts else override
+
+
+def _in_quotes(value: str) -> str:
+    return value if value[:1] in {chr(34), chr(39)} else _quoted(value)
 
 
 def _as_added(override: str, mappings: Sequence[str]) -> str:

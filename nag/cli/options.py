@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from nag.benchmarks import Task
-    from nag.evaluation import ObjectiveSpec
+    from nag.builders import Builder
+    from nag.evaluation import Evaluator, ObjectiveSpec
+    from nag.evaluation.tasks import AnyTask
     from nag.graphs import DagBatch
     from nag.spaces import SearchSpace
     from nag.tracking import RunTracker
     from nag.workflows.run import RunFolder
 
 __all__ = [
+    "any_task_of",
     "build",
+    "builder_maker_of",
     "conditions_of",
+    "evaluator_of",
     "fabric_of",
     "first_line",
     "flag",
@@ -47,6 +52,37 @@ def task_of(cfg: DictConfig) -> Task:
     return load_task(str(cfg.task), cfg.data_dir)
 
 
+def any_task_of(cfg: DictConfig) -> AnyTask:
+    """The task that the configuration names, of any kind."""
+    from nag.evaluation.tasks import load_any_task
+
+    return load_any_task(str(cfg.task), cfg.data_dir)
+
+
+def builder_maker_of(cfg: DictConfig) -> Callable[..., Builder]:
+    """(space=...) -> the builder that the configuration names."""
+    made = build(cfg.builder)
+    return made if cfg.builder.get("_partial_") else lambda space: made
+
+
+def evaluator_of(cfg: DictConfig, task: AnyTask, folder: Path, probe: bool = False) -> Evaluator:
+    """The evaluator of a task, which keeps what it finds in the store, or in a run's folder."""
+    from nag.workflows.evaluators import Bench
+
+    store = folder / "evaluations.sqlite" if cfg.store is None else str(cfg.store)
+    bench = Bench(
+        store,
+        build(cfg.executor),
+        integer(cfg, "seed", 0),
+        builder_maker_of(cfg),
+        folder / "weights",
+        cfg.data_dir,
+        probe,
+    )
+    made: Evaluator = build(cfg.evaluator)(task=task, bench=bench)
+    return made
+
+
 def fabric_of(cfg: DictConfig) -> Fabric:
     """The device that the configuration names."""
     from nag.training import make_fabric
@@ -58,7 +94,11 @@ def build(part: DictConfig) -> Any:
     """The object of a group, or for a `_partial_` one a function that makes it; wrong options are told in one line."""
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
+    from omegaconf import OmegaConf
 
+    for key in sorted(OmegaConf.missing_keys(part)):  # Hydra would leave it out of a partial call
+        name = part._get_full_key(key)
+        raise InvalidRequest(f"{name} is missing", f"Give it as {name}=VALUE.")
     target = str(part.get("_target_", "an object"))
 
     def told(make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -126,7 +166,7 @@ def paths_of(cfg: DictConfig, key: str) -> list[str]:
 def folder_of(cfg: DictConfig, command: str) -> Path:
     """The run folder: `out_dir`, or a new one."""
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    return Path(str(cfg.out_dir)) if cfg.out_dir else Path("runs") / command / stamp
+    return Path(str(cfg.out_dir)) if cfg.out_dir not in (None, "") else Path("runs") / command / stamp
 
 
 def run_folder_of(cfg: DictConfig, command: str, path: Path | None = None) -> RunFolder:

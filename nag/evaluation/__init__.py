@@ -1,19 +1,25 @@
 """Evaluation: what was generated, what it is worth, and what it cost to know."""
 
+from nag.evaluation.data_sets import DataSet, list_data_sets, load_data_set
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
 from nag.evaluation.graph_distances import graph_distances
 from nag.evaluation.ledger import Ledger, Stopwatch, cpu_seconds
 from nag.evaluation.limits import HeldOut, Limit, Margin, cross_validate
 from nag.evaluation.metric import ComputedMetric, Metric, PredictedMetric, computed_metrics
+from nag.evaluation.network_training import NetworkTraining, suggested_training
 from nag.evaluation.objective import Feasibility, Objective, ParetoObjective
 from nag.evaluation.objective_spec import ObjectiveSpec, parse_objective
 from nag.evaluation.pareto import front, hypervolume
 from nag.evaluation.predictions import ranking_metrics
 from nag.evaluation.reference import SpaceReference, hash_codes
 from nag.evaluation.samples import SampleMetrics, sample_metrics
+from nag.evaluation.training_task import TrainingTask, is_training_task, list_training_tasks, load_training_task
+from nag.evaluation.training_trial import TrainingTrial
+from nag.evaluation.trial import Measurement, Trial
 
 __all__ = [
     "ComputedMetric",
+    "DataSet",
     "Evaluation",
     "Evaluator",
     "Feasibility",
@@ -21,7 +27,9 @@ __all__ = [
     "Ledger",
     "Limit",
     "Margin",
+    "Measurement",
     "Metric",
+    "NetworkTraining",
     "Objective",
     "ObjectiveSpec",
     "ParetoObjective",
@@ -30,6 +38,9 @@ __all__ = [
     "SpaceReference",
     "Stopwatch",
     "TableEvaluator",
+    "TrainingTask",
+    "TrainingTrial",
+    "Trial",
     "computed_metrics",
     "cpu_seconds",
     "cross_validate",
@@ -37,7 +48,13 @@ __all__ = [
     "graph_distances",
     "hash_codes",
     "hypervolume",
+    "is_training_task",
+    "list_data_sets",
+    "list_training_tasks",
+    "load_data_set",
+    "load_training_task",
     "parse_objective",
     "ranking_metrics",
     "sample_metrics",
+    "suggested_training",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +11,11 @@ import numpy as np
 from nag.benchmarks import Task
 from nag.graphs import Architecture
 
-__all__ = ["Evaluation", "Evaluator", "TableEvaluator"]
+__all__ = ["Evaluation", "Evaluator", "TableEvaluator", "ignore_count"]
+
+
+def ignore_count(done: float, total: int) -> None:
+    """The `on_progress` of a measurement that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,12 @@ class Evaluation:
         report_value: The task's report metric; None if unknown.
         percentile: Percentile of the report value in the table (100 is best); None if unknown.
         side: Side metrics.
+        curve: One flat mapping an epoch, where it was trained.
+        epochs: Epochs trained.
+        cpu_seconds: CPU seconds that the measurement cost, whoever paid them.
+        gpu_seconds: Seconds on an accelerator, likewise.
+        reused: Whether an earlier measurement, of itself or of a functional twin, served.
+        error: Why there is none, in one line; empty where there is.
     """
 
     architecture: Architecture
@@ -33,13 +43,26 @@ class Evaluation:
     report_value: float | None
     percentile: float | None
     side: dict[str, float]
+    curve: Sequence[Mapping[str, float]] = ()
+    epochs: int = 0
+    cpu_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    reused: bool = False
+    error: str = ""
 
 
 class Evaluator(Protocol):
     """Measures architectures."""
 
-    def evaluate(self, archs: Sequence[Architecture]) -> list[Evaluation]:
-        """One evaluation for each architecture, in order."""
+    def evaluate(
+        self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
+    ) -> list[Evaluation]:
+        """One evaluation for each architecture, in order.
+
+        Args:
+            archs: What to measure.
+            on_progress: Told how many different measurements are finished, shares included, and how many there are.
+        """
         ...
 
 
@@ -53,7 +76,9 @@ class TableEvaluator:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def evaluate(self, archs: Sequence[Architecture]) -> list[Evaluation]:
+    def evaluate(
+        self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
+    ) -> list[Evaluation]:
         """Looks up each architecture; values are None where neither it nor a twin was measured."""
         if not archs:
             return []

@@ -1,5 +1,6 @@
 """Predictors: from an architecture to the mean and spread of its target."""
 
+from nag.predictors.adapters import AdapterPredictor
 from nag.predictors.base import Prediction, Predictor
 from nag.predictors.conformal import (
     ConformalIntervals,
@@ -29,6 +30,7 @@ from nag.predictors.transformer import TransformerPredictor
 from nag.predictors.trees import TreesPredictor
 
 __all__ = [
+    "AdapterPredictor",
     "ConformalIntervals",
     "CrossConformalIntervals",
     "Episodes",

@@ -25,7 +25,7 @@ __all__ = ["GNNPredictor"]
 
 
 class GNNPredictor(NetworkPredictor):
-    """Message passing along and against the edges of the normal form (`DagEncoder`), beside the graph's shape.
+    """Message passing along and against the edges of the normal form (`DagEncoder`), beside the graph's shape and random walks.
 
     Args:
         space: Search space; only its semantics and greatest number of nodes matter.
@@ -90,7 +90,7 @@ class GNNPredictor(NetworkPredictor):
         semantics = space.semantics
         output = semantics.vocabulary.index(semantics.output)
         encoder = DagEncoder(len(semantics.vocabulary), output, space.max_nodes - 1, width, layers, members, directed=directed)
-        num_shape = space.max_nodes + 11 + (0 if proxies is None else proxies.columns)
+        num_shape = space.max_nodes + 11 + len(semantics.vocabulary) + (0 if proxies is None else proxies.columns)
         self._pretrained: tuple[tuple[Pretraining, int], dict[str, Tensor]] | None = None
         self.scorers = GraphScorers(encoder, num_shape, width, dropout)
         self.register_buffer("shape_shift", torch.zeros(num_shape, dtype=torch.float64))
@@ -141,8 +141,8 @@ class GNNPredictor(NetworkPredictor):
 
     def _shape(self, dags: DagBatch) -> list[Tensor]:
         """Features that stand beside the embedding, in groups."""
-        shape = structure_counts(dags, self.space.semantics).shape
-        return [shape] if self.proxies is None else [shape, self.proxies(dags)]
+        counts = structure_counts(dags, self.space.semantics)
+        return [counts.shape, counts.walks, *([] if self.proxies is None else [self.proxies(dags)])]
 
     def _score(self, inputs: tuple[Batch, Tensor], dropout: torch.Generator | None = None) -> Tensor:
         graphs, shape = inputs

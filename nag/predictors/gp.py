@@ -23,7 +23,7 @@ __all__ = ["GPPredictor"]
 
 
 class GPPredictor(RankedPredictor):
-    """A Gaussian process on counts of paths, of operations by depth, and of Weisfeiler-Lehman neighbourhoods.
+    """A Gaussian process on counts of paths, of operations by depth and on walks, and of Weisfeiler-Lehman neighbourhoods.
 
     Each kind of counts has a length scale of its own (`GaussianProcess`), so that what does not matter fades out; after
     Ru et al. 2021 (NAS-BOWL) and White et al. 2021 (BANANAS, path encoding).
@@ -85,5 +85,6 @@ class GPPredictor(RankedPredictor):
         return Prediction(mean, (variance + self.process.noise).sqrt())
 
     def _groups(self, dags: DagBatch) -> list[Tensor]:
-        groups = structure_counts(dags, self.space.semantics).groups() + wl_counts(dags, self.wl_rounds)
+        counts = structure_counts(dags, self.space.semantics)
+        groups = [*counts.groups(), counts.walks, *wl_counts(dags, self.wl_rounds)]
         return groups if self.proxies is None else [*groups, self.proxies(dags)]

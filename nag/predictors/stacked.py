@@ -13,6 +13,7 @@ from typing_extensions import Self
 
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
+from nag.predictors.adapters import AdapterPredictor
 from nag.predictors.base import Prediction
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.gp import GPPredictor
@@ -25,7 +26,7 @@ from nag.spaces import SearchSpace
 __all__ = ["PARTS", "StackedPredictor", "stacking_weights"]
 
 PARTS: dict[str, type[RankedPredictor]] = {
-    part.__name__: part for part in (GNNPredictor, GPPredictor, TransformerPredictor, TreesPredictor)
+    part.__name__: part for part in (AdapterPredictor, GNNPredictor, GPPredictor, TransformerPredictor, TreesPredictor)
 }
 _PRIOR_LABELS = 50
 

@@ -26,6 +26,10 @@ class StructureCounts:
         path_pairs: (B, K * K) paths from input to output through an edge from each operation to each.
         depths: (B, K * N) nodes of each operation at each longest distance from the input.
         heights: (B, K * N) nodes of each operation at each longest distance to the output.
+        walks: (B, K) expected nodes of each operation on a random walk against the edges from the output, each step of which
+            takes an incoming edge at random: the share of what is summed or concatenated that each operation made.
+        steps: (B, K * (N - 1)) probability that the walk is at each operation after each number of steps.
+        extremes: (B, 2 * K) greatest and least number of nodes of each operation on a path from input to output.
         shape: (B, N + 11) root of the number of paths from input to output of each length, nodes of each in-degree and each
             out-degree, nodes, edges: what is left when the operations are forgotten.
     """
@@ -37,9 +41,12 @@ class StructureCounts:
     depths: Tensor
     heights: Tensor
     shape: Tensor
+    walks: Tensor
+    steps: Tensor
+    extremes: Tensor
 
     def groups(self) -> list[Tensor]:
-        """All groups, in a fixed order."""
+        """All groups that count, in a fixed order."""
         return [self.ops, self.op_pairs, self.paths, self.path_pairs, self.depths, self.heights, self.shape]
 
 
@@ -60,6 +67,7 @@ def structure_counts(dags: DagBatch, semantics: Semantics) -> StructureCounts:
     target = ops[:, :, semantics.vocabulary.index(semantics.output)]
     into, out = _paths(source, edges), _paths(target.flip(1), edges.transpose(1, 2).flip(1, 2)).flip(1)
     through = edges * into.unsqueeze(2) * out.unsqueeze(1)
+    visits = _visits(target, edges)
 
     def pairs(weights: Tensor) -> Tensor:
         return (ops.transpose(1, 2) @ weights @ ops).flatten(1)
@@ -75,6 +83,9 @@ def structure_counts(dags: DagBatch, semantics: Semantics) -> StructureCounts:
         depths=by(levels(dags)),
         heights=by(levels(_reverse(dags)).flip(1)),
         shape=_shape(dags, source, target),
+        walks=(visits.sum(1, keepdim=True) @ ops).squeeze(1),
+        steps=(visits[:, 1:] @ ops).flatten(1),
+        extremes=_extremes(ops, source, target, dags.adjacency > 0),
     )
 
 
@@ -89,6 +100,28 @@ def _paths(start: Tensor, edges: Tensor) -> Tensor:
     for v in range(1, start.shape[1]):
         count[:, v] += (count[:, :v] * edges[:, :v, v]).sum(1)
     return count
+
+
+def _visits(start: Tensor, edges: Tensor) -> Tensor:
+    """Probability that a random walk against the edges is at each node after 0 to N - 1 steps: (B, N, N)."""
+    choice = edges / edges.sum(1, keepdim=True).clamp(min=1)
+    found = [start]
+    for _ in range(start.shape[1] - 1):
+        found.append((choice @ found[-1].unsqueeze(2)).squeeze(2))
+    return torch.stack(found, 1)
+
+
+def _extremes(ops: Tensor, source: Tensor, target: Tensor, present: Tensor) -> Tensor:
+    """Greatest and least number of nodes of each operation on a path: (B, 2 K); 0 where there is no path."""
+    found = []
+    for sign in (1.0, -1.0):
+        best = torch.where(source.unsqueeze(2) > 0, sign * ops, -torch.inf)
+        for v in range(1, ops.shape[1]):
+            before = torch.where(present[:, :v, v].unsqueeze(2), best[:, :v], -torch.inf).amax(1)
+            best[:, v] = torch.maximum(best[:, v], before + sign * ops[:, v])
+        reached = torch.where(target.unsqueeze(2) > 0, best, -torch.inf).amax(1)
+        found.append(torch.where(reached.isfinite(), sign * reached, 0.0))
+    return torch.cat(found, 1)
 
 
 def _shape(dags: DagBatch, source: Tensor, target: Tensor) -> Tensor:

@@ -158,5 +158,6 @@ class TreesPredictor(RankedPredictor):
         return Prediction(found.mean(0), (found.var(0, correction=0) + self.noise).sqrt())
 
     def _features(self, dags: DagBatch) -> np.ndarray:
-        groups = structure_counts(dags, self.space.semantics).groups()
+        counts = structure_counts(dags, self.space.semantics)
+        groups = [*counts.groups(), counts.walks, counts.steps, counts.extremes]
         return torch.cat(groups if self.proxies is None else [*groups, self.proxies(dags)], 1).cpu().numpy()

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nag.benchmarks import Task
+from nag.builders import export
 from nag.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
-from nag.evaluation import Evaluator
+from nag.evaluation import Evaluation, Evaluator, TrainingTrial
+from nag.evaluation.stored_evaluator import StoredEvaluator
+from nag.evaluation.tasks import AnyTask
 from nag.files import read_json_lines, write_json_lines
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
+from nag.workflows.export import example_inputs, with_raw_inputs
 from nag.workflows.run import RunFolder
 from nag.workflows.sample import evaluation_row
 
-__all__ = ["evaluate", "read_architectures"]
+__all__ = ["evaluate", "export_best", "read_architectures"]
 
 
 def read_architectures(path: Path, space: SearchSpace) -> list[Architecture]:
@@ -55,7 +60,7 @@ def _read(row: dict[str, object], space: SearchSpace) -> Architecture:
     return arch
 
 
-def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator, task: Task) -> Path:
+def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator, task: AnyTask) -> Path:
     """Measures architectures.
 
     Args:
@@ -69,29 +74,73 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
 
     Raises:
         InvalidRequest: There is nothing to measure.
+        NagError: Nothing could be measured.
     """
     if not archs:
         raise InvalidRequest("there is no architecture to evaluate", "Give a file that lists some.")
     run.start()
-    evaluations = evaluator.evaluate(archs)
+    with run.tracker.progress(100, f"measuring {len(archs)} architectures", "percent") as progress:
+
+        def show(done: float, total: int) -> None:
+            progress.update(round(100 * done / max(total, 1)))
+            progress.note(f"{int(done)} of {total} finished")
+
+        evaluations = evaluator.evaluate(archs, show)
     path = run.path / "evaluations.jsonl"
-    write_json_lines(path, (evaluation_row(task.table.space, e) for e in evaluations))
+    write_json_lines(path, (evaluation_row(task.space, e) for e in evaluations))
+    failed = [e for e in evaluations if e.error]
+    if len(failed) == len(evaluations):
+        raise NagError(f"no architecture could be measured: {failed[0].error.rstrip('.')}", "Try one by itself.")
+    run.finish(_summary(evaluations, task))
+    return path
+
+
+def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]:
+    """Counts, the best, and what it cost."""
     values = np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
     best = None if not len(values) else float(values.max() if task.maximise else values.min())
-    run.finish(
-        {
-            "task": task.name,
-            "report_metric": task.report_metric,
-            "protocol": task.protocol,
-            "maximise": task.maximise,
-            "count": len(evaluations),
-            "measured": len(values),
-            "missing": len(evaluations) - len(values),
-            "mean": float(values.mean()) if len(values) else None,
-            "best": best,
-            "best_percentile": float(task.percentile(best)) if best is not None else None,
-            "true_optimum": task.best,
-            "queries": len({e.canonical_hash for e in evaluations}),
-        }
-    )
-    return path
+    fresh = {e.canonical_hash: e for e in evaluations if not e.reused}.values()
+    return {
+        "task": task.name,
+        "report_metric": task.report_metric,
+        "search_metric": task.search_metric,
+        "protocol": task.protocol,
+        "maximise": task.maximise,
+        "count": len(evaluations),
+        "measured": len(values),
+        "missing": len(evaluations) - len(values),
+        "failed": sum(bool(e.error) for e in evaluations),
+        "reused": sum(e.reused for e in evaluations),
+        "mean": float(values.mean()) if len(values) else None,
+        "best": best,
+        "best_percentile": float(task.percentile(best)) if best is not None and isinstance(task, Task) else None,
+        "true_optimum": task.best if isinstance(task, Task) else None,
+        "queries": len({e.canonical_hash for e in evaluations}),
+        "epochs": sum(e.epochs for e in fresh),
+        "evaluation_cpu_seconds": round(sum(e.cpu_seconds for e in fresh), 3),
+        "evaluation_gpu_seconds": round(sum(e.gpu_seconds for e in fresh), 3),
+    }
+
+
+def export_best(folder: Path, evaluator: Evaluator, task: AnyTask) -> Path | None:
+    """Exports the network that a run of `evaluate` trained best, by the search metric; None where it trained none.
+
+    Args:
+        folder: The run folder; gets `best.safetensors`, `best.pt2` and `best.onnx`.
+        evaluator: The evaluator of the run.
+        task: Its task.
+    """
+    if not isinstance(evaluator, StoredEvaluator) or not isinstance(evaluator.trial, TrainingTrial):
+        return None
+    trial = evaluator.trial
+    rows = [row for row in read_json_lines(folder / "evaluations.jsonl") if row.get("search_value") is not None]
+    sign = 1 if task.maximise else -1
+    for row in sorted(rows, key=lambda row: -sign * float(row["search_value"])):
+        try:
+            arch = task.space.decode(str(row["arch"]))
+            network = trial.trained_network(arch, evaluator.seed)
+        except (MissingData, InvalidRequest):  # of an earlier run, or of a twin
+            continue
+        data = trial.load_data()
+        return export(with_raw_inputs(network, data), example_inputs(data), folder, "best").program
+    return None

@@ -222,6 +222,8 @@ def _rows(
 
 def evaluation_row(space: SearchSpace, evaluation: Evaluation) -> dict[str, Any]:
     """One line of `evaluations.jsonl`."""
+    cost = {"epochs": evaluation.epochs, "cpu_seconds": evaluation.cpu_seconds, "gpu_seconds": evaluation.gpu_seconds}
+    trained = {**cost, "curve": list(evaluation.curve), "reused": evaluation.reused} if evaluation.cpu_seconds else {}
     return {
         "arch": space.encode(evaluation.architecture),
         "canonical_hash": evaluation.canonical_hash,
@@ -229,6 +231,8 @@ def evaluation_row(space: SearchSpace, evaluation: Evaluation) -> dict[str, Any]
         "report_value": evaluation.report_value,
         "percentile": evaluation.percentile,
         "side": evaluation.side,
+        **trained,
+        **({"error": evaluation.error} if evaluation.error else {}),
     }
 
 

@@ -30,6 +30,7 @@ NEEDS_DATA = {
     "transfer": {"full"},
     "calibration": {"full"},
     "curves": {"full"},
+    "proxies": {"full"},
 }
 METRICS = {
     "predictor": {"kendall_tau", "kendall_tau_no_twins", "tau_ceiling", "fit_cpu_seconds", "score_cpu_seconds"},
@@ -42,6 +43,7 @@ METRICS = {
     "extrapolation": {"ceiling", "after_mean", "labels_used", "random_best"},
     "calibration": {"coverage", "coverage_spread", "coverage_best", "width"},
     "curves": {"mae", "spearman", "within_std", "epochs_saved", "epochs_saved_all", "recall", "recall_whole", "regret"},
+    "proxies": {"spearman", "kendall_tau", "spearman_top", "networks_per_cpu_second", "networks"},
 }
 
 
@@ -74,6 +76,7 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
         "curves",
         "extrapolation",
         "predictor",
+        "proxies",
         "scale",
         "speed",
         "transfer",
@@ -180,6 +183,31 @@ def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(se
         assert saved == pytest.approx(of_all) == pytest.approx(-3 / 8 if separate else 0)
         stopped = {name: found[method, "delta=0.95, good=0.5", name].value for name in names}
         assert stopped["epochs_saved"] > stopped["epochs_saved_all"] > saved
+
+
+def test_adapters_are_cells_of_their_own_on_which_the_others_do_not_depend():
+    suite = suite_of("transfer")
+    with_adapters = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
+    suite.adapters = None
+    without = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
+    assert without.items() < with_adapters.items()
+    assert set(with_adapters) - set(without) == {"nas_bench_graph_cora.adapters.seed0"}
+
+
+@pytest.mark.slow
+def test_adapters_of_the_transfer_suite_share_their_networks_and_gain_from_labels(tmp_path):
+    suite = suite_of("transfer")
+    suite.presets["quick"] = replace(suite.presets["quick"], num_train=300, labels=[60, 0])
+    one, other = (cell for cell in suite.cells(SuiteOptions("quick", seeds=2)) if "adapters" in cell.key)
+    found = measured(one, tmp_path)
+    tau = {k: found["adapters (AIO-P)", f"k={k}", "kendall_tau"] for k in (0, 60)}
+    assert tau[60].value > tau[0].value > 0.1
+    assert (tau[60].labels, tau[0].labels) == (60, 0)
+    products = sorted((tmp_path / "products").iterdir())
+    assert len(products) == 3  # the base, and an adapter for each of two further tasks
+    again = measured(other, tmp_path)
+    assert sorted((tmp_path / "products").iterdir()) == products
+    assert again["adapters (AIO-P)", "k=0", "kendall_tau"].value == tau[0].value
 
 
 def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds():

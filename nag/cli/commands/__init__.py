@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nag.cli.commands.measuring import benchmark, evaluate, report
 from nag.cli.commands.sampling import sample
-from nag.cli.commands.starting import import_table, quickstart, show
+from nag.cli.commands.starting import export, import_table, quickstart, show
 from nag.cli.commands.training import finetune_generator, train_generator, train_meta_predictor, train_predictor
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Command:
         positional: The option that may be given without its name.
         files: Options that take a path although a group of configurations has their name.
         mappings: Options that take names of the user's own.
+        texts: Options that take text with signs of its own.
     """
 
     run: Callable[[DictConfig], None]
@@ -34,6 +35,7 @@ class Command:
     positional: str | None = None
     files: tuple[str, ...] = ()
     mappings: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def config(self) -> str:
@@ -70,12 +72,18 @@ COMMANDS = {
     ),
     "evaluate": Command(
         evaluate,
-        "nag evaluate architectures=s/architectures.jsonl task=nas_bench_graph/cora",
+        "nag evaluate architectures=s/architectures.jsonl task=digits/nasbench201 evaluator=train",
+        texts=("evaluator.command", "evaluator.function"),
     ),
     "report": Command(report, "nag report runs=[runs/quickstart/2026-01-01]"),
     "show": Command(
         show,
         "nag show '0,1,2,3|gcn,gat,fc,gin' search_space=nas_bench_graph",
+        "architecture",
+    ),
+    "export": Command(
+        export,
+        "nag export '0,1,2,3|gcn,gat,fc,gin' task=sbm/nas_bench_graph",
         "architecture",
     ),
     "import-table": Command(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics
-from nag.cli.options import build, fabric_of, integer, paths_of, run_folder_of, task_of
-from nag.errors import InvalidRequest, did_you_mean
+from nag.cli.options import any_task_of, build, evaluator_of, fabric_of, flag, integer, paths_of, run_folder_of
+from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -17,19 +17,23 @@ __all__ = ["benchmark", "evaluate", "report"]
 
 
 def evaluate(cfg: DictConfig) -> None:
-    """Look up what architectures are worth."""
-    if cfg.evaluator != "table":
-        raise InvalidRequest(f"unknown evaluator '{cfg.evaluator}'", did_you_mean(str(cfg.evaluator), ["table"]))
-    task = task_of(cfg)
+    """Measure architectures: look them up, train them, or call what you wrote."""
+    probe, wanted = flag(cfg, "probe"), flag(cfg, "export")
+    task = any_task_of(cfg)
 
-    from nag.evaluation import TableEvaluator
-    from nag.workflows.evaluate import evaluate, read_architectures
+    from nag.workflows.evaluate import evaluate, export_best, read_architectures
 
-    archs = read_architectures(Path(str(cfg.architectures)), task.table.space)
+    archs = read_architectures(Path(str(cfg.architectures)), task.space)
     run = run_folder_of(cfg, "evaluate")
-    path = evaluate(run, archs, TableEvaluator(task), task)
-    say_metrics(run.path, ("protocol", "count", "missing", "mean", "best", "best_percentile", "true_optimum"))
+    evaluator = evaluator_of(cfg, task, run.path, probe)
+    path = evaluate(run, archs, evaluator, task)
+    say_metrics(
+        run.path, ("protocol", "count", "failed", "missing", "reused", "mean", "best", "best_percentile", "true_optimum")
+    )
     say(f"evaluations: {path}")
+    exported = export_best(run.path, evaluator, task) if wanted else None
+    if exported is not None:
+        say(f"best network: {exported}")
 
 
 def benchmark(cfg: DictConfig) -> None:

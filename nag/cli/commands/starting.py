@@ -1,12 +1,24 @@
-"""Commands to start with: everything once, a look at an architecture, a table of one's own."""
+"""Commands for a start and an end: everything once, a look at an architecture, one's own table, an architecture's network."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nag.cli.console import say, say_comparison
-from nag.cli.options import build, fabric_of, flag, folder_of, integer, number, run_folder_of, task_of, try_generator
+from nag.cli.console import say, say_comparison, say_metrics
+from nag.cli.options import (
+    any_task_of,
+    build,
+    builder_maker_of,
+    fabric_of,
+    flag,
+    folder_of,
+    integer,
+    number,
+    run_folder_of,
+    task_of,
+    try_generator,
+)
 from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -14,7 +26,7 @@ if TYPE_CHECKING:
 
     from nag.workflows.run import RunFolder
 
-__all__ = ["import_table", "quickstart", "show"]
+__all__ = ["export", "import_table", "quickstart", "show"]
 
 
 def quickstart(cfg: DictConfig) -> None:
@@ -79,3 +91,34 @@ def import_table(cfg: DictConfig) -> None:
     task = load_task(path)
     say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
     say(f"use it: task={path}")
+
+
+def export(cfg: DictConfig) -> None:
+    """Write the network of an architecture as weights, PyTorch program and ONNX."""
+    from nag.spaces import load_space
+
+    if cfg.search_space is None and cfg.task is None:
+        raise InvalidRequest("an architecture needs its search space", "Give search_space=SPACE or task=DATA_SET/SPACE.")
+
+    from nag.builders import DataShape
+    from nag.evaluation import TrainingTask
+    from nag.workflows.export import export_network
+
+    task = None if cfg.task is None else any_task_of(cfg)
+    if task is not None and not isinstance(task, TrainingTask):
+        raise InvalidRequest(f"task {task.name} has no data", "Name one such as digits/nasbench201, or give search_space=.")
+    space = load_space(cfg.search_space) if task is None else task.space
+    arch = space.decode(str(cfg.architecture))
+    data = None if task is None else task.load_data(cfg.data_dir)
+    if data is not None:
+        shape = data.shape
+    else:
+        channels, classes = integer(cfg, "channels", 1), integer(cfg, "classes", 1)
+        height, width = integer(cfg, "height", 0), integer(cfg, "width", 0)
+        shape = DataShape("images" if height else "graph", channels, classes, height, width)
+    builder = builder_maker_of(cfg)(space=space)
+    run = run_folder_of(cfg, "export")
+    exported = export_network(run, arch, builder, shape, None if cfg.weights is None else Path(str(cfg.weights)), data)
+    say_metrics(run.path, ("parameters", "trained", "difference_pt2", "difference_onnx"))
+    for path in (exported.weights, exported.program, exported.onnx):
+        say(f"{path.suffix[1:]}: {path}")

@@ -20,6 +20,7 @@ __all__ = [
     "Group",
     "MetricSet",
     "distributions",
+    "finish",
     "label",
     "learning_curves",
     "predicted_and_true",
@@ -95,7 +96,7 @@ def learning_curves(curves: Sequence[Curve]) -> go.Figure:
         line = {"color": colour, "width": 2.5}
         figure.add_scatter(x=steps, y=_smooth(losses), mode="lines", line=line, name=name, legendgroup=name)
     figure.update_xaxes(title="training step").update_yaxes(title="loss")
-    return _finish(figure, 340, legend=len(curves) > 1)
+    return finish(figure, 340, legend=len(curves) > 1)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
@@ -118,7 +119,7 @@ def predictor_scatter(held_out: HeldOut, metric: str) -> go.Figure:
         line = {"color": _INK, "width": 1.2, "dash": "dash"}
         figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="perfect prediction")
     figure.update_xaxes(title=f"true {label(metric)}").update_yaxes(title=f"predicted {label(metric)}")
-    return _finish(figure, 400)
+    return finish(figure, 400)
 
 
 def distributions(groups: Sequence[Group], metric: str, optimum: float | None = None, maximise: bool = True) -> go.Figure:
@@ -139,7 +140,7 @@ def distributions(groups: Sequence[Group], metric: str, optimum: float | None = 
     if optimum is not None:
         values.append(optimum)
     figure.update_xaxes(title=f"true {label(metric)}", range=_without_tail(np.array(values), maximise))
-    return _finish(figure, 130 + 90 * len(groups), legend=False)
+    return finish(figure, 130 + 90 * len(groups), legend=False)
 
 
 def _without_tail(values: np.ndarray, maximise: bool) -> list[float] | None:
@@ -164,7 +165,7 @@ def predicted_and_true(groups: Sequence[Group], metric: str) -> go.Figure:
             name = f"{label(group.name)}<br>{'predicted' if kind == 'predicted_mean' else 'true'}"
             _add_violin(figure, name, [v for v, _ in known], [arch for _, arch in known], group.colour, fade)
     figure.update_xaxes(title=f"{label(metric)}")
-    return _finish(figure, 110 + 150 * len(groups), legend=False)
+    return finish(figure, 110 + 150 * len(groups), legend=False)
 
 
 def _add_violin(
@@ -201,7 +202,7 @@ def top_shares(groups: Sequence[Group]) -> go.Figure:
     figure.add_scatter(x=x, y=x, mode="lines", line=line, name="expected of uniform draws", hoverinfo="skip")
     figure.update_xaxes(title="best x % of the table", type="log", tickvals=[0.01, 0.1, 1, 10, 50, 100], ticksuffix=" %")
     figure.update_yaxes(title="share of the samples", range=[0, 103], ticksuffix=" %")
-    return _finish(figure, 400)
+    return finish(figure, 400)
 
 
 def reference_bars(sets: Sequence[MetricSet]) -> go.Figure:
@@ -231,7 +232,7 @@ def reference_bars(sets: Sequence[MetricSet]) -> go.Figure:
     figure.update_xaxes(title="share of the samples", range=[0, 1.03], tickformat=".0%", row=1, col=1)
     figure.update_xaxes(title="distance to the space", rangemode="tozero", nticks=5, row=1, col=2)
     figure.update_layout(barmode="overlay")
-    return _finish(figure, 170 + 40 * max(3, 2 * len(sets)))
+    return finish(figure, 170 + 40 * max(3, 2 * len(sets)))
 
 
 def _add_marks(figure: go.Figure, x: list[float], y: list[float], column: int, in_legend: bool) -> None:
@@ -242,7 +243,7 @@ def _add_marks(figure: go.Figure, x: list[float], y: list[float], column: int, i
     )  # fmt: skip
 
 
-def _finish(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
+def finish(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
     """The common look."""
     figure.update_xaxes(gridcolor=_GRID, zeroline=False, linecolor=_GRID, automargin=True)
     figure.update_yaxes(gridcolor=_GRID, zeroline=False, linecolor=_GRID, automargin=True)

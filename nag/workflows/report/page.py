@@ -22,6 +22,7 @@ from nag.workflows.report.runs import find_runs
 from nag.workflows.report.sections import model_sections, truth_sections
 from nag.workflows.report.text import describe, format_value
 from nag.workflows.report.tiles import tiles
+from nag.workflows.report.trainings import training_sections
 
 __all__ = ["write_report"]
 
@@ -62,7 +63,12 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
         raise InvalidRequest("there is no run to report on", "Name at least one run folder.")
     found = find_runs(runs)
     samples = {run.path: read_samples(run) for run in found if run.command in {"sample", "evaluate"}}
-    sections = [*truth_sections(found, samples), *drawing_sections(found, samples), *model_sections(found)]
+    sections = [
+        *truth_sections(found, samples),
+        *drawing_sections(found, samples),
+        *training_sections(found),
+        *model_sections(found),
+    ]
     scripts = [get_plotlyjs(), _DRAW_FIGURES] if any(section.figures for section in sections) else []
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["value"] = format_value

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import rankdata
 
 from nag.benchmarks import Task, load_task
 from nag.errors import InvalidRequest
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, TransferPredictor
 from nag.training import make_fabric
 from nag.workflows.run import RunFolder
+from nag.workflows.suites.adapter_transfer import AdapterJob, AdapterTransfer, measure_adapters
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.guided_transfer import GuidedTransfer, measure_guided
+from nag.workflows.suites.ranking import measure_ranking
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
 from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
@@ -90,10 +92,13 @@ class TransferSuite(Suite):
     Args:
         source: (space=..., seed=...) -> an untrained predictor of a source task.
         presets: Name -> how much is computed.
+        adapters: How adapters learn the source tasks, where there are several; None for none.
     """
 
-    def __init__(self, source: Callable[..., Any], presets: Mapping[str, TransferPreset]) -> None:
-        self.source, self.presets = source, presets
+    def __init__(
+        self, source: Callable[..., Any], presets: Mapping[str, TransferPreset], adapters: AdapterTransfer | None = None
+    ) -> None:
+        self.source, self.presets, self.adapters = source, presets, adapters
 
     @property
     def name(self) -> str:
@@ -136,10 +141,24 @@ class TransferSuite(Suite):
             "Everything is measured by that metric on all architectures that were not labelled; percentiles are those of "
             f"the table (50 is chance), of the {preset.proposed} architectures that are predicted best. *Mean rank* ranks "
             "by the mean rank in the other tasks' tables, *nearest task* by the table of the task with the most similar "
-            "descriptor; both read whole tables and no target label. *GP from scratch* sees the k labels alone. Guided "
+            "descriptor; both read whole tables and no target label. *GP from scratch* sees the k labels alone. "
+            f"{self._adapters_in_words(preset)}Guided "
             "samples are drawn by one generator of the space, trained without labels, with the default guidance, toward "
             "what each predictor makes of the labels; their percentiles are those of the report metric."
         )
+
+    def _adapters_in_words(self, preset: TransferPreset) -> str:
+        if self.adapters is None:
+            return ""
+        return (
+            f"*Adapters (AIO-P)* learn {self._bought(self.adapters, preset).num_train} labels of each source task, the first "
+            "as a frozen network and each other as a small one that reads it; they see no descriptor. "
+        )
+
+    @staticmethod
+    def _bought(adapters: AdapterTransfer, preset: TransferPreset) -> AdapterTransfer:
+        """No more labels of a source task than the meta-predictor buys."""
+        return adapters if preset.num_train is None else replace(adapters, num_train=min(adapters.num_train, preset.num_train))
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each target and seed.
@@ -167,6 +186,20 @@ class TransferSuite(Suite):
                 for seed in options.seeds_from(preset.guided.seeds):
                     job = TransferJob(target, sources, self.source, preset, seed, options.device, options.data_dir)
                     cells.append(Cell(cell_key(target, "guided", f"seed{seed}"), seed, partial(measure_guided_transfer, job)))
+        return cells + self._adapter_cells(preset, options)
+
+    def _adapter_cells(self, preset: TransferPreset, options: SuiteOptions) -> list[Cell]:
+        """One cell for each target with several sources, and seed."""
+        cells: list[Cell] = []
+        if self.adapters is None:
+            return cells
+        how, labels = self._bought(self.adapters, preset), tuple(preset.labels)
+        for run in preset.runs:
+            for target in run.targets:
+                sources = tuple(name for name in run.sources if name != target)
+                for seed in options.seeds_from(preset.seeds) if len(sources) > 1 else ():
+                    job = AdapterJob(target, sources, how, labels, preset.proposed, seed, options.device, options.data_dir)
+                    cells.append(Cell(cell_key(target, "adapters", f"seed{seed}"), seed, partial(measure_adapters, job)))
         return cells
 
 
@@ -196,7 +229,7 @@ def measure_transfer(job: TransferJob, workshop: Workshop) -> list[Measurement]:
             scratch.fit(*bought)
             beliefs["GP from scratch"] = sign * scratch.predict_scores(table.dags).mean.cpu().numpy()
         for method, belief in beliefs.items():
-            measured = _measure(task, belief, np.setdiff1d(rows, seen), job.preset.proposed)
+            measured = measure_ranking(task, belief, np.setdiff1d(rows, seen), job.preset.proposed)
             used = {"labels_of_other_tasks": float(0 if method == "GP from scratch" else others)}
             found += [
                 Measurement(table.space.name, task.name, method, f"k={labels}", name, value, labels)
@@ -238,18 +271,3 @@ def _nearest(meta: MetaPredictor, task: Task) -> str:
     """The source task whose descriptor is the most similar."""
     distance = (meta.descriptors - meta.scaled(task.descriptor)).square().sum(1)
     return meta.tasks[int(distance.argmin())]
-
-
-def _measure(task: Task, belief: np.ndarray, others: np.ndarray, proposed: int) -> dict[str, float]:
-    sign, values = (1.0 if task.maximise else -1.0), task.search_values
-    chosen_rows = others[np.argsort(-belief[others], kind="stable")[:proposed]]
-    percentiles = task.percentile(values[chosen_rows], task.search_metric)
-    best = (sign * values[chosen_rows]).max()
-    both = rankdata(belief[others]), rankdata(sign * values[others])
-    return {
-        "kendall_tau": float(kendalltau(belief[others], sign * values[others]).statistic),
-        "spearman": float(np.corrcoef(*both)[0, 1]),
-        "proposed_percentile": float(percentiles.mean()),
-        "best_percentile": float(percentiles.max()),
-        "regret": float((sign * values[task.rows]).max() - best),
-    }

@@ -1,0 +1,157 @@
+"""The data sets that nag knows by name, and those of the user."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+from nag.errors import InvalidRequest, MissingData, did_you_mean
+from nag.evaluation.data_sets.data_set import DataSet
+from nag.evaluation.data_sets.graphs import load_karate, load_sbm
+from nag.evaluation.data_sets.planetoid import PLANETOID, find_planetoid, load_planetoid
+from nag.evaluation.data_sets.shipped_images import find_images, load_cifar_sample, load_digits, load_mnist1d
+from nag.evaluation.data_sets.user_files import is_user_data, load_image_folder, load_npz
+
+__all__ = ["data_set_kind", "data_set_names", "list_data_sets", "load_data_set"]
+
+
+def _always(data_dir: str | Path | None) -> None:
+    """What comes with a package that nag depends on."""
+
+
+def _mnist1d_there(data_dir: str | Path | None) -> None:
+    if importlib.util.find_spec("mnist1d") is None:
+        raise MissingData("package mnist1d is not installed", "Run: pip install mnist1d")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A data set before it is read.
+
+    Args:
+        kind: "images" or "graph".
+        note: One line.
+        load: Reads it, by the seed of the split and the data folder.
+        find: Raises `MissingData` where it is not at hand.
+    """
+
+    kind: str
+    note: str
+    load: Callable[[int, str | Path | None], DataSet]
+    find: Callable[[str | Path | None], object] = _always
+
+
+_DATA_SETS: dict[str, _Entry] = {
+    "digits": _Entry("images", "1,797 handwritten digits, 8 x 8 grey, 10 classes", lambda seed, _: load_digits(seed)),
+    "mnist1d": _Entry("images", "5,000 signals of 40 numbers, 10 classes", lambda seed, _: load_mnist1d(seed), _mnist1d_there),
+    "cifar10_sample": _Entry(
+        "images", "953 images of CIFAR-10, 32 x 32 colour", partial(load_cifar_sample, "cifar10"), find_images
+    ),
+    "cifar100_sample": _Entry(
+        "images", "957 images of CIFAR-100, 32 x 32 colour", partial(load_cifar_sample, "cifar100"), find_images
+    ),
+    "sbm": _Entry("graph", "generated: 1,500 nodes in 6 communities, 32 features", lambda seed, _: load_sbm(seed)),
+    "karate": _Entry("graph", "34 members of a karate club in 4 communities", lambda seed, _: load_karate(seed)),
+    **{
+        f"planetoid_{which}": _Entry(
+            "graph",
+            f"citations: {nodes:,} nodes, {features:,} features, {classes} classes",
+            partial(load_planetoid, which),
+            partial(find_planetoid, which),
+        )
+        for which, (nodes, features, classes) in PLANETOID.items()
+    },
+}
+
+
+def data_set_names() -> list[str]:
+    """Names of the built-in data sets."""
+    return list(_DATA_SETS)
+
+
+def data_set_kind(name_or_path: str | Path) -> str:
+    """The kind of a data set, "images" or "graph", without reading it.
+
+    Raises:
+        InvalidRequest: No such data set.
+    """
+    name = str(name_or_path)
+    if name in _DATA_SETS:
+        return _DATA_SETS[name].kind
+    if is_user_data(name):
+        return "images"
+    raise InvalidRequest(f"unknown data set '{name}'", _hint(name))
+
+
+def list_data_sets(data_dir: str | Path | None = None) -> dict[str, str]:
+    """Name of each built-in data set -> one line about it, which says so where it is not at hand.
+
+    Args:
+        data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+    """
+    return {name: _describe(entry, data_dir) for name, entry in _DATA_SETS.items()}
+
+
+def _describe(entry: _Entry, data_dir: str | Path | None) -> str:
+    try:
+        entry.find(data_dir)
+    except MissingData as error:
+        return f"{entry.note} (not available: {error.what})"
+    return f"{entry.note} (available)"
+
+
+def load_data_set(
+    name_or_path: str | Path, seed: int = 0, data_dir: str | Path | None = None, size: int | None = None
+) -> DataSet:
+    """Loads a data set, once in a process; callers share it, so nobody may change its tensors.
+
+    Args:
+        name_or_path: Name of a built-in data set, or the path of an `.npz` file or of an image folder of the user.
+        seed: Seed of the split; published splits stay as they are.
+        data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+        size: Height and width that the images of a folder are scaled to; None where all have one size.
+
+    Raises:
+        InvalidRequest: No such data set, or what the user gave makes none.
+        MissingData: It is not at hand; the hint says how to get it.
+        DamagedFile: Its files are not what they should be.
+    """
+    name = str(name_or_path)
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+        raise InvalidRequest(f"images of the size {size} cannot be", "Give a whole number of pixels, at least 1.")
+    if name in _DATA_SETS:
+        if _DATA_SETS[name].find is _always:
+            return _built_in(name, seed, None)
+        folder = os.environ.get("NAG_DATA_DIR") if data_dir is None else str(data_dir)
+        return _built_in(name, seed, folder)
+    if is_user_data(name):
+        path = Path(name).expanduser().resolve()
+        return _of_user(path, seed, size, _stamp(path))
+    raise InvalidRequest(f"unknown data set '{name}'", _hint(name))
+
+
+def _hint(name: str) -> str:
+    if "/" in name or "\\" in name:
+        return "Give the path of an existing folder of images or of an .npz file."
+    return did_you_mean(name, _DATA_SETS)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes when a file does, or any file of a folder; what is not there has none."""
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
+    times = [file.stat().st_mtime_ns for file in files if file.exists()]
+    return len(times), max(times, default=0)
+
+
+@lru_cache(maxsize=4)
+def _built_in(name: str, seed: int, data_dir: str | None) -> DataSet:
+    return _DATA_SETS[name].load(seed, data_dir)
+
+
+@lru_cache(maxsize=2)
+def _of_user(path: Path, seed: int, size: int | None, _stamp: tuple[int, int]) -> DataSet:
+    return load_npz(path, seed) if path.suffix == ".npz" else load_image_folder(path, seed, size)

@@ -1,0 +1,144 @@
+"""Image data sets of the user: an `.npz` file, or a folder with one sub-folder a class."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nag.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
+from nag.evaluation.data_sets.data_set import DataSet
+from nag.evaluation.data_sets.images import channels_first, check_labels, image_data_set
+from nag.evaluation.data_sets.splitting import Rows, stratified_rows
+
+__all__ = ["is_user_data", "load_image_folder", "load_npz"]
+
+_PARTS = ("train", "validation", "test")
+_ARRAYS = {"images", "labels", *_PARTS}
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+_FAULTS = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+def is_user_data(name_or_path: str | Path) -> bool:
+    """Whether a data set's name is the path of an `.npz` file or of a folder that exists."""
+    path = Path(name_or_path).expanduser()
+    return path.suffix == ".npz" or path.is_dir()
+
+
+def load_npz(path: Path, seed: int) -> DataSet:
+    """Reads a data set from an `.npz` file; pickled objects in it are refused.
+
+    Arrays: `images` (uint8 (n, h, w, c) or (n, h, w); floats (n, c, h, w) or (n, h, w, c)), `labels` (n,) whole numbers
+    from 0, and, if the split is given, `train`, `validation` and `test`, or `test` alone, each as row numbers or as a
+    mask (n,).
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: It cannot be read, or lacks an array.
+        InvalidRequest: Its arrays do not make a data set.
+    """
+    if not path.is_file():
+        raise MissingData(f"data set '{path}' does not exist", "Check the path.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for key in file.files:
+                if key not in _ARRAYS:
+                    raise InvalidRequest(f"'{path.name}' holds an unknown array '{key}'", did_you_mean(key, _ARRAYS))
+            arrays = {key: file[key] for key in file.files}
+    except InvalidRequest:
+        raise
+    except _FAULTS as error:
+        raise DamagedFile(f"'{path.name}' is no readable .npz file", _first_line(error)) from error
+    for key in ("images", "labels"):
+        if key not in arrays:
+            raise DamagedFile(f"'{path.name}' holds no array '{key}'", "It needs images and labels.")
+    labels = arrays["labels"]
+    check_labels(path.name, len(arrays["images"]) if arrays["images"].ndim else 0, labels)
+    given = {part: _rows(arrays[part], len(labels), path.name, part) for part in _PARTS if part in arrays}
+    if not given:
+        rows = None
+    elif set(given) == {"test"}:
+        rows = stratified_rows(torch.from_numpy(labels.astype(np.int64)), seed, given["test"])
+    elif len(given) == len(_PARTS):
+        rows = Rows(**given)
+    else:
+        raise InvalidRequest(f"'{path.name}' gives a part of the split only", "Give train, validation and test, or test alone.")
+    return image_data_set(path.name, channels_first(arrays["images"], path.name), labels, seed, rows)
+
+
+def load_image_folder(folder: Path, seed: int, size: int | None = None) -> DataSet:
+    """Reads images from a folder with one sub-folder a class; classes are numbered in the order of their names.
+
+    Args:
+        folder: The folder; what is no image, and hidden files, are passed over.
+        seed: Of the split: 60 % to train, 20 % to validate, 20 % to test.
+        size: Height and width that images are scaled to; None where all have one size.
+
+    Raises:
+        MissingData: Pillow is not installed, or there are no images.
+        DamagedFile: An image cannot be read.
+        InvalidRequest: There are fewer than two classes, or images differ in size.
+    """
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise MissingData("package pillow is not installed", "Run: pip install pillow") from error
+    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    files = [(path, label) for label, entry in enumerate(classes) for path in _images_in(entry)]
+    if len(classes) < 2:
+        raise InvalidRequest(f"image folder '{folder}' has no sub-folders of two classes", "Make one sub-folder a class.")
+    for label, entry in enumerate(classes):
+        if not any(found == label for _, found in files):
+            raise MissingData(f"class folder '{entry}' holds no image", f"Known: {', '.join(sorted(_SUFFIXES))}.")
+    images = [_read_image(path, size) for path, _ in files]
+    for (path, _), image in zip(files, images, strict=True):
+        if image.shape[:2] != images[0].shape[:2]:
+            raise InvalidRequest(
+                f"'{path}' has {image.shape[1]} x {image.shape[0]} pixels, others {images[0].shape[1]} x {images[0].shape[0]}",
+                "Scale all images to one size, or give size=PIXELS.",
+            )
+    pixels = np.stack(images)
+    if (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., :1]  # grey throughout
+    labels = np.array([label for _, label in files], dtype=np.int64)
+    return image_data_set(folder.name, pixels.transpose(0, 3, 1, 2), labels, seed)
+
+
+def _rows(given: np.ndarray, count: int, where: str, part: str) -> Tensor:
+    """Row numbers, ascending, from row numbers or a mask."""
+    if given.dtype == np.bool_ and given.shape == (count,):
+        return torch.from_numpy(np.flatnonzero(given))
+    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer):
+        raise InvalidRequest(f"'{where}': array '{part}' is neither row numbers nor a mask", "Give whole numbers, (m,).")
+    return torch.from_numpy(np.sort(given.astype(np.int64)))
+
+
+def _images_in(folder: Path) -> list[Path]:
+    """Image files of a class, also of its sub-folders, in the order of their paths."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _read_image(path: Path, size: int | None) -> np.ndarray:
+    """(h, w, 3) uint8."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            pixels = image.convert("RGB")
+            if size is not None:
+                pixels = pixels.resize((size, size), Image.Resampling.BILINEAR)
+            return np.asarray(pixels)
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise DamagedFile(f"image '{path}' cannot be read", _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,142 @@
+"""How a network is trained: schedule, optimiser, augmentation, hardware."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from torch import nn
+
+from nag.builders import DataShape
+from nag.errors import InvalidRequest, check_numbers, did_you_mean
+from nag.evaluation.augmentation import AUGMENTATIONS
+
+__all__ = ["NetworkTraining", "suggested_training"]
+
+_CHOICES = {
+    "optimizer": ("sgd", "adamw"),
+    "schedule": ("cosine", "constant"),
+    "augmentation": tuple(AUGMENTATIONS),
+    "precision": ("auto", "32-true", "bf16-mixed"),
+}
+_WITHOUT_EFFECT = ("device", "compile")  # but for rounding
+
+
+@dataclass(frozen=True)
+class NetworkTraining:
+    """Options of training one network.
+
+    Args:
+        epochs: Passes over the data; for a graph, steps.
+        batch_size: Images a step; a graph is one batch.
+        learning_rate: Peak learning rate.
+        optimizer: "sgd" (with Nesterov's momentum) or "adamw".
+        momentum: Of "sgd".
+        weight_decay: Of all parameters.
+        label_smoothing: Share of the target that is spread over all classes (Szegedy et al. 2016), 0 to below 1.
+        schedule: "cosine" (to zero; Loshchilov and Hutter 2017) or "constant".
+        warmup: Share of the steps in which the learning rate rises linearly, 0 to below 1.
+        augmentation: "none", or "crop_flip" (shifts and mirror images; wrong for digits and other signs).
+        padding: Greatest shift of "crop_flip", in pixels.
+        gradient_clip: Greatest gradient norm; 0 for no limit.
+        precision: "32-true", "bf16-mixed", or "auto": bf16 mixed precision on a GPU that has it, float32 elsewhere.
+        compile: Whether networks are compiled; pays for long trainings of large networks only.
+        device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:0" and so on.
+
+    Raises:
+        InvalidRequest: With the option at fault.
+    """
+
+    epochs: int = 12
+    batch_size: int = 64
+    learning_rate: float = 0.1
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    schedule: str = "cosine"
+    warmup: float = 0.1
+    augmentation: str = "none"
+    padding: int = 4
+    gradient_clip: float = 5.0
+    precision: str = "auto"
+    compile: bool = False
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        least = {"epochs": 1, "batch_size": 2, "padding": 0}  # batch normalisation needs two images
+        for name, bound in least.items():
+            if type(getattr(self, name)) is not int:
+                raise InvalidRequest(f"training {name} is {getattr(self, name)}", f"It must be a whole number from {bound}.")
+        shares = {"momentum": 0, "label_smoothing": 0, "warmup": 0}
+        check_numbers("training", self, **least, **shares, learning_rate=0, weight_decay=0, gradient_clip=0)
+        for name in shares:
+            if getattr(self, name) >= 1:
+                raise InvalidRequest(f"training {name} is {getattr(self, name)}", "It must be at least 0 and below 1.")
+        for name in ("learning_rate", "weight_decay", "gradient_clip"):
+            if not math.isfinite(getattr(self, name)) or (name == "learning_rate" and self.learning_rate == 0):
+                raise InvalidRequest(f"training {name} is {getattr(self, name)}", "Give a finite, positive number.")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise InvalidRequest(f"unknown {name} '{getattr(self, name)}'", did_you_mean(str(getattr(self, name)), known))
+        if not isinstance(self.compile, bool):
+            raise InvalidRequest(f"training compile is {self.compile}", "It must be true or false.")
+        kind, _, number = str(self.device).partition(":")
+        if kind not in {"auto", "cpu", "cuda"} or (number and (kind != "cuda" or not number.isdecimal())):
+            raise InvalidRequest(f"unknown device '{self.device}'", "Known: auto, cpu, cuda, cuda:0.")
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the options that results depend on; device and compilation change rounding only."""
+        options = {name: value for name, value in sorted(asdict(self).items()) if name not in _WITHOUT_EFFECT}
+        numbers = {name: float(value) if isinstance(value, int) else value for name, value in options.items()}
+        return hashlib.sha256(repr(numbers).encode()).hexdigest()[:32]
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, counted from 0, of so many."""
+        rising = min(1.0, (step + 1) / max(1.0, self.warmup * steps))
+        falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if self.schedule == "cosine" else 1.0
+        return self.learning_rate * rising * falling
+
+    def make_optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        """An optimiser of all parameters of a network."""
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.momentum > 0,
+        )
+
+    def make_fabric(self) -> Fabric:
+        """Fabric on the one device that is asked for.
+
+        Raises:
+            InvalidRequest: There is no such device.
+        """
+        kind, _, number = self.device.partition(":")
+        gpu = kind == "cuda" or (kind == "auto" and torch.cuda.is_available())
+        if gpu and int(number or 0) >= torch.cuda.device_count():
+            raise InvalidRequest(f"there is no device '{self.device}'", "Take device auto or cpu.")
+        precision = self.precision
+        if precision == "auto":
+            precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
+        return Fabric(
+            accelerator="cuda" if gpu else "cpu",
+            devices=[int(number or 0)] if gpu else 1,
+            precision=precision,  # type: ignore[arg-type]
+            plugins=[LightningEnvironment()],  # a worker trains alone, whatever cluster it runs on
+        )
+
+
+def suggested_training(shape: DataShape) -> NetworkTraining:
+    """Options that suit a kind of data; measured on the data sets that nag knows."""
+    if shape.kind == "graph":
+        return NetworkTraining(epochs=100, optimizer="adamw", learning_rate=0.01, weight_decay=5e-4)
+    return NetworkTraining()

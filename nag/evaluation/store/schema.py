@@ -1,0 +1,140 @@
+"""The table of evaluations: its columns, and how values go in and out of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+)
+
+from nag.evaluation.store.records import EvaluationKey, Record, Request, State, StoredResult
+from nag.evaluation.trial import Measurement
+
+__all__ = ["KEY", "SCHEMA_VERSION", "evaluations", "metadata", "record_of", "result_values", "store_version", "values_of"]
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+store_version = Table("store_version", metadata, Column("version", Integer, nullable=False))
+
+# `lease_end` says when a row may be claimed: 0 for one that was never tried, the end of the lease for one that is claimed,
+# the time of the failure for one to be tried again (which thus goes behind the new ones), NULL for one that is finished.
+# `batch` is the number of rows that were claimed together: of several, nobody knows which one brought the worker down.
+# Numbers that may be NaN or infinite stand in JSON texts, which keep them on every database.
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("function", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("evaluator", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("native", Text, nullable=False),
+    Column("ops", Text, nullable=False),
+    Column("edges", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("worker", Text),
+    Column("lease_end", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("progress", Double, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("search_value", Double),
+    Column("report_value", Double),
+    Column("side", Text),
+    Column("curve", Text),
+    Column("epochs", Integer),
+    Column("cpu_seconds", Double),
+    Column("gpu_seconds", Double),
+    Column("created", Double, nullable=False),
+    Column("finished", Double),
+    UniqueConstraint("function", "task", "evaluator", "seed", name="evaluations_key"),
+)
+_c = evaluations.c
+_open = _c.lease_end.is_not(None)
+_held = and_(_open, _c.worker.is_not(None))
+
+KEY = (_c.function, _c.task, _c.evaluator, _c.seed)
+
+# Both hold unfinished rows alone, so that a claim costs the same however many finished ones there are.
+Index("evaluations_open", _c.task, _c.evaluator, _c.lease_end, _c.id, sqlite_where=_open, postgresql_where=_open)
+Index("evaluations_held", _c.worker, sqlite_where=_held, postgresql_where=_held)
+
+
+def values_of(request: Request) -> dict[str, Any]:
+    """The columns of a new row, all but the time."""
+    key, arch = request.key, request.architecture
+    return {
+        "function": key.function,
+        "task": key.task,
+        "evaluator": key.evaluator,
+        "seed": key.seed,
+        "native": request.native,
+        "ops": _dump(arch.ops),
+        "edges": _dump(arch.edges),
+        "status": "pending",
+        "lease_end": 0.0,
+        "attempts": 0,
+        "batch": 1,
+        "progress": 0.0,
+        "error": "",
+    }
+
+
+def result_values(measurement: Measurement) -> dict[str, Any]:
+    """The columns that a measurement fills."""
+    return {
+        "status": "done",
+        "lease_end": None,
+        "progress": 1.0,
+        "error": "",
+        "search_value": float(measurement.search_value),
+        "report_value": None if measurement.report_value is None else float(measurement.report_value),
+        "side": _dump(_floats(measurement.side)),
+        "curve": _dump([_floats(epoch) for epoch in measurement.curve]),
+        "epochs": int(measurement.epochs),
+        "cpu_seconds": float(measurement.cpu_seconds),
+        "gpu_seconds": float(measurement.gpu_seconds),
+    }
+
+
+def record_of(row: Row[Any], claimed_by: str = "") -> Record:
+    """A row of all columns as a record; of one that was claimed since it was read, if a worker is named."""
+    result = None
+    if row.status == "done":
+        texts = row.side, row.curve
+        result = StoredResult(row.search_value, row.report_value, *texts, row.epochs, row.cpu_seconds, row.gpu_seconds)
+    return Record(
+        EvaluationKey(row.function, row.task, row.evaluator, row.seed),
+        (row.ops, row.edges),
+        row.native,
+        State("claimed", 0.0) if claimed_by else State(row.status, row.progress),
+        result,
+        row.error,
+        row.attempts + (1 if claimed_by else 0),
+        claimed_by or row.worker or "",
+        row.created,
+        row.finished,
+    )
+
+
+def _floats(values: Mapping[str, float]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in values.items()}
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

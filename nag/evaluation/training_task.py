@@ -1,0 +1,218 @@
+"""The task whose labels come from training: a data set and a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from nag.benchmarks.task_file import is_task_file
+from nag.builders import BUILDERS, Builder, DataShape, builder_of
+from nag.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
+from nag.evaluation.data_sets import DataSet, data_set_kind, data_set_names, list_data_sets, load_data_set
+from nag.evaluation.data_sets.user_files import is_user_data
+from nag.graphs import Architecture
+from nag.spaces import SearchSpace, list_spaces, load_space
+
+__all__ = ["TrainingTask", "is_training_task", "list_training_tasks", "load_training_task"]
+
+_KEYS: dict[str, tuple[type, str]] = {
+    "name": (str, "text"),
+    "space": (str, "text"),
+    "data": (str, "text"),
+    "size": (int, "a whole number of pixels"),
+    "descriptor": (dict, "a mapping of numbers"),
+}
+_NOTE = "accuracy in percent of networks that are trained for it"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingTask:
+    """A task without a table: an architecture's label is the accuracy of its network, trained for the purpose.
+
+    Args:
+        name: Name, such as `digits/nasbench201`.
+        space: The search space.
+        data_set: Name of a data set, or the path of an `.npz` file or of an image folder.
+        search_metric: What a strategy may see.
+        report_metric: What the results show.
+        maximise: Whether more is better, in both.
+        side_metrics: What limits can be put on.
+        note: Units and source, one line.
+        descriptor: Facts of the data, by which a meta-predictor tells how alike tasks are.
+        image_size: Height and width that the images of a folder are scaled to; None where all have one size.
+    """
+
+    name: str
+    space: SearchSpace
+    data_set: str
+    search_metric: str = "validation_accuracy"
+    report_metric: str = "test_accuracy"
+    maximise: bool = True
+    side_metrics: tuple[str, ...] = ("params",)
+    note: str = ""
+    descriptor: Mapping[str, float] = field(default_factory=dict)
+    image_size: int | None = None
+
+    def load_data(self, data_dir: str | Path | None = None) -> DataSet:
+        """The data set; read once in a process."""
+        return load_data_set(self.data_set, data_dir=data_dir, size=self.image_size)
+
+    @property
+    def searches_reported_metric(self) -> bool:
+        """Whether the search sees what is reported."""
+        return self.search_metric == self.report_metric
+
+    @property
+    def protocol(self) -> str:
+        """How the numbers come about, one line to print beside them."""
+        better = "higher is better" if self.maximise else "lower is better"
+        return f"searched on {self.search_metric}, reports {self.report_metric} of trained networks ({better})"
+
+
+def is_training_task(name_or_path: str | Path) -> bool:
+    """Whether a task's name asks for training: `<data set>/<search space>`, or a YAML file with the key `data`."""
+    name = str(name_or_path)
+    path = Path(name).expanduser()
+    if is_task_file(name) and path.is_file():
+        try:
+            given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            return False
+        return isinstance(given, dict) and "data" in given and "table" not in given
+    return bool(_splits(name))
+
+
+def list_training_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
+    """Name of each pair of a built-in data set and a search space that fits it -> one line about it.
+
+    Args:
+        data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+    """
+    notes, spaces = list_data_sets(data_dir), [load_space(name) for name in list_spaces() if name in BUILDERS]
+    kinds = {space.name: {kind for kind in ("graph", "images") if _reads(builder_of(space), space, kind)} for space in spaces}
+    return {
+        f"{data_set}/{space.name}": f"Trained networks: {note}"
+        for data_set, note in notes.items()
+        for space in spaces
+        if data_set_kind(data_set) in kinds[space.name]
+    }
+
+
+def load_training_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> TrainingTask:
+    """Loads a task, and its data to see that they are there.
+
+    A task file has the keys `data` (name of a data set, or the path of an `.npz` file or of an image folder) and `space`
+    (name or path), and, if wanted, `name`, `size` (of the images of a folder, in pixels) and `descriptor` (facts of the
+    data, numbers). Its paths are relative to the file itself.
+
+    Args:
+        name_or_path: `<data set>/<search space>`, where either may be a path, or the path of a task file.
+        data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+
+    Raises:
+        InvalidRequest: No such task, or the space's networks do not read such data.
+        MissingData: Its data is not at hand.
+        DamagedFile: Its data is not what it should be.
+        InvalidSpace: No such search space.
+    """
+    name = str(name_or_path)
+    path = Path(name).expanduser()
+    if is_task_file(name) and (path.is_file() or not _splits(name)):
+        return _from_file(path, data_dir)
+    splits = _splits(name)
+    if not splits:
+        raise InvalidRequest(f"unknown task '{name}'", _hint(name))
+    data_set, space = splits[0]
+    return _task(name, space, data_set, data_dir)
+
+
+def _task(
+    name: str, space_name: str, data_set: str, data_dir: str | Path | None, size: int | None = None, **more: Any
+) -> TrainingTask:
+    kind, space = data_set_kind(data_set), load_space(space_name)
+    if data_set not in data_set_names():
+        data_set = str(Path(data_set).expanduser().resolve())  # workers may run elsewhere
+    if space.name in BUILDERS and not _reads(builder_of(space), space, kind):
+        raise InvalidRequest(
+            f"networks of {space.name} do not read {'a graph' if kind == 'graph' else 'images'}, such as {data_set}",
+            f"Tasks: {', '.join(task for task in list_training_tasks() if task.endswith('/' + space.name))}.",
+        )
+    facts = load_data_set(data_set, data_dir=data_dir, size=size).descriptor
+    return TrainingTask(name, space, data_set, note=_NOTE, image_size=size, **{"descriptor": facts, **more})
+
+
+def _splits(name: str) -> list[tuple[str, str]]:
+    """Data set and space of a task's name at each slash that may part them, the likeliest first."""
+    certain, likely = [], []
+    for place in [i for i, letter in enumerate(name) if letter == "/"]:
+        data_set, space = name[:place], name[place + 1 :]
+        built_in, known_space = data_set in data_set_names(), space in list_spaces()
+        file = is_task_file(space) and Path(space).expanduser().is_file()
+        if not data_set or not space:
+            continue
+        if (built_in or is_user_data(data_set)) and (known_space or file):
+            certain.append((data_set, space))
+        elif built_in or known_space:  # a folder that happens to be there proves nothing
+            likely.append((data_set, space))
+    return certain + likely
+
+
+def _hint(name: str) -> str:
+    return did_you_mean(name, list_training_tasks())
+
+
+def _reads(builder: Builder, space: SearchSpace, kind: str) -> bool:
+    """Whether a builder's networks read images, or a graph: tries the smallest network, without memory for weights."""
+    operation = next(op for op in space.vocabulary if op not in (space.semantics.input, space.semantics.output))
+    chain = Architecture((space.semantics.input, operation, space.semantics.output), ((0, 1), (1, 2)))
+    shape = DataShape("graph", 4, 2) if kind == "graph" else DataShape("images", 3, 2, 8, 8)
+    try:
+        with torch.device("meta"):
+            builder.build(chain, shape, 0)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def _from_file(path: Path, data_dir: str | Path | None) -> TrainingTask:
+    if not path.is_file():
+        raise MissingData(f"task file '{path}' does not exist", "Check the path.")
+    path = path.resolve()
+    keys = _checked(path)
+    data, space = keys["data"], keys["space"]
+    data = data if data in data_set_names() else str(path.parent / Path(data).expanduser())
+    space = str(path.parent / Path(space).expanduser()) if is_task_file(space) else space
+    more: dict[str, Any] = {}
+    if "descriptor" in keys:
+        more["descriptor"] = {str(fact): float(value) for fact, value in keys["descriptor"].items()}
+    try:
+        return _task(keys.get("name") or path.stem, space, data, data_dir, keys.get("size"), **more)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{path.name}: {error.what}", error.hint) from error
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """The file's keys, each of the right type."""
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DamagedFile(f"'{path.name}' is not YAML", str(error).splitlines()[0]) from error
+    if not isinstance(given, dict):
+        raise DamagedFile(f"{path.name} holds no mapping", f"Its keys: {', '.join(_KEYS)}.")
+    for key, value in given.items():
+        if key not in _KEYS:
+            raise DamagedFile(f"{path.name}: unknown key '{key}'", did_you_mean(str(key), _KEYS))
+        kind, wanted = _KEYS[key]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise DamagedFile(f"{path.name}: '{key}' must be {wanted}", "Put text in quotes if in doubt.")
+        if isinstance(value, dict) and not all(type(fact) in (int, float) for fact in value.values()):
+            raise DamagedFile(f"{path.name}: '{key}' holds what is no number", "Facts are numbers, such as classes: 10.")
+    for key in ("space", "data"):
+        if not given.get(key):
+            raise DamagedFile(f"{path.name}: key '{key}' is missing", "A task of training needs space and data.")
+    return given

@@ -1,0 +1,174 @@
+"""The trial that trains: an architecture's network, on a data set, for real."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import nn
+
+from nag.builders import Builder, builder_of, count_parameters
+from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.errors import DamagedFile, InvalidRequest, MissingData
+from nag.evaluation.data_sets import DataSet, load_data_set
+from nag.evaluation.fit_network import FittedNetwork, fit_network, measure_network
+from nag.evaluation.ledger import Stopwatch
+from nag.evaluation.network_training import NetworkTraining, suggested_training
+from nag.evaluation.trial import Measurement
+from nag.graphs import Architecture
+from nag.spaces import SearchSpace
+
+__all__ = ["TrainingTrial"]
+
+_FORMAT = "training-1"
+_KIND = "network"
+
+
+@dataclass(frozen=True)
+class TrainingTrial:
+    """Trains the network of an architecture: searched on validation accuracy, reported on test accuracy, both in percent.
+
+    Small and picklable: the data are loaded by name, once in a process, where the trial runs. On a CPU with a given number of
+    threads, the result is a function of architecture and seed.
+
+    Args:
+        space: The search space.
+        data_set: Name of a data set, or the path of an `.npz` file or of an image folder.
+        builder: Makes the networks; None for the space's own.
+        options: How to train; None for what suits the data.
+        weights_folder: Gets `<canonical hash>-<seed>.safetensors` of each trained network; None to keep none.
+        data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+        split_seed: Seed of the data's split.
+        image_size: Height and width that the images of a folder are scaled to; None where all have one size.
+    """
+
+    space: SearchSpace
+    data_set: str
+    builder: Builder | None = None
+    options: NetworkTraining | None = None
+    weights_folder: Path | None = None
+    data_dir: str | Path | None = None
+    split_seed: int = 0
+    image_size: int | None = None
+
+    def load_data(self) -> DataSet:
+        """The data set; read once in a process.
+
+        Raises:
+            InvalidRequest: No such data set.
+            MissingData: It is not at hand.
+            DamagedFile: Its files are damaged.
+        """
+        return load_data_set(self.data_set, self.split_seed, self.data_dir, self.image_size)
+
+    @property
+    def used_builder(self) -> Builder:
+        """The builder, the space's own where none is given; raises `InvalidRequest` where the space has none."""
+        return builder_of(self.space) if self.builder is None else self.builder
+
+    @property
+    def used_options(self) -> NetworkTraining:
+        """The options, those that suit the data where none are given."""
+        return suggested_training(self.load_data().shape) if self.options is None else self.options
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that a result depends on but architecture and seed: data and split, builder, options, space."""
+        data = self.load_data()
+        parts = (data.name, data.digest, self.split_seed, self.used_options.fingerprint, self.used_builder.fingerprint)
+        return hashlib.sha256(repr((_FORMAT, self.space.fingerprint, *parts)).encode()).hexdigest()[:32]
+
+    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
+        """Trains and measures one network.
+
+        Args:
+            arch: The architecture.
+            seed: Of initial weights, batches, augmentation and dropout.
+            on_progress: Called now and then, and after each epoch, with the share that is done.
+
+        Returns:
+            The search value (validation accuracy after the last epoch), the report value (test accuracy), `params`, losses
+            and accuracies beside, and the curve. Where the loss became infinite or no number, the search value is nan and
+            the report value None.
+
+        Raises:
+            InvalidArchitecture: It is not in the space, or cannot be built.
+            InvalidRequest: The network does not fit the data.
+            MissingData: The data are not at hand.
+        """
+        self.space.validate(arch)
+        data, options, clock = self.load_data(), self.used_options, Stopwatch()
+        fabric = options.make_fabric()
+        network = self.used_builder.build(arch, data.shape, seed)
+        side = {"params": float(count_parameters(network))}
+        fitted = fit_network(network, data, options, seed, fabric, on_progress)
+        search_value, report_value = math.nan, None
+        if not fitted.diverged:
+            last = fitted.curve[-1]
+            moved = data.to(fabric.device)
+            test_loss, report_value = measure_network(fitted.network, moved, moved.test).tolist()
+            search_value = last["validation_accuracy"]
+            side.update({name: last[name] for name in ("train_loss", "train_accuracy", "validation_loss")})
+            side["test_loss"] = test_loss
+            self._keep(arch, seed, data, fitted)
+        return Measurement(
+            search_value=search_value,
+            report_value=report_value,
+            side=side,
+            curve=fitted.curve,
+            epochs=len(fitted.curve),
+            cpu_seconds=clock.cpu,
+            gpu_seconds=clock.wall if fabric.device.type == "cuda" else 0.0,
+        )
+
+    def weights_path(self, arch: Architecture, seed: int) -> Path | None:
+        """Where the trained weights go; functional twins share a file, which holds the one that was trained last."""
+        if self.weights_folder is None:
+            return None
+        canonical_hash = self.space.canonical_hashes(self.space.to_dags([arch]))[0]
+        return Path(self.weights_folder).expanduser() / f"{canonical_hash}-{seed}.safetensors"
+
+    def _keep(self, arch: Architecture, seed: int, data: DataSet, fitted: FittedNetwork) -> None:
+        path = self.weights_path(arch, seed)
+        if path is None:
+            return
+        description = {
+            "trial": self.fingerprint,
+            "space": self.space.name,
+            "arch": self.space.encode(arch),
+            "ops": list(arch.ops),
+            "edges": [list(edge) for edge in arch.edges],
+            "seed": seed,
+            "data_set": data.name,
+            "shape": asdict(data.shape),
+            "mean": list(data.mean),
+            "std": list(data.std),
+            "validation_accuracy": fitted.curve[-1]["validation_accuracy"],
+        }
+        save_checkpoint(path, _KIND, fitted.network.state_dict(), description)
+
+    def trained_network(self, arch: Architecture, seed: int) -> nn.Module:
+        """The network that `run` trained, on the CPU, in evaluation mode.
+
+        Raises:
+            MissingData: No weights were kept.
+            DamagedFile: They cannot be read.
+            InvalidRequest: They are of a twin of the architecture, or of another trial.
+        """
+        path = self.weights_path(arch, seed)
+        if path is None or not path.is_file():
+            raise MissingData("no weights of this architecture and seed were kept", "Give a weights_folder, and train it.")
+        kept = load_checkpoint(path, _KIND)
+        if kept.description.get("trial") != self.fingerprint:
+            raise InvalidRequest(f"'{path}' holds weights that were trained in another way", "Train it again.")
+        if kept.description.get("ops") != list(arch.ops) or kept.description.get("edges") != [list(e) for e in arch.edges]:
+            raise InvalidRequest(f"'{path}' holds weights of a twin", f"Take architecture {kept.description.get('arch')}.")
+        network = self.used_builder.build(arch, self.load_data().shape, seed)
+        try:
+            network.load_state_dict(kept.tensors)
+        except RuntimeError as error:
+            raise DamagedFile(f"'{path}' does not fit the network", "Train it again.") from error
+        return network.eval()

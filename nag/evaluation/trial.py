@@ -1,0 +1,83 @@
+"""A trial: one architecture, measured once; what it yields is a measurement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Protocol
+
+from nag.graphs import Architecture
+
+__all__ = ["Measurement", "Trial", "fault_of", "ignore_progress"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one trial found, and what it cost.
+
+    Args:
+        search_value: What a strategy may see; must be finite to count as a result.
+        report_value: What is shown in the end; None where there is no such thing.
+        side: Further values by name.
+        curve: One flat mapping an epoch, in order.
+        epochs: Epochs trained.
+        cpu_seconds: CPU seconds; where a trial leaves them 0, the worker that ran it fills in those of its process.
+        gpu_seconds: Seconds on an accelerator.
+    """
+
+    search_value: float
+    report_value: float | None = None
+    side: Mapping[str, float] = field(default_factory=dict)
+    curve: Sequence[Mapping[str, float]] = ()
+    epochs: int = 0
+    cpu_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+
+
+def ignore_progress(share: float) -> None:
+    """The `on_progress` of a trial that nobody watches."""
+
+
+class Trial(Protocol):
+    """Measures an architecture; it is pickled to reach the process that runs it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that the result depends on, but for the architecture and the seed."""
+        ...
+
+    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = ignore_progress) -> Measurement:
+        """Measures one architecture, the same for the same seed.
+
+        Args:
+            arch: The architecture.
+            seed: Seed of all randomness.
+            on_progress: May be told, from the thread that runs the trial, the share that is done (0 to 1); it raises
+                where the result would come too late.
+
+        Raises:
+            NagError: The architecture cannot be measured; the trial is not repeated.
+            Exception: It failed; the trial is repeated a few times.
+        """
+        ...
+
+
+def fault_of(result: object) -> str:
+    """Why a trial's result does not count, in a few words; empty where it does."""
+    if not isinstance(result, Measurement):
+        return f"returned {type(result).__name__}, not a Measurement"
+    for name in ("search_value", "report_value"):
+        value = getattr(result, name)
+        if value is None and name == "report_value":
+            continue
+        if not isinstance(value, Real):
+            return f"returned {type(value).__name__} as {name}"
+        if not math.isfinite(value):
+            return f"returned {'NaN' if math.isnan(value) else 'infinity'} as {name}"
+    for values in (result.side, *result.curve):
+        for name, value in values.items():  # these may be infinite, as a loss can be at first
+            if not isinstance(value, Real):
+                return f"returned {type(value).__name__} as {name}"
+    return ""

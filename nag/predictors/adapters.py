@@ -1,0 +1,191 @@
+"""Transfer by adapters: one frozen network, small ones that read it for further tasks, and a process on all they see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from nag.errors import InvalidRequest
+from nag.graphs import DagBatch
+from nag.predictors.adapter_networks import SourceNetwork
+from nag.predictors.base import Prediction, check_labels
+from nag.predictors.gaussian_process import GaussianProcess
+from nag.predictors.gnn import GNNPredictor
+from nag.predictors.normal_scores import NormalScores
+from nag.predictors.ranked import RankedPredictor
+from nag.spaces import SearchSpace
+
+__all__ = ["AdapterPredictor", "SourceView"]
+
+_TRUST = 0.6
+"""Correlation that is expected, before any label, of the heads' mean with the target's normal scores."""
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """B architectures as the networks of T source tasks see them.
+
+    Args:
+        scores: (B, T) float64 normal scores of the source tasks, as predicted.
+        embeddings: (B, F) float64, the networks' pooled states side by side.
+    """
+
+    scores: Tensor
+    embeddings: Tensor
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, index: Tensor | slice) -> SourceView:
+        return SourceView(self.scores[index], self.embeddings[index])
+
+
+class AdapterPredictor(RankedPredictor):
+    """Transfer by adapters (AIO-P; Mills et al. 2023, after the K-Adapters of Wang et al. 2021).
+
+    A graph neural network learns the first source task and is frozen. For each further source task an adapter, a small
+    network that reads the states of the frozen one, learns with a head of its own. For the target all are frozen: the mean
+    of the heads' normal scores, corrected by a Gaussian process on all embeddings side by side that sees the target's
+    labels. (AIO-P fine-tunes a perceptron on them, for which 5 to 50 labels are few.)
+
+    Args:
+        space: Search space; only its semantics and greatest number of nodes matter.
+        base: Options of the first network, those of `GNNPredictor`.
+        adapter: Options of the others.
+        chunk_size: Architectures scored at a time.
+        seed: Seed of the networks.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        base: Mapping[str, Any] | None = None,
+        adapter: Mapping[str, Any] | None = None,
+        chunk_size: int = 2048,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(space, chunk_size=chunk_size, seed=seed)
+        self.base, self.adapter = dict(base or {}), dict(adapter or {})
+        for options in (self.base, self.adapter):
+            GNNPredictor(space, **options)  # mistakes are told before any work
+        self.sources, self.process = nn.ModuleList(), GaussianProcess()
+
+    def description(self) -> dict[str, Any]:
+        """The sizes of the networks."""
+        return {**super().description(), "sources": [network.description() for network in self._networks()]}
+
+    @classmethod
+    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
+        predictor = cls(space)
+        for entry in description["sources"]:
+            predictor._add({name: entry[name] for name in ("width", "layers", "members", "directed")})
+        return predictor
+
+    def _networks(self) -> list[SourceNetwork]:
+        return [source for source in self.sources if isinstance(source, SourceNetwork)]
+
+    def _add(self, options: Mapping[str, Any]) -> SourceNetwork:
+        network = SourceNetwork(self.space, next(iter(self._networks()), None), seed=self.seed, **options)
+        self.sources.append(network.to(self.fitted.device))
+        return network
+
+    def learn_source(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+        """Learns one more source task and forgets the target: the base if it is the first task, else an adapter.
+
+        Args:
+            dags: B architectures.
+            targets: (B,) float; whether more is better is the same in all tasks.
+            on_progress: Called now and then with the share that is done.
+
+        Raises:
+            InvalidRequest: There are no labels, not one for each architecture, or some are not finite.
+        """
+        check_labels(dags, targets)
+        self._add(self.adapter if self.sources else self.base).fit(dags, targets, on_progress)
+        self._forget()
+
+    def join(self, others: Sequence[AdapterPredictor]) -> None:
+        """Adds the adapters of others that were trained apart on the same base, and forgets the target.
+
+        Args:
+            others: Predictors with source tasks; if this one has none, it takes their base too. Networks are shared.
+
+        Raises:
+            InvalidRequest: Two of them have different bases.
+        """
+        trained = [each for each in (self, *others) if each.sources]
+        if not all(_same(trained[0].sources[0], each.sources[0]) for each in trained):
+            raise InvalidRequest("adapters of different bases cannot be joined", "Train them on one base.")
+        networks = self._networks() or [network for each in trained[:1] for network in each._networks()[:1]]
+        networks += [network for each in others for network in each._networks()[1:]]
+        for adapter in networks[1:]:
+            adapter.base = (networks[0],)
+        self.sources = nn.ModuleList(networks)
+        self._forget()
+
+    def _forget(self) -> None:
+        device = self.fitted.device
+        self.process, self.normal_scores = GaussianProcess().to(device), NormalScores().to(device)
+        self.fitted = torch.full_like(self.fitted, bool(self.sources))  # to no labels: the heads are there
+
+    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+        """Conditions on the labels; what is left out is predicted in closed form."""
+        found = self._condition(self._look(dags), scores)
+        on_progress(1.0)
+        return found
+
+    def fit_view(self, seen: SourceView, targets: Tensor) -> None:
+        """As `fit`, of architectures whose view is at hand."""
+        self._condition(seen, self.normal_scores.fit(targets.to(self.fitted.device)))
+
+    def _condition(self, seen: SourceView, scores: Tensor) -> Prediction:
+        expected = _TRUST * seen.scores.mean(1)
+        self.process.fit([seen.embeddings], scores - expected)
+        mean, variance = self.process.left_out(scores - expected)
+        rest = self.predict_view(seen[len(mean) :])  # beyond the points of the process: left out anyway
+        left_out = Prediction(mean + expected[: len(mean)], variance.sqrt())
+        return Prediction(torch.cat([left_out.mean, rest.mean]), torch.cat([left_out.std, rest.std]))
+
+    def believe(self, dags: DagBatch) -> Prediction:
+        """Posterior mean and standard deviation, with the noise; without labels, what the heads expect."""
+        return self.predict_view(self._look(dags))
+
+    @torch.no_grad()
+    def predict_view(self, view: SourceView) -> Prediction:
+        """As `predict_scores`, of architectures whose view is at hand."""
+        expected = _TRUST * view.scores.mean(1)
+        if not len(self.process.weights):
+            return Prediction(expected, (1 - _TRUST**2) ** 0.5 * torch.ones_like(expected))
+        residual, variance = self.process([view.embeddings])
+        return Prediction(expected + residual, (variance + self.process.noise).sqrt())
+
+    @torch.no_grad()
+    def view(self, dags: DagBatch) -> SourceView:
+        """B architectures as the networks see them, in chunks; the costly part of a prediction."""
+        starts = range(0, max(len(dags), 1), self.chunk_size)
+        device = self.fitted.device
+        parts = [self._look(self.normal_form(dags[start : start + self.chunk_size].to(device))) for start in starts]
+        return SourceView(torch.cat([part.scores for part in parts]), torch.cat([part.embeddings for part in parts]))
+
+    def _look(self, dags: DagBatch) -> SourceView:
+        if not self.sources:
+            raise InvalidRequest("adapters have no source task", "Give learn_source the labels of other tasks first.")
+        networks = self._networks()
+        seen = networks[-1].read(dags)
+        scores, embeddings = zip(*(network.look(dags, seen) for network in networks), strict=True)
+        return SourceView(torch.stack(scores, 1), torch.cat(embeddings, 1))
+
+
+def _same(a: nn.Module, b: nn.Module) -> bool:
+    """Whether two modules have the same state, to the bit."""
+    one, other = a.state_dict(), b.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

@@ -1,0 +1,43 @@
+"""Several proxies as one: by ranks, as raw values have tails of many decades."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nag.errors import InvalidRequest
+from nag.predictors import NormalScores
+
+__all__ = ["combined_scores", "rank_scores"]
+
+
+def rank_scores(values: Tensor) -> Tensor:
+    """Normal scores of the ranks of each proxy (van der Waerden); equal values get equal scores.
+
+    Args:
+        values: (n, P) scores of n networks by P proxies; infinities are the best or the worst, nan counts as the middle.
+
+    Returns:
+        (n, P) float64, finite.
+
+    Raises:
+        InvalidRequest: Not two dimensions, or no networks.
+    """
+    if values.ndim != 2 or not len(values):
+        raise InvalidRequest(f"scores have the shape {tuple(values.shape)}", "Give one row a network and one column a proxy.")
+    found = torch.zeros(values.shape, dtype=torch.float64)
+    for column, value in enumerate(values.double().cpu().T):
+        known = ~value.isnan()
+        if known.any():
+            # unique ranks rather than values: the distance of infinities is not defined
+            _, rank = torch.unique(value[known], return_inverse=True)
+            found[known, column] = NormalScores().fit(rank)
+    return found
+
+
+def combined_scores(values: Tensor) -> Tensor:
+    """Mean over proxies of their normal scores: (n, P) scores to (n,) float64, as in `rank_scores`."""
+    scores = rank_scores(values)
+    return scores.mean(1) if scores.shape[1] else torch.full((len(values),), math.nan, dtype=torch.float64)

@@ -1,0 +1,46 @@
+"""The size of a network: its parameters, and the multiply-accumulates of a forward pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from torch_geometric.nn import MessagePassing
+
+from nag.builders import count_parameters
+from nag.proxies.batch import Batch
+from nag.proxies.lend import lent, run
+
+__all__ = ["flops", "params"]
+
+
+def params(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
+    """Number of trainable parameters; needs neither inputs nor labels."""
+    return float(count_parameters(network))
+
+
+@torch.no_grad()
+def flops(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
+    """Multiply-accumulates of one forward pass: of one image, or of the whole graph; needs no labels.
+
+    Counted are convolutions and all other matrix products, and one for each number that a message of a graph layer carries.
+    """
+    handles = []
+    passed = 0
+
+    def count(module: nn.Module, inputs: Any, messages: torch.Tensor) -> None:
+        nonlocal passed
+        passed += messages.numel()
+
+    try:
+        for module in network.modules():
+            if isinstance(module, MessagePassing):
+                handles.append(module.register_message_forward_hook(count))
+        with lent(network, batch_statistics=False), FlopCounterMode(display=False) as counter:
+            run(network, batch.single())
+    finally:
+        for handle in handles:
+            handle.remove()
+    return counter.get_total_flops() / 2 + passed

@@ -1,0 +1,132 @@
+"""Evaluation on the command line: real training, the user's own evaluators, and what an export computes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+QUIET = "tracker.mode=disabled tracker.console=false"
+GOOD = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+TWIN = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
+OTHER = "|none~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"  # what ends in none~0 is dead
+FEW = "builder=nasbench201 builder.channels=4 builder.cells_per_stage=1 executor.workers=2"
+ALONE = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("nag", "torch_geometric"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocked())
+import torch
+from sklearn.datasets import load_digits
+network = torch.export.load(sys.argv[1]).module()
+images, labels = load_digits(return_X_y=True)
+logits = network(torch.tensor(images, dtype=torch.float32).view(-1, 1, 8, 8) / 16)
+print((logits.argmax(1).numpy() == labels).mean())
+"""
+
+
+def rows(folder: str) -> list[dict]:
+    return [json.loads(line) for line in (Path(folder) / "evaluations.jsonl").read_text().splitlines()]
+
+
+def metrics(folder: str) -> dict:
+    return json.loads((Path(folder) / "metrics.json").read_text())
+
+
+@pytest.mark.slow
+def test_networks_are_trained_once_and_the_best_works_without_nag(nag):
+    Path("archs.txt").write_text(f"{GOOD}\n{OTHER}\n")
+    line = f"evaluate architectures=archs.txt task=digits/nasbench201 evaluator=train evaluator.epochs=3 {FEW} {QUIET}"
+    outcome = nag(f"{line} out_dir=e")
+    assert outcome.code == 0, outcome.err
+    first = rows("e")
+    assert all(len(row["curve"]) == 3 and row["epochs"] == 3 for row in first)
+    assert max(row["report_value"] for row in first) > 60
+    again = nag(f"{line} out_dir=f store=e/evaluations.sqlite export=false")
+    assert again.code == 0, again.err
+    assert [row["report_value"] for row in rows("f")] == [row["report_value"] for row in first]
+    assert metrics("f")["reused"] == 2
+    assert metrics("f")["epochs"] == 0
+    done = subprocess.run([sys.executable, "-c", ALONE, "e/best.pt2"], capture_output=True, text=True, check=True)
+    best = max(first, key=lambda row: row["search_value"])
+    assert float(done.stdout) * 100 == pytest.approx(best["report_value"], abs=6)  # all digits, not the test part alone
+    assert nag("report runs=[e]").code == 0
+    assert "networks learn?" in Path("e/report.html").read_text()
+
+
+def test_functional_twins_share_a_measurement_of_a_users_function(nag):
+    Path("mine.py").write_text("def score(arch):\n    return {'score': len(arch), 'bars': arch.count('|')}\n")
+    Path("task.yaml").write_text("space: nasbench201\nsearch_metric: score\nside_metrics: [bars]\n")
+    dead = "|none~0|+|none~0|nor_conv_3x3~1|+|nor_conv_3x3~0|none~1|none~2|"
+    twin = "|skip_connect~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|"
+    Path("archs.txt").write_text(f"{dead}\n{twin}\n{GOOD}\n")
+    outcome = nag(
+        f"evaluate architectures=archs.txt task=task.yaml evaluator=function evaluator.function=mine.py:score out_dir=e {QUIET}"
+    )
+    assert outcome.code == 0, outcome.err
+    found = rows("e")
+    assert found[0]["search_value"] == found[1]["search_value"] == len(dead)
+    assert (metrics("e")["queries"], metrics("e")["reused"], found[0]["side"]) == (2, 1, {"bars": float(dead.count("|"))})
+
+
+def blocks(language: str) -> list[str]:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    section = text[text.index("**An evaluator** is") : text.index("| shipped space")]
+    return [part.partition("```")[0] for part in section.split(f"```{language}\n")[1:]]
+
+
+def test_the_evaluators_of_the_readme_work(nag):
+    (code,), (task,), (commands,) = blocks("python"), blocks("yaml"), blocks("bash")
+    assert len(code.splitlines()) <= 15
+    Path("mine.py").write_text(code)
+    Path("mine.yaml").write_text(task)
+    Path("mine.sh").write_text('echo "$1" | grep -o nor_conv | wc -l\n')
+    Path("archs.txt").write_text(f"{GOOD}\n{TWIN}\n")
+    for number, line in enumerate(commands.strip().splitlines()):
+        outcome = nag(f"{line.removeprefix('nag ')} out_dir={number} {QUIET}")
+        assert outcome.code == 0, outcome.err
+    assert rows("0")[0]["search_value"] == pytest.approx(4 / 6)
+    assert rows("0")[0]["side"] == {"costly": 5.0}
+    assert [row["search_value"] for row in rows("1")] == [5.0, 3.0]
+
+
+def test_one_architecture_that_fails_leaves_the_others(nag):
+    Path("mine.py").write_text("def score(arch):\n    if 'pool' in arch:\n        raise ValueError('no pools')\n    return 1\n")
+    Path("task.yaml").write_text("space: nasbench201\n")
+    Path("archs.txt").write_text(f"{GOOD}\n{GOOD.replace('nor_conv_3x3~2', 'avg_pool_3x3~2')}\n")
+    line = "evaluate architectures=archs.txt task=task.yaml evaluator=function evaluator.function=mine.py:score"
+    assert nag(f"{line} out_dir=e {QUIET}").code == 0
+    assert metrics("e")["failed"] == 1
+    assert "no pools" in rows("e")[1]["error"]
+
+
+def test_mistakes_are_told_in_one_line(nag):
+    Path("archs.txt").write_text(f"{GOOD}\n")
+    Path("task.yaml").write_text("space: nasbench201\n")
+    Path("wrong.yaml").write_text("space: nasbench201\nmetric: x\n")
+    Path("mine.py").write_text("def score(arch):\n    return 1\n")
+    line = "evaluate architectures=archs.txt"
+    for text, words in [
+        (f"{line} task=digits/nasbench201", "evaluator=train"),
+        (f"{line} task=digts/nasbench201 evaluator=train", "Did you mean"),
+        (f"{line} task=nas_bench_graph/cora evaluator=train", "architecture 1"),
+        (f"{line} task=digits/nasbench201 evaluator=trian", "Did you mean"),
+        (f"{line} task=digits/nasbench201 evaluator=train evaluator.epochs=0", "epochs"),
+        (f"{line} task=task.yaml", "evaluator=function"),
+        (f"{line} task=wrong.yaml evaluator=function evaluator.function=mine.py:score", "unknown key"),
+        (f"{line} task=task.yaml evaluator=function evaluator.function=mine.py:sore", "Did you mean"),
+        (f"{line} task=task.yaml evaluator=function", "evaluator.function is missing"),
+        (f"{line} task=task.yaml evaluator=function evaluator.function=mine.py:score executor=rya", "Did you mean"),
+        (f"{line} task=task.yaml evaluator=function evaluator.function=mine.py:score executor.workers=0", "workers"),
+        (f"export '{GOOD}'", "search space"),
+        (f"export '{GOOD}' task=digits/nasbench201 weights=none.safetensors", "none.safetensors"),
+    ]:
+        outcome = nag(f"{text} {QUIET} out_dir=x")
+        assert outcome.code == 2, (text, outcome)
+        assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+        assert words in outcome.err, (text, outcome.err)
