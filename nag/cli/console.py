@@ -73,6 +73,7 @@ def list_known(arguments: Sequence[str]) -> None:
         "generators": lambda: options("generator"),
         "predictors": lambda: options("predictor"),
         "guidances": lambda: options("guidance"),
+        "strategies": lambda: options("strategy"),
         "evaluators": lambda: options("evaluator"),
         "executors": lambda: options("executor"),
         "builders": lambda: options("builder"),

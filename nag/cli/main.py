@@ -59,7 +59,7 @@ def _dispatch(arguments: list[str]) -> None:
         list_known(rest)
         return
     if name == "list":
-        say("usage: nag list spaces|tasks|generators|predictors|guidances|evaluators|executors|builders|suites")
+        say("usage: nag list spaces|tasks|generators|predictors|guidances|strategies|evaluators|executors|builders|suites")
         return
     if name not in COMMANDS:
         raise InvalidRequest(f"unknown command '{name}'", did_you_mean(name, [*COMMANDS, "list"]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nag.cli.commands.measuring import benchmark, evaluate, report
 from nag.cli.commands.sampling import sample
+from nag.cli.commands.searching import search
 from nag.cli.commands.starting import export, import_table, quickstart, show
 from nag.cli.commands.training import finetune_generator, train_generator, train_meta_predictor, train_predictor
 
@@ -73,6 +74,13 @@ COMMANDS = {
     "evaluate": Command(
         evaluate,
         "nag evaluate architectures=s/architectures.jsonl task=digits/nasbench201 evaluator=train",
+        texts=("evaluator.command", "evaluator.function"),
+    ),
+    "search": Command(
+        search,
+        "nag search task=digits/nasbench201 evaluator=train budget=20",
+        files=("generator",),
+        mappings=("limits",),
         texts=("evaluator.command", "evaluator.function"),
     ),
     "report": Command(report, "nag report runs=[runs/quickstart/2026-01-01]"),

@@ -19,6 +19,7 @@ from nag.workflows.report.cards import drawing_sections
 from nag.workflows.report.figures import COLOURS
 from nag.workflows.report.rows import read_samples
 from nag.workflows.report.runs import find_runs
+from nag.workflows.report.searches import search_sections
 from nag.workflows.report.sections import model_sections, truth_sections
 from nag.workflows.report.text import describe, format_value
 from nag.workflows.report.tiles import tiles
@@ -66,6 +67,7 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
     sections = [
         *truth_sections(found, samples),
         *drawing_sections(found, samples),
+        *search_sections(found),
         *training_sections(found),
         *model_sections(found),
     ]

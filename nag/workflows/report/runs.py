@@ -13,7 +13,7 @@ from nag.files import read_json
 
 __all__ = ["Run", "find_runs"]
 
-_STAGES = ("quickstart", "train-generator", "train-predictor", "sample", "evaluate")
+_STAGES = ("quickstart", "train-generator", "train-predictor", "sample", "evaluate", "search")
 
 
 @dataclass(frozen=True)

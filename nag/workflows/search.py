@@ -1,0 +1,196 @@
+"""Stage: search for the best architecture with few labels; a killed search goes on to the result that it would have had."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nag.benchmarks import Task
+from nag.errors import DamagedFile, InvalidRequest
+from nag.evaluation import Evaluation, Evaluator
+from nag.evaluation.tasks import AnyTask
+from nag.files import read_json, read_json_lines, write_json, write_json_lines
+from nag.graphs import Architecture
+from nag.search import Goal, Observation, SpaceExhausted, Strategy
+from nag.spaces import SearchSpace
+from nag.workflows.run import RunFolder
+
+__all__ = ["SearchPlan", "observation_of", "search"]
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How long a search is.
+
+    Args:
+        budget: Queries: different functions that are evaluated.
+        batch: Queries that are evaluated side by side; the strategy learns after each batch.
+
+    Raises:
+        InvalidRequest: A number is less than 1.
+    """
+
+    budget: int
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "batch"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InvalidRequest(f"{name} is {value}", "It must be a whole number of at least 1.")
+
+
+def search(
+    run: RunFolder,
+    task: AnyTask,
+    evaluator: Evaluator,
+    strategy: Strategy,
+    plan: SearchPlan,
+    resume: bool = False,
+    consumed: dict[str, float] | None = None,
+) -> Path:
+    """Asks a strategy, evaluates, tells it, until the budget is spent.
+
+    The history is written after each batch, atomically. As what a strategy asks is a function of problem, seed and history, a
+    search that was killed goes on, with `resume`, exactly as if it had not been; evaluations that had finished are in the
+    evaluator's store.
+
+    Args:
+        run: Run folder; gets `history.jsonl`, one line a query.
+        task: What is searched for; the strategy sees the metrics of its goal alone.
+        evaluator: Measures.
+        strategy: Proposes; nothing was told to it.
+        plan: How long.
+        resume: Go on with the history in the folder, if there is one.
+        consumed: What the strategy's models cost before: labels of other tasks, CPU seconds of training.
+
+    Returns:
+        Path of `history.jsonl`.
+
+    Raises:
+        InvalidRequest: The folder holds another search.
+        DamagedFile: Its history is damaged.
+    """
+    path, marker = run.path / "history.jsonl", run.path / "search.json"
+    rows = _earlier(path, marker, run.identity) if resume else []
+    goal, space = strategy.problem.goal, task.space
+    strategy.tell([_told(row, goal, space, path) for row in rows])
+    run.start()
+    write_json(marker, {"identity": run.identity})
+    write_json_lines(path, rows)
+    with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress:
+        progress.update(len(rows))
+        while len(rows) < plan.budget:
+            try:
+                asked = strategy.ask(min(plan.batch, plan.budget - len(rows)))
+            except SpaceExhausted:
+                break
+            evaluations = evaluator.evaluate(asked)
+            strategy.tell([observation_of(evaluation, task, goal) for evaluation in evaluations])
+            rows += [_row(len(rows) + i, evaluation, space) for i, evaluation in enumerate(evaluations, start=1)]
+            write_json_lines(path, rows)
+            best = _best(rows, task)
+            run.tracker.log(_logged(rows[-1], best), len(rows))
+            progress.update(len(rows))
+            progress.note(f"best {task.search_metric} {best['search_value']:.6g}" if best else "nothing measured yet")
+    minimised = [objective.metric for objective in goal.objectives[1:] if not objective.maximise]
+    about = {"strategy": type(strategy).__name__, "minimised": minimised, "limits": dict(goal.limits)}
+    run.finish({**_result(rows, task), **(consumed or {}), **about})
+    return path
+
+
+def observation_of(evaluation: Evaluation, task: AnyTask, goal: Goal) -> Observation:
+    """What a strategy may see of an evaluation: the metrics of the goal, never the report metric."""
+    known = {**evaluation.side, task.search_metric: evaluation.search_value}
+    values = {name: known.get(name) for name in goal.metrics}
+    return Observation(
+        evaluation.architecture,
+        evaluation.canonical_hash,
+        {name: math.nan if value is None else float(value) for name, value in values.items()},
+    )
+
+
+def _row(query: int, evaluation: Evaluation, space: SearchSpace) -> dict[str, Any]:
+    return {
+        "query": query,
+        "arch": space.encode(evaluation.architecture),
+        "ops": list(evaluation.architecture.ops),
+        "edges": [list(edge) for edge in evaluation.architecture.edges],
+        "canonical_hash": evaluation.canonical_hash,
+        "search_value": evaluation.search_value,
+        "report_value": evaluation.report_value,
+        "percentile": evaluation.percentile,
+        "side": dict(evaluation.side),
+        "epochs": evaluation.epochs,
+        "cpu_seconds": evaluation.cpu_seconds,
+        "gpu_seconds": evaluation.gpu_seconds,
+        "error": evaluation.error,
+    }
+
+
+def _earlier(path: Path, marker: Path, identity: str) -> list[dict[str, Any]]:
+    """The history of the same search in the folder; none where there is none."""
+    if not path.is_file():
+        return []
+    found = read_json(marker) if marker.is_file() else {}
+    if not isinstance(found, dict) or found.get("identity") != identity:
+        raise InvalidRequest(f"'{path.parent}' holds another search", "Use its options, another out_dir, or resume=false.")
+    return read_json_lines(path)
+
+
+def _told(row: dict[str, Any], goal: Goal, space: SearchSpace, path: Path) -> Observation:
+    """What the strategy was told of a query."""
+    try:
+        arch = Architecture(tuple(str(op) for op in row["ops"]), tuple((int(u), int(v)) for u, v in row["edges"]))
+        space.validate(arch)
+        known = {**row["side"], "": None}
+        values = {name: row["search_value"] if i == 0 else known.get(name) for i, name in enumerate(goal.metrics)}
+        numbers = {name: math.nan if value is None else float(value) for name, value in values.items()}
+        return Observation(arch, str(row["canonical_hash"]), numbers)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFile(f"'{path}' is damaged", "Start the search again: resume=false.") from error
+
+
+def _best(rows: Sequence[dict[str, Any]], task: AnyTask) -> dict[str, Any] | None:
+    """The query with the best search metric, the first of equals."""
+    known = [row for row in rows if row["search_value"] is not None]
+    sign = 1 if task.maximise else -1
+    return max(known, key=lambda row: sign * float(row["search_value"])) if known else None
+
+
+def _logged(last: dict[str, Any], best: dict[str, Any] | None) -> dict[str, float]:
+    values = {"search/value": last["search_value"], "search/best": best["search_value"] if best else None}
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def _result(rows: Sequence[dict[str, Any]], task: AnyTask) -> dict[str, Any]:
+    """The entries of `metrics.json`; the best is chosen by the search metric."""
+    best = _best(rows, task)
+    report = None if best is None else best["report_value"]
+    optimum = task.best if isinstance(task, Task) else None
+    sign = 1 if task.maximise else -1
+    reached = [
+        row["query"]
+        for row in rows
+        if optimum is not None and row["report_value"] is not None and sign * (row["report_value"] - optimum) >= -1e-9
+    ]
+    return {
+        "task": task.name,
+        "protocol": task.protocol,
+        "search_metric": task.search_metric,
+        "report_metric": task.report_metric,
+        "maximise": task.maximise,
+        "best_arch": best["arch"] if best else None,
+        "best_search_metric": best["search_value"] if best else None,
+        "best_report_metric": report,
+        "regret": sign * (optimum - report) if optimum is not None and report is not None else None,
+        "true_optimum": optimum,
+        "queries": len(rows),
+        "queries_to_optimum": reached[0] if reached else None,
+        "failed": sum(bool(row["error"]) for row in rows),
+        "labels_used": len(rows),
+        "train_seconds": round(sum(row["cpu_seconds"] + row["gpu_seconds"] for row in rows), 3),
+    }

@@ -1,0 +1,126 @@
+"""Search on the command line: what it finds, what it costs, and that a killed one goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+QUIET = "tracker.mode=disabled tracker.console=false"
+GRAPH = "search task=nas_bench_graph/arxiv"
+
+
+def rows(folder: str) -> list[dict]:
+    return [json.loads(line) for line in (Path(folder) / "history.jsonl").read_text().splitlines()]
+
+
+def metrics(folder: str) -> dict:
+    return json.loads((Path(folder) / "metrics.json").read_text())
+
+
+def queries(folder: str) -> list[tuple]:
+    return [(row["arch"], row["search_value"]) for row in rows(folder)]
+
+
+def test_the_best_is_chosen_by_the_search_metric_and_every_query_is_a_label(nag):
+    outcome = nag(f"{GRAPH} strategy=random budget=30 out_dir=s {QUIET}")
+    assert outcome.code == 0, outcome.err
+    found, told = metrics("s"), rows("s")
+    assert [row["query"] for row in told] == list(range(1, 31))
+    assert len({row["canonical_hash"] for row in told}) == 30
+    best = max(told, key=lambda row: row["search_value"])
+    assert (found["best_search_metric"], found["best_report_metric"]) == (best["search_value"], best["report_value"])
+    assert (found["queries"], found["labels_used"]) == (30, 30)
+    assert found["regret"] == pytest.approx(found["true_optimum"] - best["report_value"])
+
+
+def test_a_search_is_a_function_of_its_seed(nag):
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert nag(f"{GRAPH} strategy=evolution budget=25 seed={seed} out_dir={folder} {QUIET}").code == 0
+    assert queries("a") == queries("b") != queries("c")
+
+
+@pytest.mark.parametrize("strategy", ["evolution", "local_search", "gp"])
+def test_a_stored_half_goes_on_as_if_it_had_not_been_cut(nag, strategy):
+    line = f"{GRAPH} strategy={strategy} budget=24 batch=4 {QUIET}"
+    assert nag(f"{line} out_dir=whole").code == 0
+    assert nag(f"{line} out_dir=cut").code == 0
+    path = Path("cut/history.jsonl")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:12]))
+    Path("cut/metrics.json").unlink()
+    assert nag(f"{line} out_dir=cut resume=true").code == 0
+    assert queries("cut") == queries("whole")
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_and_resumed_ends_as_an_undisturbed_one(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import time\n\ndef score(architecture, seed):\n    time.sleep(0.3)\n"
+        "    return sum(op.startswith('nor') for op in architecture.ops) + 0.01 * len(set(architecture.ops))\n"
+    )
+    (tmp_path / "task.yaml").write_text("space: nasbench201\nsearch_metric: score\n")
+    line = (
+        "search task=task.yaml evaluator=function evaluator.function=mine.py:score strategy=evolution strategy.population=6 "
+        f"budget=24 batch=2 executor.workers=2 {QUIET}"
+    )
+
+    def start(folder: str, *more: str) -> subprocess.Popen:
+        words = [sys.executable, "-m", "nag.cli", *line.split(), f"out_dir={folder}", *more]
+        return subprocess.Popen(words, cwd=tmp_path, start_new_session=True)
+
+    assert start("whole").wait() == 0
+    killed = start("cut")
+    history = tmp_path / "cut" / "history.jsonl"
+    while not history.is_file() or len(history.read_text().splitlines()) < 8:
+        assert killed.poll() is None
+        time.sleep(0.05)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert len(history.read_text().splitlines()) < 24
+    assert start("cut", "resume=true").wait() == 0
+    assert queries(str(tmp_path / "cut")) == queries(str(tmp_path / "whole"))
+
+
+def test_a_front_is_searched_under_a_limit(nag):
+    limit = 0.01
+    outcome = nag(f"{GRAPH} strategy=evolution budget=40 minimise=[params_m] 'limits={{latency: {limit}}}' out_dir=s {QUIET}")
+    assert outcome.code == 0, outcome.err
+    assert all({"params_m", "latency"} <= set(row["side"]) for row in rows("s"))
+    assert nag("report runs=[s]").code == 0
+    assert "dominated by no other" in Path("s/report.html").read_text()
+
+
+def test_another_search_is_not_continued(nag):
+    assert nag(f"{GRAPH} strategy=random budget=5 out_dir=s {QUIET}").code == 0
+    before = Path("s/history.jsonl").read_text()
+    outcome = nag(f"{GRAPH} strategy=evolution budget=5 out_dir=s resume=true {QUIET}")
+    assert outcome.code == 2
+    assert "another search" in outcome.err
+    assert Path("s/history.jsonl").read_text() == before
+
+
+def test_mistakes_are_told_in_one_line(nag):
+    for text, words in [
+        ("budget=0", "budget is 0"),
+        ("", "budget is missing"),
+        ("budget=5 batch=0", "batch is 0"),
+        ("budget=5 strategy=rnadom", "Did you mean"),
+        ("budget=5 minimise=[latncy]", "Did you mean"),
+        ("budget=5 'limits={latency: x}'", "must be a number"),
+        ("budget=5 limits=3", "limits={"),
+        ("budget=5 minimise=[perf]", "no side metric"),
+        ("budget=5 proxies=[perf]", "measures"),
+        ("budget=5 generator=none.safetensors", "none.safetensors"),
+        ("budget=5 meta_predictor=none.safetensors", "none.safetensors"),
+    ]:
+        outcome = nag(f"{GRAPH} {text} out_dir=x {QUIET}")
+        assert outcome.code == 2, (text, outcome)
+        assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+        assert words in outcome.err, (text, outcome.err)
+        assert not Path("x").exists()
