@@ -52,7 +52,7 @@ class View:
 class Viewer:
     """Views the architectures of a problem.
 
-    Features are counts of paths, operations by depth and Weisfeiler-Lehman neighbourhoods of what an architecture computes, as
+    Features are counts of paths, operations by depth and on walks, and Weisfeiler-Lehman neighbourhoods of what an architecture computes, as
     of `GPPredictor`. Training-free scores and what other tasks make one believe (`Problem.prior`) join them and are what
     the trend is linear in. The belief beforehand is that of other tasks, else the mean of the training-free scores, each
     of which counts alike.
@@ -92,7 +92,8 @@ class Viewer:
     def _raw(self, dags: DagBatch) -> _Raw:
         space, prior = self.problem.space, self.problem.prior
         normal = reduce(dags.pad(space.max_nodes), space.semantics)
-        groups = [*structure_counts(normal, space.semantics).groups(), *wl_counts(normal, self.wl_rounds)]
+        counts = structure_counts(normal, space.semantics)
+        groups = [*counts.groups(), counts.walks, *wl_counts(normal, self.wl_rounds)]
         beliefs = [] if self.proxies is None else [self.proxies(dags).double()]
         favour = hope = beliefs[0].mean(1) if beliefs else torch.zeros(len(dags), dtype=torch.float64)
         if prior is not None:
