@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nag.evaluation.pareto import front
-
 __all__ = ["crowding", "fronts", "ranks"]
 
 
@@ -19,13 +17,16 @@ def fronts(values: Tensor) -> Tensor:
     Returns:
         (n,) int64.
     """
+    first, second = values.unsqueeze(1), values.unsqueeze(0)
+    dominates = (first >= second).all(2) & (first > second).any(2)
     found = torch.full((len(values),), -1, dtype=torch.int64)
-    left = torch.arange(len(values))
-    number = 0
-    while len(left):
-        best = front(values[left])
-        found[left[best]] = number
-        left, number = left[~best], number + 1
+    left = torch.ones(len(values), dtype=torch.bool)
+    for number in range(len(values)):
+        best = left & ~(dominates & left.unsqueeze(1)).any(0)
+        found[best] = number
+        left = left & ~best
+        if not left.any():
+            break
     return found
 
 
