@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from nag.search.problem import Problem
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
 from nag.search.views import View, Viewer
+from nag.spaces import is_enumerable
 
 __all__ = ["BayesianOptimisation", "Start"]
 
@@ -98,8 +98,6 @@ class BayesianOptimisation(Strategy):
         proxies: Whether to look at training-free scores where the problem has them.
     """
 
-    scalable: ClassVar[bool] = True
-
     def __init__(
         self,
         problem: Problem,
@@ -117,6 +115,11 @@ class BayesianOptimisation(Strategy):
         self.model, self.acquisition = model or ProcessModel(), acquisition or ExpectedImprovement()
         self.candidates, self.start = candidates or Mutants(), start or Start()
         self.pool, self.wl_rounds, self.proxies = pool, wl_rounds, proxies
+
+    @property
+    def scalable(self) -> bool:
+        """See `Strategy`."""
+        return not (self.pool and is_enumerable(self.problem.space))
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """See `Strategy`."""

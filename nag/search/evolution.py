@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 
 from nag.errors import check_numbers
@@ -36,8 +34,6 @@ class RegularisedEvolution(Strategy):
     Raises:
         InvalidRequest: A number is below 1.
     """
-
-    scalable: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, seed: int, *, population: int = 30, tournament: int = 10) -> None:
         super().__init__(problem, seed)

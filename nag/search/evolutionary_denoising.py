@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,8 +39,6 @@ class EvolutionaryDenoising(Strategy):
     Raises:
         InvalidRequest: A number is out of range.
     """
-
-    scalable: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, seed: int, *, evolution: Evolution | None = None, runs: int = 100) -> None:
         super().__init__(problem, seed)

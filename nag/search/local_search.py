@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
 
 import torch
 
@@ -36,8 +35,6 @@ class LocalSearch(Strategy):
     Raises:
         InvalidRequest: A number is below 1.
     """
-
-    scalable: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, seed: int, *, initial: int = 10, width: int = 64) -> None:
         super().__init__(problem, seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 
@@ -47,8 +46,6 @@ class TreeSearch(Strategy):
     Raises:
         InvalidRequest: A number is below 0.
     """
-
-    scalable: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, seed: int, *, exploration: float = 0.3, bisect: bool = True) -> None:
         super().__init__(problem, seed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 
 from nag.graphs import Architecture
@@ -15,8 +13,6 @@ __all__ = ["RandomSearch"]
 
 class RandomSearch(Strategy):
     """Draws at random without regard to what was found (see `random_architectures`)."""
-
-    scalable: ClassVar[bool] = True
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """Random architectures."""

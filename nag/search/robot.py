@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from nag.search.problem import Problem
 from nag.search.process import SearchProcess
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
+from nag.spaces import is_enumerable
 
 __all__ = ["RoBoT"]
 
@@ -47,8 +47,6 @@ class RoBoT(Strategy):
         InvalidRequest: A number is out of range.
     """
 
-    scalable: ClassVar[bool] = True
-
     def __init__(
         self,
         problem: Problem,
@@ -63,6 +61,11 @@ class RoBoT(Strategy):
         self.explore, self.weights, self.draws = explore, weights, draws
         check_numbers("strategy", self, explore=0, weights=1, draws=1)
         self.acquisition = acquisition or UpperConfidence(2.0)
+
+    @property
+    def scalable(self) -> bool:
+        """See `Strategy`."""
+        return not is_enumerable(self.problem.space)
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """See `Strategy`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -41,8 +40,6 @@ class ModelBasedSearch(Strategy):
     Raises:
         InvalidRequest: A number is out of range.
     """
-
-    scalable: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 import torch
 
@@ -40,9 +39,6 @@ class Strategy(ABC):
         seed: Seed of its randomness.
     """
 
-    scalable: ClassVar[bool] = False
-    """Whether it works on spaces too large to enumerate."""
-
     def __init__(self, problem: Problem, seed: int) -> None:
         self.problem, self.seed = problem, seed
         self._history = History(problem.space, problem.goal)
@@ -56,6 +52,11 @@ class Strategy(ABC):
             n: How many are wanted; more may come, and fewer. What is not new is dropped.
             rng: All randomness.
         """
+
+    @property
+    def scalable(self) -> bool:
+        """Whether it never looks at all architectures of the problem's space, so that it would work in one of 10^18 too."""
+        return True
 
     @property
     def history(self) -> History:
