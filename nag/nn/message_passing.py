@@ -54,7 +54,8 @@ class EnsembleLinear(nn.Module):
 
     def forward(self, *parts: Tensor) -> Tensor:
         """Maps (M, n, width_in) to (M, n, width_out); the input may come in parts, which are not copied side by side."""
-        found, start = self.bias, 0
+        found: Tensor = self.bias
+        start = 0
         for part in parts:
             found = torch.baddbmm(found, part, self.weight[:, start : start + part.shape[-1]])
             start += part.shape[-1]
