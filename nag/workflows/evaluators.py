@@ -142,18 +142,18 @@ def evaluate_by_proxy(
     Raises:
         InvalidRequest: No such proxy, or there is no data.
     """
-    own = isinstance(task, TrainingTask)
-    if data_set is None and not isinstance(task, TrainingTask):
+    own = task if isinstance(task, TrainingTask) and data_set is None else None
+    if data_set is None and own is None:
         raise InvalidRequest(f"task {task.name} has no data for networks to see", "Give evaluator.data_set=digits, say.")
     trial = ProxyTrial(
         task.space,
-        str(data_set or getattr(task, "data_set", "")),
+        str(own.data_set if own else data_set),
         proxy_named(proxy),
         bench.make_builder(space=task.space),
         batch_size,
         initialisations,
         data_dir=bench.data_dir,
-        image_size=task.image_size if own and data_set is None else None,
+        image_size=own.image_size if own else None,
     )
     return bench.stored(task, trial, canonical_functions if proxy_named(proxy).functional else spelled_functions)
 
