@@ -217,6 +217,20 @@ def predictor() -> str:
     return markdown(["task", "predictor", "labels: tau (without twins)", "tau that label noise allows"], lines)
 
 
+def predictor_times() -> str:
+    found, lines = Values("predictor"), []
+    for task, method in found.keys("task", "method", where=lambda row: row["method"] in ("default", "gp")):
+        of = {"task": task, "method": method}
+        settings = [setting for (setting,) in found.keys("setting", where=lambda row, of=of: of.items() <= row.items())]
+        times = (
+            f"{setting.removeprefix('labels=')}: {found.cell('.1f', 'fit_cpu_seconds', **of, setting=setting)} / "
+            f"{found.cell('.1f', 'score_cpu_seconds', **of, setting=setting)}"
+            for setting in settings
+        )
+        lines.append([task, method, ", ".join(times)])
+    return markdown(["task", "predictor", "labels: CPU-seconds to fit / to score the whole table"], lines)
+
+
 def ablation() -> str:
     found, lines = Values("predictor"), []
     for task, setting in found.keys("task", "setting", where=lambda row: row["method"] in ABLATION):
@@ -294,6 +308,7 @@ TABLES: dict[str, Callable[[], str]] = {
         scale,
         real_graphs,
         predictor,
+        predictor_times,
         ablation,
         calibration,
         selection,
@@ -310,6 +325,7 @@ SUITES = {
     "fronts": "limits",
     "real_graphs": "scale",
     "ablation": "predictor",
+    "predictor_times": "predictor",
     "selection": "calibration",
     "guided_transfer": "transfer",
     "stopping": "curves",

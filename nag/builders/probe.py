@@ -21,8 +21,9 @@ class ProbeHash:
 
     Every weight tensor is drawn from a generator that is seeded by its shape alone, so that twins that are written
     differently get the same weights wherever the same operation has the same size; norms and dropout are as at test time.
-    Outputs in float64 are compared on one fixed batch, centred, scaled and rounded. Two parallel operations of one kind on one input get
-    equal weights, so that functions which differ only in such weights share a hash; a canonical hash keeps them apart.
+    Outputs in float64 are compared on one fixed batch, centred, scaled and rounded. Two parallel operations of one kind on
+    one input get equal weights, so that functions which differ only in such weights share a hash; a canonical hash keeps
+    them apart.
 
     Args:
         builder: Makes the networks.

@@ -52,9 +52,14 @@ class EnsembleLinear(nn.Module):
         self.weight.copy_(torch.randn(self.weight.shape, generator=generator) * scale)
         self.bias.zero_()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (M, n, width_in) to (M, n, width_out)."""
-        return torch.baddbmm(self.bias, x, self.weight)
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Maps (M, n, width_in) to (M, n, width_out); the input may come in parts, which are not copied side by side."""
+        found: Tensor = self.bias
+        start = 0
+        for part in parts:
+            found = torch.baddbmm(found, part, self.weight[:, start : start + part.shape[-1]])
+            start += part.shape[-1]
+        return found
 
 
 class _WeightedSum(MessagePassing):
@@ -153,7 +158,7 @@ class DagEncoder(nn.Module):
             messages = [self._send(h, edges, graphs.edge_weight) for edges in (along, against)]
             if not self.directed:
                 messages = [messages[0] + messages[1]] * 2
-            x = x + silu(update(torch.cat([h, *messages], -1)))
+            x = x + silu(update(h, *messages))
         return layer_norm(x, x.shape[-1:])
 
     def readout(self, x: Tensor, graphs: Batch) -> Tensor:

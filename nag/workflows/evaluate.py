@@ -98,7 +98,7 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
 def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]:
     """Counts, the best, and what it cost."""
     values = np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
-    best = None if not len(values) else float(values.max() if task.maximise else values.min())
+    best = _best_of([e.report_value for e in evaluations], task)
     fresh = {e.canonical_hash: e for e in evaluations if not e.reused}.values()
     return {
         "task": task.name,
@@ -113,6 +113,7 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
         "reused": sum(e.reused for e in evaluations),
         "mean": float(values.mean()) if len(values) else None,
         "best": best,
+        "best_search_metric": _best_of([e.search_value for e in evaluations], task),
         "best_percentile": float(task.percentile(best)) if best is not None and isinstance(task, Task) else None,
         "true_optimum": task.best if isinstance(task, Task) else None,
         "queries": len({e.canonical_hash for e in evaluations}),
@@ -120,6 +121,11 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
         "evaluation_cpu_seconds": round(sum(e.cpu_seconds for e in fresh), 3),
         "evaluation_gpu_seconds": round(sum(e.gpu_seconds for e in fresh), 3),
     }
+
+
+def _best_of(values: Sequence[float | None], task: AnyTask) -> float | None:
+    known = [value for value in values if value is not None]
+    return (max(known) if task.maximise else min(known)) if known else None
 
 
 def export_best(folder: Path, evaluator: Evaluator, task: AnyTask) -> Path | None:

@@ -19,9 +19,20 @@ from nag.evaluation.tasks import AnyTask
 from nag.evaluation.trial import Trial
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
 from nag.graphs import Architecture
+from nag.proxies import proxy_named
 from nag.spaces import SearchSpace
+from nag.workflows.proxy_trial import ProxyTrial
 
-__all__ = ["Bench", "evaluate_by_function", "evaluate_by_shell", "evaluate_by_table", "evaluate_by_training"]
+__all__ = [
+    "Bench",
+    "evaluate_by_function",
+    "evaluate_by_proxy",
+    "evaluate_by_shell",
+    "evaluate_by_table",
+    "evaluate_by_training",
+]
+
+Functions = Callable[[SearchSpace, Sequence[Architecture]], list[str]]
 
 
 @dataclass(frozen=True)
@@ -46,9 +57,15 @@ class Bench:
     data_dir: str | Path | None = None
     probe: bool = False
 
-    def stored(self, task: AnyTask, trial: Trial) -> StoredEvaluator:
-        """An evaluator that runs a trial for whatever the store does not know."""
-        functions = _ByProbe(task, self) if self.probe else canonical_functions
+    def stored(self, task: AnyTask, trial: Trial, functions: Functions = canonical_functions) -> StoredEvaluator:
+        """An evaluator that runs a trial for whatever the store does not know.
+
+        Args:
+            task: The task.
+            trial: Measures one architecture.
+            functions: What tells functions apart, unless they are probed.
+        """
+        functions = _ByProbe(task, self) if self.probe else functions
         return StoredEvaluator(task, trial, EvaluationStore(self.store), self.executor, self.seed, functions)
 
 
@@ -107,6 +124,43 @@ def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **opt
     given = {name: value for name, value in options.items() if value is not None}
     trial = replace(trial, options=replace(suggested_training(trial.load_data().shape), **given))
     return bench.stored(task, trial)
+
+
+def evaluate_by_proxy(
+    task: AnyTask, bench: Bench, proxy: str, data_set: str | None = None, batch_size: int = 64, initialisations: int = 1
+) -> Evaluator:
+    """Scores networks without training.
+
+    Args:
+        task: The task; where it has no data of its own, only its search space counts.
+        bench: Where and how.
+        proxy: Name of the proxy.
+        data_set: Name or path of the data that the networks see; None for the task's own.
+        batch_size: Examples that they see.
+        initialisations: Initial weights that a score is averaged over.
+
+    Raises:
+        InvalidRequest: No such proxy, or there is no data.
+    """
+    own = task if isinstance(task, TrainingTask) and data_set is None else None
+    if data_set is None and own is None:
+        raise InvalidRequest(f"task {task.name} has no data for networks to see", "Give evaluator.data_set=digits, say.")
+    trial = ProxyTrial(
+        task.space,
+        str(own.data_set if own else data_set),
+        proxy_named(proxy),
+        bench.make_builder(space=task.space),
+        batch_size,
+        initialisations,
+        data_dir=bench.data_dir,
+        image_size=own.image_size if own else None,
+    )
+    return bench.stored(task, trial, canonical_functions if proxy_named(proxy).functional else spelled_functions)
+
+
+def spelled_functions(space: SearchSpace, archs: Sequence[Architecture]) -> list[str]:
+    """What tells architectures apart up to isomorphism, for scores that see what carries no signal too."""
+    return [f"graph:{digest}" for digest in space.hashes(space.to_dags(archs))]
 
 
 def evaluate_by_function(task: AnyTask, bench: Bench, function: str) -> Evaluator:

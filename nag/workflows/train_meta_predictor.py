@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,27 @@ from torch import Tensor
 
 from nag.benchmarks import Task
 from nag.checkpoints import load_checkpoint, save_checkpoint
-from nag.errors import InvalidRequest
+from nag.errors import DamagedFile, InvalidRequest
 from nag.evaluation import Stopwatch
 from nag.graphs import DagBatch
-from nag.predictors import Episodes, MetaPredictor, NormalScores, RankedPredictor, TransferPredictor
+from nag.predictors import (
+    AdapterPredictor,
+    Episodes,
+    MetaPredictor,
+    NormalScores,
+    Predictor,
+    RankedPredictor,
+    TransferPredictor,
+)
 from nag.spaces import SearchSpace, space_from_mapping
 from nag.workflows.run import RunFolder
 from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["TrainedMetaPredictor", "adapt", "check_sources", "load_meta_predictor", "train_meta_predictor"]
+
+_FAMILIES: dict[str, type[MetaPredictor] | type[AdapterPredictor]] = {
+    family.__name__: family for family in (MetaPredictor, AdapterPredictor)
+}
 
 
 @dataclass(frozen=True)
@@ -29,12 +42,12 @@ class TrainedMetaPredictor:
     """A meta-predictor with what its checkpoint says about it.
 
     Args:
-        meta: The fitted meta-predictor.
+        meta: The fitted meta-predictor, or adapters that read no descriptor.
         space: Its search space.
         facts: Description in the checkpoint.
     """
 
-    meta: MetaPredictor
+    meta: MetaPredictor | AdapterPredictor
     space: SearchSpace
     facts: dict[str, Any]
 
@@ -81,38 +94,34 @@ def train_meta_predictor(
     """
     check_sources(tasks)
     space = tasks[0].table.space
-    if not isinstance(make_source(space=space, seed=run.seed), RankedPredictor):
+    first = make_source(space=space, seed=run.seed)
+    if not isinstance(first, RankedPredictor):
         raise InvalidRequest("this predictor cannot learn a source task", "Choose one that ranks, such as trees_large or gp.")
     run.start()
     watch = Stopwatch()
     rows = np.random.default_rng(run.seed).permutation(tasks[0].rows)[:num_train]
-    dags = tasks[0].table.dags[torch.from_numpy(rows)]
-    sources: dict[str, RankedPredictor] = {}
-    scores: list[Tensor] = []
-    labels = 0
+    dags = tasks[0].table.dags[torch.from_numpy(rows)].to(device)
+    targets = [
+        torch.from_numpy(task.table.values(task.search_metric, tasks[0].table.dags[torch.from_numpy(rows)])) for task in tasks
+    ]
+    labels = sum(int(values.isfinite().sum()) for values in targets)
     with run.tracker.progress(100, f"training on {len(tasks)} tasks", "percent") as progress:
-        for task in tasks:
-            values = torch.from_numpy(task.table.values(task.search_metric, dags))
-            known = values.isfinite()
-            labels += int(known.sum())
-            source = make_source(space=space, seed=run.seed).to(device)
-            source.fit(dags[known].to(device), values[known])
-            sources[task.name] = source.eval()
-            scores.append(_known_scores(values))
-            progress.update(round(80 * len(sources) / len(tasks)))
-        meta = MetaPredictor(space, sorted(tasks[0].descriptor), sources).to(device)
-        meta.fit(
-            [task.descriptor for task in tasks],
-            dags.to(device),
-            torch.stack(scores, 1).to(device),
-            torch.Generator().manual_seed(run.seed),
-            episodes,
-            lambda share: progress.update(80 + round(20 * share)),
-        )
+
+        def show(share: float) -> None:
+            progress.update(round(100 * share))
+
+        meta: MetaPredictor | AdapterPredictor
+        if isinstance(first, AdapterPredictor):
+            meta = first.to(device)
+            _learn_adapters(meta, dags, targets, show)
+        else:
+            sources = {task.name: make_source(space=space, seed=run.seed).to(device) for task in tasks}
+            meta = _learn_weights(sources, tasks, dags, targets, run.seed, episodes, show).to(device)
     path = run.path / "meta_predictor.safetensors"
     described = {
         "space": dict(space.description),
         "space_fingerprint": space.fingerprint,
+        "family": type(meta).__name__,
         "meta": meta.description(),
         "tasks": [task.name for task in tasks],
         "search_metrics": [task.search_metric for task in tasks],
@@ -123,9 +132,46 @@ def train_meta_predictor(
         "config": dict(run.config),
     }
     save_checkpoint(path, "meta-predictor", meta.state_dict(), described)
-    prior = {f"prior_{name}": float(value.detach()) for name, value in meta.prior.items()}
+    prior = {f"prior_{name}": float(value.detach()) for name, value in getattr(meta, "prior", {}).items()}
     run.finish({"tasks": len(tasks), "labels_used": labels, "train_cpu_seconds": round(watch.cpu, 3), **prior})
     return path
+
+
+def _learn_adapters(
+    adapters: AdapterPredictor, dags: DagBatch, targets: Sequence[Tensor], on_progress: Callable[[float], None]
+) -> None:
+    """The base learns the first task, an adapter each further one."""
+    for done, values in enumerate(targets, start=1):
+        known = values.isfinite()
+        adapters.learn_source(dags[known.to(dags.device)], values[known])
+        on_progress(done / len(targets))
+
+
+def _learn_weights(
+    sources: dict[str, RankedPredictor],
+    tasks: Sequence[Task],
+    dags: DagBatch,
+    targets: Sequence[Tensor],
+    seed: int,
+    episodes: Episodes | None,
+    on_progress: Callable[[float], None],
+) -> MetaPredictor:
+    """Fits a predictor to each task, then what a task's descriptor and labels say about the others."""
+    for done, (source, values) in enumerate(zip(sources.values(), targets, strict=True), start=1):
+        known = values.isfinite()
+        source.fit(dags[known.to(dags.device)], values[known])
+        source.eval()
+        on_progress(0.8 * done / len(tasks))
+    meta = MetaPredictor(tasks[0].table.space, sorted(tasks[0].descriptor), sources).to(dags.device)
+    meta.fit(
+        [task.descriptor for task in tasks],
+        dags,
+        torch.stack([_known_scores(values) for values in targets], 1).to(dags.device),
+        torch.Generator().manual_seed(seed),
+        episodes,
+        lambda share: on_progress(0.8 + 0.2 * share),
+    )
+    return meta
 
 
 def _known_scores(values: Tensor) -> Tensor:
@@ -146,7 +192,10 @@ def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") ->
     """
     checkpoint = load_checkpoint(path, "meta-predictor")
     space = space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
-    meta = MetaPredictor.restore(space, checkpoint.description.get("meta", {}), checkpoint.tensors)
+    family = _FAMILIES.get(str(checkpoint.description.get("family")))
+    if family is None:
+        raise DamagedFile(f"the family of the meta-predictor in '{path}' is unknown", "Train it again.")
+    meta = family.restore(space, checkpoint.description.get("meta", {}), checkpoint.tensors)
     return TrainedMetaPredictor(meta.to(device), space, checkpoint.description)
 
 
@@ -171,7 +220,11 @@ def adapt(
     """
     if task in trained.facts.get("tasks", []):
         raise InvalidRequest(f"the meta-predictor was trained on {task}", "Use it for a task that it never saw.")
-    predictor = TransferPredictor(trained.meta, descriptor)
+    predictor: Predictor
+    if isinstance(trained.meta, AdapterPredictor):
+        predictor = deepcopy(trained.meta)
+    else:
+        predictor = TransferPredictor(trained.meta, descriptor)
     if labels is not None:
         predictor.fit(*labels)
     count = 0 if labels is None else len(labels[1])

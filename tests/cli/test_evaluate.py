@@ -95,6 +95,16 @@ def test_the_evaluators_of_the_readme_work(nag):
     assert [row["search_value"] for row in rows("1")] == [5.0, 3.0]
 
 
+def test_a_proxy_scores_without_training(nag):
+    Path("archs.txt").write_text(f"{GOOD}\n{TWIN}\n")
+    line = f"evaluate architectures=archs.txt task=digits/nasbench201 evaluator=proxy {FEW} {QUIET}"
+    assert nag(f"{line} evaluator.proxy=params out_dir=p").code == 0
+    assert nag(f"{line} evaluator.proxy=synflow out_dir=s").code == 0
+    big, small = rows("p")
+    assert big["search_value"] > small["search_value"] > 1000
+    assert all(row["report_value"] is None for row in rows("s"))
+
+
 def test_one_architecture_that_fails_leaves_the_others(nag):
     Path("mine.py").write_text("def score(arch):\n    if 'pool' in arch:\n        raise ValueError('no pools')\n    return 1\n")
     Path("task.yaml").write_text("space: nasbench201\n")
@@ -118,6 +128,8 @@ def test_mistakes_are_told_in_one_line(nag):
         (f"{line} task=digits/nasbench201 evaluator=trian", "Did you mean"),
         (f"{line} task=digits/nasbench201 evaluator=train evaluator.epochs=0", "epochs"),
         (f"{line} task=task.yaml", "evaluator=function"),
+        (f"{line} task=task.yaml evaluator=proxy", "evaluator.data_set"),
+        (f"{line} task=digits/nasbench201 evaluator=proxy evaluator.proxy=naswt", "Did you mean"),
         (f"{line} task=wrong.yaml evaluator=function evaluator.function=mine.py:score", "unknown key"),
         (f"{line} task=task.yaml evaluator=function evaluator.function=mine.py:sore", "Did you mean"),
         (f"{line} task=task.yaml evaluator=function", "evaluator.function is missing"),

@@ -46,6 +46,19 @@ def test_samples_for_a_task_that_was_never_seen(nag, trained):
     assert metrics("z")["labels_used"] == 0
 
 
+def test_adapters_are_another_way_to_learn_from_other_tasks(nag, trained):
+    small = "predictor.base.steps=10 predictor.base.members=1 predictor.adapter.steps=10"
+    added = " ".join(f"+{option}" if "steps" in option else option for option in small.split())
+    assert nag(f"train-meta-predictor {TASKS} predictor=adapters {added} num_train=60 out_dir=a {QUIET}").code == 0
+    labels = [{"arch": f"0,1,2,3|{op},gcn,gat,{op}", "value": i} for i, op in enumerate(("gcn", "gat", "fc", "gin"))]
+    Path("labels.jsonl").write_text("\n".join(json.dumps(row) for row in labels) + "\n")
+    few = "guidance.proposal.generations=20 guidance.proposal.population=400 task=nas_bench_graph/cora"
+    line = trained.replace("m/meta", "a/meta")
+    outcome = nag(f"{line} {few} labels=labels.jsonl out_dir=s {QUIET}")
+    assert outcome.code == 0, outcome.err
+    assert (metrics("s")["labels_used"], metrics("s")["labels_of_other_tasks"]) == (4, 180)
+
+
 def test_mistakes_are_told_in_one_line(nag, trained):
     Path("bad.jsonl").write_text('{"arch": "0,1,2,3|gcn,gcn,gat,gcn"}\n{"value": 3}\n')
     Path("wrong.jsonl").write_text('{"arch": "0,1,2,3|nothing,gcn,gat,gcn", "value": 3}\n')
@@ -65,7 +78,7 @@ def test_mistakes_are_told_in_one_line(nag, trained):
         (f"train-meta-predictor {TASKS} episodes.labels=5", "list of whole numbers"),
         (f"{trained} 'descriptor={{nodes: abc}}'", "descriptor"),
         (f"{trained} descriptor=3", "descriptor"),
-        (f"{trained} labels=.", "labels"),
+        (f"{trained} labels=.", "does not exist"),
     ]:
         outcome = nag(f"{line} out_dir=x {QUIET}")
         assert outcome.code == 2, (line, outcome)

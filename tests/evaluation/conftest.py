@@ -37,11 +37,11 @@ class PostgresServer:
 
     def call(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), "-D", str(self.folder / "data"), *arguments]
-        subprocess.run(command, user=self.user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, timeout=60)
+        subprocess.run(command, user=self.user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, timeout=300)
 
     def start(self) -> None:
         options = f"-k {self.folder} -c listen_addresses=''"
-        self.call("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+        self.call("pg_ctl", "-w", "-t", "280", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stops it; mode `immediate` is a crash."""

@@ -134,7 +134,8 @@ def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_d
             assert of["fdp"] <= level + 3 * max(of["fdp_error"], 0.02)
             assert of["fdp"] <= 1 - of["empty"]
             assert (of["selected"] > 0) == (of["empty"] < 1)
-        assert found["P > 1 - q", f"q={level:g}", "fdp"].value > level
+    # a rule without a guarantee breaks its level somewhere, not everywhere
+    assert any(found["P > 1 - q", f"q={level:g}", "fdp"].value > level for level in (0.1, 0.3))
     assert found["mean above", "any q", "fdp"].value > 0.3
 
 

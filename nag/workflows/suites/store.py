@@ -112,7 +112,8 @@ class StoreSuite(Suite):
             "executor, measured by a trial that returns at once a curve of twelve epochs, completed and read back; the "
             "time is that of the whole run, start of the processes included, after a run that lets the executor import "
             "this package. *Look-ups*: keys drawn at random from all rows, in one call; the median of five calls, each of "
-            "other keys and with a new connection; *with curves* adds the time to decode all results. Rows have an architecture of eight nodes and the same result."
+            "other keys and with a new connection; *with curves* adds the time to decode all results. Rows have an "
+            "architecture of eight nodes and the same result."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:

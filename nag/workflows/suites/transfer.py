@@ -212,15 +212,17 @@ def measure_transfer(job: TransferJob, workshop: Workshop) -> list[Measurement]:
     sign = 1.0 if task.maximise else -1.0
     order = np.random.default_rng(job.seed).permutation(rows)
     looked_up = np.stack([sign * source.table.values(source.search_metric, table.dags) for source in sources], 1)
-    nearest = trained.meta.tasks.index(_nearest(trained.meta, task))
+    meta = trained.meta
+    assert isinstance(meta, MetaPredictor)
+    nearest = meta.tasks.index(_nearest(meta, task))
     ranks = {"mean rank": _mean_rank(looked_up), "nearest task": looked_up[:, nearest]}
-    found, view = [], trained.meta.view(table.dags)
+    found, view = [], meta.view(table.dags)
     others = int(trained.facts["labels_used"])
     for labels in job.preset.labels:
         seen = order[:labels]
         bought = (table.dags[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen])) if labels else None
         beliefs = dict(ranks)
-        predictor = TransferPredictor(trained.meta, task.descriptor)
+        predictor = TransferPredictor(meta, task.descriptor)
         if bought is not None:
             predictor.fit_view(view[torch.from_numpy(seen)], bought[1])
         beliefs["meta-predictor"] = sign * predictor.predict_view(view).mean.cpu().numpy()
