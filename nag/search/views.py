@@ -53,9 +53,9 @@ class Viewer:
     """Views the architectures of a problem.
 
     Features are counts of paths, operations by depth and on walks, and Weisfeiler-Lehman neighbourhoods of what an
-    architecture computes, as of `GPPredictor`. Training-free scores and what other tasks make one believe (`Problem.prior`) join them and are what
-    the trend is linear in. The belief beforehand is that of other tasks, else the mean of the training-free scores, each
-    of which counts alike.
+    architecture computes, as of `GPPredictor`. Training-free scores and what other tasks make one believe (`Problem.prior`)
+    join them and are what the trend is linear in. The belief beforehand is that of other tasks, else the mean of the
+    training-free scores, each of which counts alike.
 
     Args:
         problem: The problem.

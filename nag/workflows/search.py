@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from nag.search import Goal, Observation, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace
 from nag.workflows.run import RunFolder
 
-__all__ = ["SearchPlan", "observation_of", "search"]
+__all__ = ["SearchPlan", "observation_of", "queries", "search"]
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,7 @@ def search(
     write_json_lines(path, rows)
     with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress:
         progress.update(len(rows))
-        while len(rows) < plan.budget:
-            try:
-                asked = strategy.ask(min(plan.batch, plan.budget - len(rows)))
-            except SpaceExhausted:
-                break
-            evaluations = evaluator.evaluate(asked)
-            strategy.tell([observation_of(evaluation, task, goal) for evaluation in evaluations])
+        for evaluations in queries(task, evaluator, strategy, plan.budget - len(rows), plan.batch):
             rows += [_row(len(rows) + i, evaluation, space) for i, evaluation in enumerate(evaluations, start=1)]
             write_json_lines(path, rows)
             best = _best(rows, task)
@@ -100,6 +94,27 @@ def search(
     about = {"strategy": type(strategy).__name__, "minimised": minimised, "limits": dict(goal.limits)}
     run.finish({**_result(rows, task), **(consumed or {}), **about})
     return path
+
+
+def queries(task: AnyTask, evaluator: Evaluator, strategy: Strategy, budget: int, batch: int = 1) -> Iterator[list[Evaluation]]:
+    """Asks, evaluates and tells, batch by batch, until the budget or the space is spent; gives what came out.
+
+    Args:
+        task: What is searched for.
+        evaluator: Measures.
+        strategy: Proposes; it sees the metrics of its goal alone.
+        budget: Queries.
+        batch: Queries at a time.
+    """
+    while budget > 0:
+        try:
+            asked = strategy.ask(min(batch, budget))
+        except SpaceExhausted:
+            return
+        evaluations = evaluator.evaluate(asked)
+        strategy.tell([observation_of(evaluation, task, strategy.problem.goal) for evaluation in evaluations])
+        budget -= len(evaluations)
+        yield evaluations
 
 
 def observation_of(evaluation: Evaluation, task: AnyTask, goal: Goal) -> Observation:

@@ -38,7 +38,8 @@ def _section(run: Run) -> Section:
     told = [f"{name} {format_value(value)}" for key, name in facts if (value := run.number(key)) is not None]
     metric = run.text("search_metric")
     known = [row for row in rows if row["search_value"] is not None]
-    shown = [Figure.of(_curve(known, maximise, metric), "Each dot is a query; the line is the best so far.")] if known else []
+    caption = "Each dot is a query; the line is the best so far."
+    shown = [Figure.of(_curve(known, maximise, metric), caption)] if known else []
     for side in _objectives(run):
         measured = [row for row in known if side in row["side"]]
         if measured:

@@ -131,7 +131,7 @@ class _Page:
 
     def write(self, results: dict[str, CellResult]) -> list[Row]:
         ordered = _ordered(self.selection.cells, results)
-        rows = aggregate(self.suite.name, ordered)
+        rows = aggregate(self.suite.name, ordered, self.suite.medians)
         write_json(self.folder / "results.json", [asdict(row) for row in rows])
         text = results_page(self.suite.title, self._header(ordered), self.suite.protocol(self.options), self.suite.tables, rows)
         write_text(self.folder / "results.md", text)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from statistics import fmean, stdev
+from dataclasses import dataclass, replace
+from statistics import fmean, median, stdev
 
 from nag.workflows.suites.cells import CellResult, Measurement
 
@@ -44,9 +45,23 @@ class Row:
     cpu_seconds: float
 
 
-def aggregate(suite: str, results: Sequence[CellResult]) -> list[Row]:
-    """Rows over all seeds, in order of appearance."""
-    return [_row(suite, name, found) for name, found in _grouped(results).items()]
+def aggregate(suite: str, results: Sequence[CellResult], medians: Collection[str] = ()) -> list[Row]:
+    """Rows over all seeds, in order of appearance.
+
+    Args:
+        suite: Name of the suite.
+        results: Finished cells.
+        medians: Metrics that also get a row `<metric>_median`, where no value counts as one beyond all others.
+    """
+    rows = []
+    for name, found in _grouped(results).items():
+        rows.append(_row(suite, name, found))
+        if rows[-1].metric in medians:
+            values = [math.inf if m.value is None else m.value for m, _ in found]
+            middle = median(values)
+            known = None if math.isinf(middle) else middle
+            rows.append(replace(rows[-1], metric=f"{rows[-1].metric}_median", mean=known, std=None, seeds=len(values)))
+    return rows
 
 
 def count_reused(results: Sequence[CellResult], reused: Collection[str]) -> int:

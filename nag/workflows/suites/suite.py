@@ -101,6 +101,11 @@ class Suite(ABC):
     def tables(self) -> tuple[Table, ...]:
         """How its rows are shown."""
 
+    @property
+    def medians(self) -> tuple[str, ...]:
+        """Metrics whose median over the seeds is a row too: counts without end, of which there is no mean."""
+        return ()
+
     @abstractmethod
     def protocol(self, options: SuiteOptions) -> str:
         """How the numbers come about: splits, sizes, baselines, references; a paragraph."""
