@@ -47,7 +47,7 @@ class TreeSearch(Strategy):
         InvalidRequest: A number is below 0.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, exploration: float = 0.3, bisect: bool = True) -> None:
+    def __init__(self, problem: Problem, seed: int, *, exploration: float = 0.3, bisect: bool = False) -> None:
         super().__init__(problem, seed)
         self.exploration, self.bisect = exploration, bisect
         check_numbers("strategy", self, exploration=0)

@@ -13,7 +13,7 @@ from nag.predictors.matern import matern, squared_distances
 
 __all__ = ["FittedProcess", "SearchProcess"]
 
-_CHUNK = 1 << 15
+_CHUNK = 1 << 17  # covariances at a time: what a cache holds
 _JITTER = 1e-5
 _LOG_NOISE = -1.5
 _VARIANCE_FLOOR = 1e-8
@@ -60,7 +60,7 @@ class FittedProcess:
         means, stds = [torch.zeros(0, dtype=torch.float64)], [torch.zeros(0, dtype=torch.float64)]
         kind = features.dtype
         points, factor, stretch = self.points.to(kind), self.factor.to(kind), self.stretch.to(kind)
-        for rows in features.split(_CHUNK):
+        for rows in features.split(max(1, _CHUNK // len(points))):
             rows = rows * stretch
             kernel = self._covariance(rows, points)
             explained = torch.linalg.solve_triangular(factor, kernel.T, upper=False).square().sum(0)
