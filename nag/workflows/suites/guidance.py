@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,10 @@ from nag.workflows.feed import GraphFeed, quantiles
 from nag.workflows.objectives import predictor_score
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
+from nag.workflows.suites.generators import trained_generator
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
-from nag.workflows.train_generator import load_generator, train_generator
+from nag.workflows.train_generator import load_generator
 from nag.workflows.train_predictor import TrainedPredictor, buy_labels, load_predictor, train_predictor
 
 __all__ = ["GuidanceJob", "GuidancePreset", "GuidanceSuite", "measure_guidance"]
@@ -192,7 +192,9 @@ def measure_guidance(job: GuidanceJob, workshop: Workshop) -> list[Measurement]:
     task = load_task(job.task, job.data_dir)
     predictor = _predictor(job, task, workshop)
     family, guidance = job.guidance
-    generator = load_generator(_generator(job, task, family, workshop), make_fabric(job.device).device).generator
+    make, training = job.make_generators[family], job.preset.training
+    path = trained_generator(workshop, task.space, make, training, job.device, family)
+    generator = load_generator(path, make_fabric(job.device).device).generator
     found: dict[str, _Found] = {}
     if guidance is None:
         assert job.preset.finetuning is not None
@@ -258,17 +260,6 @@ def _predictor(job: GuidanceJob, task: Task, workshop: Workshop) -> TrainedPredi
     config = {**_config(job, "task", "make_predictor"), "labels": job.preset.labels}
     folder = workshop.product(name, "train-predictor", job.seed, job.device, config, build)
     return load_predictor(folder / "predictor.safetensors", make_fabric(job.device).device)
-
-
-def _generator(job: GuidanceJob, task: Task, family: str, workshop: Workshop) -> Path:
-    space, make = task.table.space, job.make_generators[family]
-
-    def build(run: RunFolder) -> None:
-        train_generator(run, space, make, job.preset.training, make_fabric(job.device), metric_samples=64)
-
-    config = {"space": space.fingerprint, "make": make, "training": job.preset.training}
-    folder = workshop.product(cell_key("generator", space.name, family), "train-generator", 0, job.device, config, build)
-    return folder / "generator.safetensors"
 
 
 def _told(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,10 @@ from nag.evaluation import Stopwatch
 from nag.predictors import Predictor
 from nag.training import FitOptions, make_fabric
 from nag.workflows.objectives import predictor_score
-from nag.workflows.run import RunFolder
-from nag.workflows.suites.cells import Measurement, cell_key
+from nag.workflows.suites.cells import Measurement
+from nag.workflows.suites.generators import trained_generator
 from nag.workflows.suites.workshop import Workshop
-from nag.workflows.train_generator import load_generator, train_generator
+from nag.workflows.train_generator import load_generator
 from nag.workflows.train_meta_predictor import TrainedMetaPredictor, adapt
 from nag.workflows.train_predictor import TrainedPredictor
 
@@ -63,7 +62,8 @@ def measure_guided(
         workshop: Holds the generator.
     """
     table, space = task.table, task.table.space
-    generator = load_generator(_generator(options, task, device, workshop), make_fabric(device).device).generator
+    path = trained_generator(workshop, space, options.make_generator, options.training, device)
+    generator = load_generator(path, make_fabric(device).device).generator
     rows = np.random.default_rng(seed).permutation(task.rows)[: options.labels]
     labels = table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows])
     scratch = options.make_scratch(space=space, seed=seed)
@@ -93,14 +93,3 @@ def measure_guided(
             for name, value in measured.items()
         ]
     return found
-
-
-def _generator(options: GuidedTransfer, task: Task, device: str, workshop: Workshop) -> Path:
-    space = task.table.space
-
-    def build(run: RunFolder) -> None:
-        train_generator(run, space, options.make_generator, options.training, make_fabric(device), metric_samples=64)
-
-    config = {"space": space.fingerprint, "make": options.make_generator, "training": options.training}
-    folder = workshop.product(cell_key("generator", space.name, "default"), "train-generator", 0, device, config, build)
-    return folder / "generator.safetensors"

@@ -22,9 +22,10 @@ from nag.workflows.aim import Aim
 from nag.workflows.objectives import complete_spec, make_aim
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
+from nag.workflows.suites.generators import trained_generator
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
-from nag.workflows.train_generator import load_generator, train_generator
+from nag.workflows.train_generator import load_generator
 from nag.workflows.train_predictor import TrainedPredictor, load_predictor, train_predictor
 
 __all__ = ["LimitsJob", "LimitsPreset", "LimitsSuite", "measure_limits"]
@@ -180,7 +181,8 @@ def measure_limits(job: LimitsJob, workshop: Workshop) -> list[Measurement]:
     """All limits of one side metric, and its front."""
     task = load_task(job.task, job.data_dir)
     accuracy, side = (_predictor(job, task, metric, workshop) for metric in (None, job.metric))
-    generator = load_generator(_generator(job, task, workshop), make_fabric(job.device).device).generator
+    path = trained_generator(workshop, task.space, job.make_generator, job.preset.training, job.device)
+    generator = load_generator(path, make_fabric(job.device).device).generator
     found: dict[tuple[str, str], dict[str, float]] = {}
     for percentile in job.preset.percentiles:
         bound = float(np.nanpercentile(task.table.metric(job.metric), percentile))
@@ -218,17 +220,6 @@ def _predictor(job: LimitsJob, task: Task, metric: str | None, workshop: Worksho
     config = {"task": job.task, "metric": metric, "make": make, "labels": job.preset.labels}
     folder = workshop.product(name, "train-predictor", job.seed, job.device, config, build)
     return load_predictor(folder / "predictor.safetensors", make_fabric(job.device).device)
-
-
-def _generator(job: LimitsJob, task: Task, workshop: Workshop) -> Any:
-    space = task.table.space
-
-    def build(run: RunFolder) -> None:
-        train_generator(run, space, job.make_generator, job.preset.training, make_fabric(job.device), metric_samples=0)
-
-    config = {"space": space.fingerprint, "make": job.make_generator, "training": job.preset.training}
-    folder = workshop.product(cell_key("generator", space.name), "train-generator", 0, job.device, config, build)
-    return folder / "generator.safetensors"
 
 
 def _limited(job: LimitsJob, task: Task, generator: Any, aim: Aim, bound: float) -> dict[str, float]:

@@ -7,23 +7,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
 
 from nag.benchmarks import Task, load_task
 from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
+from nag.files import read_json
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Goal, Problem, Strategy
-from nag.training import make_fabric
+from nag.training import FitOptions, make_fabric
 from nag.workflows.proxies import proxies_of
 from nag.workflows.run import RunFolder
 from nag.workflows.search import queries
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
+from nag.workflows.suites.generators import trained_generator
 from nag.workflows.suites.search_front import FrontJob, FrontRun, measure_front
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
+from nag.workflows.train_generator import load_generator
 from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
 
-__all__ = ["SearchJob", "SearchPreset", "SearchRun", "SearchSuite", "Source", "measure_search"]
+__all__ = ["Generation", "SearchJob", "SearchPreset", "SearchRun", "SearchSuite", "Source", "measure_search"]
 
 _TOP = 99.9  # percentile
 
@@ -60,6 +67,7 @@ class SearchRun:
         sources: Task -> another task that a meta-predictor has learned; none where it is not named.
         source_labels: How many of its labels; None for all.
         queries: Length of a search.
+        generator: Whether strategies get a generator of the space.
     """
 
     tasks: Sequence[str]
@@ -69,6 +77,20 @@ class SearchRun:
     sources: Mapping[str, str] = field(default_factory=dict)
     source_labels: int | None = None
     queries: int = 150
+    generator: bool = False
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How a generator is trained, without labels.
+
+    Args:
+        make: (space=..., data=...) -> the untrained generator.
+        training: Length and speed of its training.
+    """
+
+    make: Callable[..., Any]
+    training: FitOptions
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,7 @@ class SearchJob:
         device: Kind of accelerator.
         proxies: Training-free columns that the strategy may see.
         source: What teaches the task before the first query.
+        generation: How the strategy's generator is trained; None for none.
         data_dir: Folder of tables that are not packaged.
     """
 
@@ -112,6 +135,7 @@ class SearchJob:
     device: str
     proxies: tuple[str, ...] = ()
     source: Source | None = None
+    generation: Generation | None = None
     data_dir: str | None = field(default=None, metadata={"result": False})
 
 
@@ -122,12 +146,17 @@ class SearchSuite(Suite):
         strategies: Name -> (problem=..., seed=...) -> a strategy.
         source: (space=..., seed=...) -> an untrained predictor of a task that another one learns from.
         presets: Name -> how much is computed.
+        generation: How a generator is trained for strategies that take one.
     """
 
     def __init__(
-        self, strategies: Mapping[str, Make], source: Callable[..., RankedPredictor], presets: Mapping[str, SearchPreset]
+        self,
+        strategies: Mapping[str, Make],
+        source: Callable[..., RankedPredictor],
+        presets: Mapping[str, SearchPreset],
+        generation: Generation,
     ) -> None:
-        self.strategies, self.source, self.presets = strategies, source, presets
+        self.strategies, self.source, self.presets, self.generation = strategies, source, presets, generation
 
     @property
     def name(self) -> str:
@@ -221,7 +250,7 @@ class SearchSuite(Suite):
         source = Source(run.sources[task], run.source_labels, self.source) if task in run.sources else None
         job = SearchJob(
             *(task, name, self._strategy(name), run.queries, tuple(preset.regrets), seed, options.device),
-            *(tuple(run.proxies), source, options.data_dir),
+            *(tuple(run.proxies), source, self.generation if run.generator else None, options.data_dir),
         )
         taught = [f"after_{source.labels or 'all'}"] if source else []
         return Cell(cell_key(task, name, *taught, f"seed{seed}"), seed, partial(measure_search, job))
@@ -231,7 +260,8 @@ def measure_search(job: SearchJob, workshop: Workshop) -> list[Measurement]:
     """Searches once."""
     task = load_task(job.task, job.data_dir)
     prior, others, trained = _prior(job, task, workshop)
-    strategy = job.make(problem=_problem(job.task, job.data_dir, job.proxies, prior), seed=job.seed)
+    generator, networks = _generator(job, task, workshop)
+    strategy = job.make(problem=_problem(job.task, job.data_dir, job.proxies, prior, generator), seed=job.seed)
     before = cpu_seconds()
     found = list(chain.from_iterable(queries(task, TableEvaluator(task), strategy, job.queries)))
     cost = cpu_seconds() - before
@@ -251,9 +281,9 @@ def measure_search(job: SearchJob, workshop: Workshop) -> list[Measurement]:
         **{f"regret_{n}": _regret(task, incumbents[:n][-1]) for n in job.regrets if n <= job.queries},
         "best_value": incumbents[-1].report_value,
         "labels_of_other_tasks": others,
-        "network_train_cpu_seconds": 0.0,  # tables: no network is trained
+        "network_train_cpu_seconds": networks,  # of the generator; tables cost none
         "search_cpu_seconds": cost,
-        "preparation_cpu_seconds": trained,
+        "meta_predictor_cpu_seconds": trained,
     }
     method = f"{job.name}, {job.source}" if job.source else job.name
     setting = "scalable" if strategy.scalable else "whole space"
@@ -263,11 +293,22 @@ def measure_search(job: SearchJob, workshop: Workshop) -> list[Measurement]:
 
 
 @lru_cache(maxsize=1)
-def _problem(task: str, data_dir: str | None, proxies: tuple[str, ...], prior: Predictor | None) -> Problem:
+def _problem(
+    task: str, data_dir: str | None, proxies: tuple[str, ...], prior: Predictor | None, generator: Path | None
+) -> Problem:
     """The problem, the same for all seeds, so that what is known of the space is worked out once."""
     loaded = load_task(task, data_dir)
     goal = Goal.single(loaded.search_metric, loaded.maximise)
-    return Problem(loaded.space, goal, proxies_of(loaded, proxies) if proxies else None, prior)
+    trained = None if generator is None else load_generator(generator, torch.device("cpu")).generator
+    return Problem(loaded.space, goal, proxies_of(loaded, proxies) if proxies else None, prior, trained)
+
+
+def _generator(job: SearchJob, task: Task, workshop: Workshop) -> tuple[Path | None, float]:
+    """The generator that the strategy gets, and CPU seconds of training it."""
+    if job.generation is None:
+        return None, 0.0
+    path = trained_generator(workshop, task.space, job.generation.make, job.generation.training, job.device)
+    return path, _cost(path)
 
 
 def _prior(job: SearchJob, task: Task, workshop: Workshop) -> tuple[Predictor | None, float, float]:
@@ -275,7 +316,7 @@ def _prior(job: SearchJob, task: Task, workshop: Workshop) -> tuple[Predictor | 
     source = job.source
     if source is None:
         return None, 0.0, 0.0
-    device, before = make_fabric(job.device).device, workshop.earlier_cpu_seconds
+    device = make_fabric(job.device).device
     seed = 0 if source.labels is None else job.seed
 
     def build(run: RunFolder) -> None:
@@ -283,10 +324,16 @@ def _prior(job: SearchJob, task: Task, workshop: Workshop) -> tuple[Predictor | 
 
     config = {"source": source.task, "num_train": source.labels, "make_source": source.make}
     folder = workshop.product(cell_key("meta", source.task), "train-meta-predictor", seed, job.device, config, build)
-    trained = load_meta_predictor(folder / "meta_predictor.safetensors", device)
+    path = folder / "meta_predictor.safetensors"
+    trained = load_meta_predictor(path, device)
     assert isinstance(trained.meta, MetaPredictor)
     predictor = TransferPredictor(trained.meta, task.descriptor)
-    return predictor, float(trained.facts["labels_used"]), workshop.earlier_cpu_seconds - before
+    return predictor, float(trained.facts["labels_used"]), _cost(path)
+
+
+def _cost(product: Path) -> float:
+    """CPU seconds that a product took, whichever cell built it."""
+    return float(read_json(product.with_name("metrics.json"))["cpu_seconds"])
 
 
 def _first(reached: Sequence[bool]) -> float | None:
