@@ -294,6 +294,30 @@ def guided_transfer() -> str:
     return markdown(["task", *(name for name, _ in shown)], lines)
 
 
+def proxies() -> str:
+    found, lines = Values("proxies"), []
+    names = ("spearman_released", "spearman", "kendall_tau", "spearman_top", "networks_per_cpu_second")
+    forms = (".4f", ".3f", ".3f", ".3f", ".3g")
+    for method, setting in found.keys("method", "setting"):
+        of = {"method": method, "setting": setting}
+        lines.append([method, setting, *(found.cell(form, name, **of) for name, form in zip(names, forms, strict=True))])
+    header = ["score", "networks", "Spearman with released values", "Spearman with accuracy", "tau with accuracy"]
+    return markdown([*header, "Spearman, best tenth", "architectures a CPU-s"], lines)
+
+
+def store() -> str:
+    found = Values("store")
+    columns = (
+        ("evaluations_per_second", ".0f", "evaluations completed a second"),
+        ("look_up_seconds", ".3f", "10,000 look-ups, s"),
+        ("decoded_seconds", ".3f", "with curves, s"),
+        ("state_seconds", ".3f", "states alone, s"),
+        ("claim_seconds", ".4f", "claim and complete one, s"),
+        ("megabytes", ".0f", "MB"),
+    )
+    return markdown([title for _, _, title in columns], [[found.cell(form, name) for name, form, _ in columns]])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -316,6 +340,8 @@ TABLES: dict[str, Callable[[], str]] = {
         guided_transfer,
         curves,
         stopping,
+        proxies,
+        store,
     )
 }
 
