@@ -1,27 +1,45 @@
 """Search: strategies that say what to evaluate next, as functions of problem, seed and history."""
 
+from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidence
+from nag.search.bayesian import BayesianOptimisation, Start
+from nag.search.candidates import Mutants
 from nag.search.evolution import RegularisedEvolution
+from nag.search.evolutionary_denoising import EvolutionaryDenoising
 from nag.search.goal import Goal, Objective
+from nag.search.guided import Generated
 from nag.search.history import History, Observation
 from nag.search.local_search import LocalSearch
 from nag.search.mcts import TreeSearch
+from nag.search.models import PredictorModel, ProcessModel
 from nag.search.problem import ForbiddenMetric, Problem
 from nag.search.random_search import RandomSearch
+from nag.search.robot import RoBoT
 from nag.search.smbo import ModelBasedSearch
 from nag.search.strategy import SpaceExhausted, Strategy
 
 __all__ = [
+    "BayesianOptimisation",
+    "EvolutionaryDenoising",
+    "ExpectedImprovement",
     "ForbiddenMetric",
+    "Generated",
     "Goal",
     "History",
     "LocalSearch",
     "ModelBasedSearch",
+    "Mutants",
     "Objective",
     "Observation",
+    "PredictorModel",
     "Problem",
+    "ProcessModel",
     "RandomSearch",
     "RegularisedEvolution",
+    "RoBoT",
     "SpaceExhausted",
+    "Start",
     "Strategy",
+    "Thompson",
     "TreeSearch",
+    "UpperConfidence",
 ]

@@ -204,7 +204,7 @@ class BayesianOptimisation(Strategy):
         return _viewer(self.problem, self.wl_rounds, self.proxies, self.pool)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)
 def _viewer(problem: Problem, wl_rounds: int, proxies: bool, pool: bool) -> Viewer:
     """The viewer of a problem, with fixed draws as the reference where there is no pool."""
     reference = problem.pool if pool else None

@@ -41,6 +41,7 @@ class RoBoT(Strategy):
         explore: Queries that the weights are learned from.
         weights: Weight vectors that are drawn.
         draws: Random architectures, in a large space.
+        pool: Whether to rank every architecture where the space can be enumerated.
         acquisition: Chooses among the weights; the paper's upper confidence bound if None.
 
     Raises:
@@ -55,17 +56,18 @@ class RoBoT(Strategy):
         explore: int = 10,
         weights: int = 1000,
         draws: int = 4000,
+        pool: bool = True,
         acquisition: Acquisition | None = None,
     ) -> None:
         super().__init__(problem, seed)
-        self.explore, self.weights, self.draws = explore, weights, draws
+        self.explore, self.weights, self.draws, self.pool = explore, weights, draws, pool
         check_numbers("strategy", self, explore=0, weights=1, draws=1)
         self.acquisition = acquisition or UpperConfidence(2.0)
 
     @property
     def scalable(self) -> bool:
         """See `Strategy`."""
-        return not is_enumerable(self.problem.space)
+        return not (self.pool and is_enumerable(self.problem.space))
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """See `Strategy`."""
@@ -117,7 +119,7 @@ class RoBoT(Strategy):
     @cached_property
     def _dags(self) -> DagBatch:
         """The space, or what stands for it."""
-        if self.problem.pool is not None:
+        if self.pool and self.problem.pool is not None:
             return self.problem.pool
         space, rng = self.problem.space, torch.Generator().manual_seed(self.seed)
         drawn = space.to_dags(random_architectures(space, self.draws, rng))

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import pytest
 
+from nag.diffusion import Evolution
 from nag.graphs import Architecture
+from nag.predictors import GNNPredictor
 from nag.search import (
+    BayesianOptimisation,
+    EvolutionaryDenoising,
+    Generated,
     Goal,
     LocalSearch,
     ModelBasedSearch,
+    Mutants,
     Observation,
+    PredictorModel,
     Problem,
     RandomSearch,
     RegularisedEvolution,
+    RoBoT,
+    Start,
     Strategy,
+    Thompson,
     TreeSearch,
 )
 from nag.spaces import SearchSpace, layered_space, load_space, space_from_mapping
+
+SMALL = Mutants(parents=3, count=20, rounds=2, random=20)
+
+
+def bayesian(problem: Problem, seed: int, **options) -> BayesianOptimisation:
+    """Bayesian optimisation with few candidates; the pool of NAS-Bench-101 takes half a minute."""
+    options = {"start": Start(3, draws=60), "candidates": SMALL, "pool": problem.space.name != "nasbench101", **options}
+    return BayesianOptimisation(problem, seed, **options)
+
 
 STRATEGIES: dict[str, Callable[[Problem, int], Strategy]] = {
     "random": RandomSearch,
@@ -26,6 +46,23 @@ STRATEGIES: dict[str, Callable[[Problem, int], Strategy]] = {
     "local_search": lambda problem, seed: LocalSearch(problem, seed, initial=4, width=8),
     "mcts": TreeSearch,
     "smbo": lambda problem, seed: ModelBasedSearch(problem, seed, rollouts=12, initial=4),
+    "gp": lambda problem, seed: bayesian(problem, seed, proxies=False),
+    "default": lambda problem, seed: bayesian(problem, seed, candidates=Generated(count=8, beside=SMALL)),
+    "default_scalable": lambda problem, seed: bayesian(problem, seed, pool=False),
+    "bananas": lambda problem, seed: bayesian(
+        problem,
+        seed,
+        model=PredictorModel(partial(GNNPredictor, width=8, layers=1, members=2, steps=3)),
+        acquisition=Thompson(),
+        start=Start(labels=3, share=1.0, draws=60),
+        pool=False,
+    ),
+    "robot": lambda problem, seed: RoBoT(
+        problem, seed, explore=4, weights=60, draws=100, pool=problem.space.name != "nasbench101"
+    ),
+    "evolutionary_denoising": lambda problem, seed: EvolutionaryDenoising(
+        problem, seed, evolution=Evolution(population=4, generations=3)
+    ),
 }
 CHAIN = {
     "name": "chain",
@@ -80,11 +117,17 @@ def space(request) -> SearchSpace:
     return SPACES[request.param]()
 
 
+@cache
+def problem_of(name: str) -> Problem:
+    """The same for all tests, as its pool is made once."""
+    return Problem(SPACES[name](), Goal.single("score"))
+
+
 @pytest.fixture(params=STRATEGIES)
 def make(request) -> Callable[[Problem, int], Strategy]:
     return STRATEGIES[request.param]
 
 
-@pytest.fixture
-def problem(space) -> Problem:
-    return Problem(space, Goal.single("score"))
+@pytest.fixture(params=SPACES)
+def problem(request) -> Problem:
+    return problem_of(request.param)
