@@ -245,7 +245,7 @@ TAUS = ("kendall_tau", "kendall_tau_no_twins")
 def transfer() -> str:
     found, lines = Values("transfer"), []
     shots = [setting for (setting,) in found.keys("setting") if setting.startswith("k=")]
-    for method in ("meta-predictor", "mean rank", "nearest task", "GP from scratch"):
+    for method in ("meta-predictor", "adapters (AIO-P)", "mean rank", "nearest task", "GP from scratch"):
         cells = []
         for setting in shots:
             where = {"space": "nas_bench_graph", "method": method, "setting": setting}
