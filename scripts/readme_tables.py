@@ -318,6 +318,50 @@ def store() -> str:
     return markdown([title for _, _, title in columns], [[found.cell(form, name) for name, form, _ in columns]])
 
 
+def search() -> str:
+    found, lines = Values("search"), []
+    names = (
+        *(("queries_to_optimum_median", "g"), ("queries_to_top_median", "g")),
+        *((f"regret_{number}", ".3g") for number in (10, 20, 50, 100, 150)),
+        ("best_value", ".4g"),
+    )
+    others = (("labels_of_other_tasks", ".0f"), ("network_train_cpu_seconds", ".0f"), ("search_cpu_seconds", ".0f"))
+    known = found.keys("task", "setting", "method", where=lambda row: row["metric"] == "reached_optimum")
+    tasks = list(dict.fromkeys(task for task, _, _ in known))
+    for task, setting, method in sorted(known, key=lambda key: (tasks.index(key[0]), key[1] != "whole space")):
+        of = {"task": task, "setting": setting, "method": method}
+        cost = (found.cell(form, name, **of).partition(" ")[0] for name, form in others)
+        values = (found.cell(form, name, **of) for name, form in names)
+        lines.append([task, setting, method, found.seeds(**of, metric="reached_optimum"), *values, found.labels(**of), *cost])
+    header = [
+        "task",
+        "sees",
+        "strategy",
+        "seeds",
+        "queries to the optimum",
+        "to the top 0.1 %",
+        *(f"regret at {n}" for n in (10, 20, 50, 100, 150)),
+    ]
+    header += ["report metric", "labels", "of other tasks", "network training CPU-s", "search CPU-s"]
+    return markdown(header, lines)
+
+
+def search_front() -> str:
+    found, lines = Values("search"), []
+    names = (
+        ("hypervolume_ratio", ".3f"),
+        ("hypervolume_ratio_nadir", ".3f"),
+        ("front_found", ".1f"),
+        ("search_cpu_seconds", ".0f"),
+    )
+    for method, setting in found.keys("method", "setting", where=lambda row: row["metric"] == "hypervolume_ratio"):
+        of = {"method": method, "setting": setting}
+        shown = (found.cell(form, name, **of) for name, form in names)
+        lines.append([method, found.seeds(**of), found.labels(**of), *shown])
+    header = ["strategy", "seeds", "queries", "hypervolume over the true front's", "above the front's worst corner"]
+    return markdown([*header, "points of the true front", "search CPU-s"], lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -342,6 +386,8 @@ TABLES: dict[str, Callable[[], str]] = {
         stopping,
         proxies,
         store,
+        search,
+        search_front,
     )
 }
 
@@ -355,6 +401,7 @@ SUITES = {
     "selection": "calibration",
     "guided_transfer": "transfer",
     "stopping": "curves",
+    "search_front": "search",
 }
 
 

@@ -31,8 +31,10 @@ NEEDS_DATA = {
     "calibration": {"full"},
     "curves": {"full"},
     "proxies": {"full"},
+    "search": {"full"},
 }
 METRICS = {
+    "search": {"reached_optimum", "best_value", "regret_10", "search_cpu_seconds", "labels_of_other_tasks"},
     "predictor": {"kendall_tau", "kendall_tau_no_twins", "tau_ceiling", "fit_cpu_seconds", "score_cpu_seconds"},
     "transfer": {"kendall_tau", "proposed_percentile", "best_percentile"},
     "guidance": {"percentile_mean", "percentile_worst", "regret", "functional_uniqueness", "predictor_evaluations"},
@@ -78,6 +80,7 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
         "predictor",
         "proxies",
         "scale",
+        "search",
         "speed",
         "transfer",
         pytest.param("limits", marks=pytest.mark.data),
@@ -184,6 +187,15 @@ def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(se
         assert saved == pytest.approx(of_all) == pytest.approx(-3 / 8 if separate else 0)
         stopped = {name: found[method, "delta=0.95, good=0.5", name].value for name in names}
         assert stopped["epochs_saved"] > stopped["epochs_saved_all"] > saved
+
+
+def test_a_strategy_that_is_not_in_the_search_suite_is_told():
+    suite = suite_of("search")
+    quick = suite.presets["quick"]
+    suite.presets["quick"] = replace(quick, runs=[replace(quick.runs[0], strategies=["evolutoin"])])
+    with pytest.raises(InvalidRequest, match="evolutoin") as caught:
+        suite.cells(SuiteOptions("quick"))
+    assert "evolution" in caught.value.hint
 
 
 def test_adapters_are_cells_of_their_own_on_which_the_others_do_not_depend():

@@ -304,6 +304,18 @@ def test_values_that_are_not_finite_are_no_values():
     assert (row.mean, row.std, row.seeds, row.cpu_seconds) == (None, None, 0, 2.0)
 
 
+def test_a_median_counts_what_was_never_reached():
+    def rows(*values):
+        results = [
+            CellResult(str(i), i, "", "", 1.0, (Measurement("s", "", "m", "", "steps", value),))
+            for i, value in enumerate(values)
+        ]
+        return {row.metric: (row.mean, row.seeds) for row in aggregate("toy", results, ("steps",))}
+
+    assert rows(3.0, None, 1.0) == {"steps": (2.0, 2), "steps_median": (3.0, 3)}
+    assert rows(3.0, None, None)["steps_median"] == (None, 3)
+
+
 def test_fingerprints_tell_configurations_apart():
     assert fingerprint(partial(aggregate, "x")) == fingerprint(partial(aggregate, "x"))
     assert fingerprint(partial(aggregate, "x")) != fingerprint(partial(aggregate, "y"))
