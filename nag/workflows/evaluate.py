@@ -114,6 +114,7 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
         "mean": float(values.mean()) if len(values) else None,
         "best": best,
         "best_search_metric": _best_of([e.search_value for e in evaluations], task),
+        "best_report_metric": _reported(evaluations, task),
         "best_percentile": float(task.percentile(best)) if best is not None and isinstance(task, Task) else None,
         "true_optimum": task.best if isinstance(task, Task) else None,
         "queries": len({e.canonical_hash for e in evaluations}),
@@ -121,6 +122,12 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
         "evaluation_cpu_seconds": round(sum(e.cpu_seconds for e in fresh), 3),
         "evaluation_gpu_seconds": round(sum(e.gpu_seconds for e in fresh), 3),
     }
+
+
+def _reported(evaluations: Sequence[Evaluation], task: AnyTask) -> float | None:
+    """The report value of the best by the search metric, the first of equals: what choosing without a look at it gives."""
+    best = _best_of([e.search_value for e in evaluations], task)
+    return next((e.report_value for e in evaluations if best is not None and e.search_value == best), None)
 
 
 def _best_of(values: Sequence[float | None], task: AnyTask) -> float | None:

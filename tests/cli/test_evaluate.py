@@ -54,6 +54,7 @@ def test_networks_are_trained_once_and_the_best_works_without_nag(nag):
     assert metrics("f")["epochs"] == 0
     done = subprocess.run([sys.executable, "-c", ALONE, "e/best.pt2"], capture_output=True, text=True, check=True)
     best = max(first, key=lambda row: row["search_value"])
+    assert metrics("e")["best_report_metric"] == best["report_value"]
     assert float(done.stdout) * 100 == pytest.approx(best["report_value"], abs=6)  # all digits, not the test part alone
     assert nag("report runs=[e]").code == 0
     assert "networks learn?" in Path("e/report.html").read_text()

@@ -28,7 +28,19 @@ def evaluate(cfg: DictConfig) -> None:
     evaluator = evaluator_of(cfg, task, run.path, probe)
     path = evaluate(run, archs, evaluator, task)
     say_metrics(
-        run.path, ("protocol", "count", "failed", "missing", "reused", "mean", "best", "best_percentile", "true_optimum")
+        run.path,
+        (
+            "protocol",
+            "count",
+            "failed",
+            "missing",
+            "reused",
+            "mean",
+            "best",
+            "best_report_metric",
+            "best_percentile",
+            "true_optimum",
+        ),
     )
     say(f"evaluations: {path}")
     exported = export_best(run.path, evaluator, task) if wanted else None
