@@ -9,13 +9,13 @@ from nag.evaluation.metric import ComputedMetric, Metric, PredictedMetric, compu
 from nag.evaluation.network_training import NetworkTraining, suggested_training
 from nag.evaluation.objective import Feasibility, Objective, ParetoObjective
 from nag.evaluation.objective_spec import ObjectiveSpec, parse_objective
-from nag.evaluation.pareto import front, hypervolume
 from nag.evaluation.predictions import ranking_metrics
 from nag.evaluation.reference import SpaceReference, hash_codes
 from nag.evaluation.samples import SampleMetrics, sample_metrics
 from nag.evaluation.training_task import TrainingTask, is_training_task, list_training_tasks, load_training_task
 from nag.evaluation.training_trial import TrainingTrial
 from nag.evaluation.trial import Measurement, Trial
+from nag.nn.pareto import front, hypervolume
 
 __all__ = [
     "ComputedMetric",

@@ -12,8 +12,8 @@ from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation.limits import Limit
 from nag.evaluation.metric import Metric
 from nag.evaluation.objective_spec import ObjectiveSpec
-from nag.evaluation.pareto import chebyshev, spread_weights
 from nag.graphs import DagBatch
+from nag.nn.pareto import chebyshev, spread_weights
 from nag.spaces import SearchSpace
 
 __all__ = ["Feasibility", "Objective", "ParetoObjective"]

@@ -21,8 +21,8 @@ from nag.evaluation import (
     hypervolume,
     parse_objective,
 )
-from nag.evaluation.pareto import chebyshev, spread_weights
 from nag.graphs import DagBatch
+from nag.nn.pareto import chebyshev, spread_weights
 from nag.predictors import ProcessPredictor
 from nag.spaces import load_space, sample_uniform
 

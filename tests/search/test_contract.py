@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from nag.errors import InvalidArchitecture, InvalidRequest
@@ -112,7 +110,4 @@ def test_scalable_strategies_never_enumerate(make, problem, search, monkeypatch)
     monkeypatch.setattr("nag.search.problem.enumerate_space", None)
     monkeypatch.setattr("nag.search.problem.is_enumerable", None)
     monkeypatch.setattr("nag.search.draws.sample_uniform", None)
-    search(strategy, rounds=3, batch=3)
-    start = time.process_time()
-    strategy.ask(1)
-    assert time.process_time() - start < 2.0
+    assert len(search(strategy, rounds=3, batch=3)) == 9

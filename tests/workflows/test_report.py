@@ -120,7 +120,7 @@ KINDS = {
     "sample without a task": (lambda path: write_sample(path, guided=True, task=False), 1, 3),
     "evaluate": (write_evaluate, 2, 0),
     "quickstart": (write_quickstart, 6, 6),
-    "future command": (lambda path: write_run(path, "search", nested={"a": [1]}, nothing=None, flag=True), 0, 0),
+    "future command": (lambda path: write_run(path, "dream", nested={"a": [1]}, nothing=None, flag=True), 0, 0),
 }
 
 
@@ -183,7 +183,7 @@ def test_each_kind_of_run_alone(tmp_path, kind):
 def test_plotly_stands_in_the_page_once_and_only_if_needed(tmp_path):
     with_figures = report(tmp_path, write_quickstart(tmp_path / "q"))
     assert with_figures.scripts.count(get_plotlyjs()) == 1
-    without = report(tmp_path, write_run(tmp_path / "r", "search"))
+    without = report(tmp_path, write_run(tmp_path / "r", "dream"))
     assert without.scripts == []
 
 
