@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from nag.errors import DamagedFile, MissingData
+from nag.errors import DamagedFile
 from nag.files import read_json_lines
 from nag.graphs import Architecture, draw_svg
 from nag.workflows.report.figures import COLOURS, finish, label
@@ -29,10 +29,9 @@ def search_sections(runs: Sequence[Run]) -> list[Section]:
 
 def _section(run: Run) -> Section:
     path = run.path / "history.jsonl"
+    read = read_json_lines(path)
     try:
-        rows = [_checked(row) for row in read_json_lines(path)]
-    except MissingData:
-        raise
+        rows = [_checked(row) for row in read]
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedFile(f"'{path}' is damaged", "Run the search again.") from error
     maximise = run.metrics.get("maximise") is not False

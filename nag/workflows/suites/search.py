@@ -232,13 +232,11 @@ class SearchSuite(Suite):
                     cells += [self._cell(preset, run, task, name, seed, options) for seed in options.seeds_from(run.seeds)]
         if preset.front is not None:
             load_task(preset.front.task, options.data_dir)
-            for name in preset.front.strategies:
+            makers = {**{name: self._strategy(name) for name in preset.front.strategies}, "NSGA-II": None}
+            for name, make in makers.items():
                 for seed in options.seeds_from(preset.front.seeds):
-                    job = FrontJob(preset.front, name, self._strategy(name), seed, options.data_dir)
+                    job = FrontJob(preset.front, name, make, seed, options.data_dir)
                     cells.append(Cell(cell_key("front", name, f"seed{seed}"), seed, partial(measure_front, job)))
-            for seed in options.seeds_from(preset.front.seeds):
-                job = FrontJob(preset.front, "NSGA-II", None, seed, options.data_dir)
-                cells.append(Cell(cell_key("front", "nsga2", f"seed{seed}"), seed, partial(measure_front, job)))
         return cells
 
     def _strategy(self, name: str) -> Make:
