@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -133,15 +133,23 @@ class BenchmarkTable:
             InvalidRequest: No such metric.
             InvalidArchitecture: The graphs are larger than the space's.
         """
-        column, dags = self.metric(metric), self._padded(dags)
+        return self.values_of((metric,), dags)[metric]
+
+    def values_of(self, metrics: Iterable[str], dags: DagBatch) -> dict[str, np.ndarray]:
+        """Several metrics of each architecture, as `values` does for one; graphs are hashed once."""
+        columns, dags = {name: self.metric(name) for name in metrics}, self._padded(dags)
         rows = self._exact_rows(dags)
-        result = np.where(rows >= 0, column[rows], np.nan)
-        absent = np.flatnonzero(np.isnan(result))
+        found = {name: np.where(rows >= 0, column[rows], np.nan) for name, column in columns.items()}
+        absent = np.flatnonzero(np.isnan([*found.values()]).any(0))
         if len(absent):
-            means = pd.Series(column).groupby(self.canonical).mean().to_numpy()
             classes = self._class_of(dags[torch.from_numpy(absent)])
-            result[absent] = np.where(classes >= 0, means[classes], np.nan)
-        return result
+            for name, values in found.items():
+                gaps = np.isnan(values[absent])
+                if gaps.any():
+                    means = pd.Series(columns[name]).groupby(self.canonical).mean().to_numpy()
+                    twins = np.where(classes >= 0, means[classes], np.nan)
+                    values[absent[gaps]] = twins[gaps]
+        return found
 
     def metric(self, name: str) -> np.ndarray:
         """(R,) float64, one column of the table.

@@ -84,10 +84,10 @@ class TableEvaluator:
             return []
         task, table = self.task, self.task.table
         dags = table.space.to_dags(archs)
-        search = table.values(task.search_metric, dags)
-        report = table.values(task.report_metric, dags)
+        found = table.values_of({task.search_metric, task.report_metric, *task.side_metrics}, dags)
+        search, report = found[task.search_metric], found[task.report_metric]
         percentile = task.percentile(report)
-        side = {name: table.values(name, dags) for name in task.side_metrics}
+        side = {name: found[name] for name in task.side_metrics}
         hashes = table.space.canonical_hashes(dags)
         return [
             Evaluation(

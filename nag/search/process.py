@@ -10,14 +10,12 @@ from torch import Tensor
 from nag.errors import check_numbers
 from nag.predictors import Prediction
 from nag.predictors.matern import matern, squared_distances
+from nag.search.evidence import JITTER, WIDER, Evidence
 
 __all__ = ["FittedProcess", "SearchProcess"]
 
 _CHUNK = 1 << 17  # covariances at a time: what a cache holds
-_JITTER = 1e-5
-_LOG_NOISE = -1.5
 _VARIANCE_FLOOR = 1e-8
-_WIDER = 2.0  # a group alone: squared distances of rows average 1, far less than those of all groups together
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class FittedProcess:
 
     def __post_init__(self) -> None:
         covariance = self._covariance(self.points, self.points)
-        covariance.diagonal().add_(self.noise + _JITTER)
+        covariance.diagonal().add_(self.noise + JITTER)
         factor = torch.linalg.cholesky(covariance)
         residual = (self.targets - self.constant).unsqueeze(1)
         object.__setattr__(self, "factor", factor)
@@ -88,7 +86,7 @@ class FittedProcess:
             parts = zip(a[:, :bent].split(self.sizes, 1), b[:, :bent].split(self.sizes, 1), strict=True)
             curved = torch.zeros(len(a), len(b), dtype=a.dtype)
             for left, right in parts:
-                curved += matern(_WIDER * squared_distances(left, right))
+                curved += matern(WIDER * squared_distances(left, right))
             curved *= self.amplitude / len(self.sizes)
         else:
             curved = self.amplitude * matern(squared_distances(a[:, :bent], b[:, :bent]))
@@ -136,7 +134,7 @@ class SearchProcess:
         few = torch.linspace(0, len(targets) - 1, min(len(targets), self.max_points_hyper)).round().long()
         bent = features[few, : features.shape[1] - linear].split(sizes, 1)
         trend = features[few, features.shape[1] - linear :]
-        found = self._maximise(torch.stack([squared_distances(x, x) for x in bent]), trend @ trend.T, targets[few])
+        found = self._maximise(Evidence(bent, trend, targets[few], self.additive))
         groups = len(sizes)
         stretch = torch.exp(-found[:groups]).repeat_interleave(torch.tensor(sizes))
         stretch = torch.cat([stretch, (found[groups + 3] / 2).exp().expand(linear)])
@@ -144,36 +142,11 @@ class SearchProcess:
         constant = float(found[groups + 2])
         return FittedProcess(features * stretch, stretch, sizes, self.additive, amplitude, noise, constant, targets)
 
-    def _maximise(self, squared: Tensor, products: Tensor, targets: Tensor) -> Tensor:
-        """Logarithms of length scales (G), amplitude and noise, the constant, and the logarithm of the trend's variance.
-
-        Args:
-            squared: (G, n, n) squared distances of each group.
-            products: (n, n) inner products of the features of the trend.
-            targets: (n,).
-        """
-        groups, number = squared.shape[0], len(targets)
-        start = torch.zeros(groups + 4, dtype=torch.float64)
-        start[groups + 1] = _LOG_NOISE
-        centre, width = start.clone(), torch.ones_like(start)
-        width[groups + 2] = 100.0
-        eye = torch.eye(number, dtype=torch.float64)
-        with torch.enable_grad():
-            vector = start.clone().requires_grad_(True)
-            optimizer = torch.optim.Adam([vector], lr=self.learning_rate)
-            for _ in range(self.steps):
-                optimizer.zero_grad()
-                rates = torch.exp(-2 * vector[:groups])
-                if self.additive:
-                    curved = matern(_WIDER * rates[:, None, None] * squared).mean(0)
-                else:
-                    curved = matern(torch.tensordot(rates, squared, 1))
-                covariance = vector[groups].exp() * curved + vector[groups + 3].exp() * products
-                covariance = covariance + (vector[groups + 1].exp() + _JITTER) * eye
-                factor = torch.linalg.cholesky(covariance)
-                residual = (targets - vector[groups + 2]).unsqueeze(1)
-                fit = (residual * torch.cholesky_solve(residual, factor)).sum() / 2 + factor.diagonal().log().sum()
-                prior = ((vector - centre) / width).square().sum() / 2
-                ((fit + prior) / number).backward()
-                optimizer.step()
-        return vector.detach()
+    def _maximise(self, evidence: Evidence) -> Tensor:
+        """The hyperparameters that explain the labels best (see `Evidence`)."""
+        vector = evidence.start
+        optimizer = torch.optim.Adam([vector], lr=self.learning_rate)
+        for _ in range(self.steps):
+            vector.grad = evidence.gradient(vector)
+            optimizer.step()
+        return vector

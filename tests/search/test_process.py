@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from nag.search.evidence import Evidence
 from nag.search.process import FittedProcess, SearchProcess
 
 
@@ -67,3 +69,24 @@ def test_one_label_is_enough() -> None:
     belief = SearchProcess().fit(x[:1], (3, 2), 1, y[:1]).predict(x)
     assert belief.mean.isfinite().all()
     assert (belief.std > 0).all()
+
+
+@pytest.mark.parametrize("additive", [True, False])
+@pytest.mark.parametrize("count", [1, 2, 25])
+def test_the_derivatives_of_the_evidence_are_those_of_its_loss(additive: bool, count: int) -> None:
+    x, y = _data(count)
+    evidence = Evidence([x[:, :3], x[:, 3:5]], x[:, 5:], y, additive)
+    point = evidence.start + 0.3 * torch.randn(6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    steps = 1e-5 * torch.eye(6, dtype=torch.float64)
+    slopes = [(evidence.loss(point + step) - evidence.loss(point - step)) / 2e-5 for step in steps]
+    torch.testing.assert_close(evidence.gradient(point), torch.tensor(slopes, dtype=torch.float64), rtol=1e-5, atol=1e-7)
+
+
+def test_the_evidence_is_that_of_the_posterior_that_it_chooses() -> None:
+    x, y = _data(12)
+    fitted = SearchProcess(steps=0).fit(x, (3, 2), 1, y)
+    evidence = Evidence([x[:, :3], x[:, 3:5]], x[:, 5:], y, additive=True)
+    covariance = fitted._covariance(fitted.points, fitted.points) + (fitted.noise + 1e-5) * torch.eye(12, dtype=torch.float64)
+    zero = torch.zeros(12, dtype=torch.float64)
+    density = torch.distributions.MultivariateNormal(zero, covariance).log_prob(y) + 6 * torch.tensor(2 * torch.pi).log()
+    assert evidence.loss(evidence.start) == pytest.approx(-float(density) / 12, abs=1e-6)

@@ -1,0 +1,109 @@
+"""How well hyperparameters of a search's Gaussian process explain the labels, and which way they should go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from nag.predictors.matern import squared_distances
+
+__all__ = ["JITTER", "WIDER", "Evidence"]
+
+JITTER = 1e-5
+WIDER = 2.0  # a group alone: squared distances of rows average 1, far less than those of all groups together
+_LOG_NOISE = -1.5
+_CONSTANT_WIDTH = 100.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Marginal likelihood of n labels under log-normal priors of the hyperparameters.
+
+    Hyperparameters are one vector (G + 4,): logarithms of the length scales of G groups, of amplitude and noise, the constant,
+    and the logarithm of the trend's variance. Derivatives are written out, over pairs, instead of recorded: a search asks for
+    sixty of them at each query.
+
+    Args:
+        groups: (n, F_g) rows of the features of each group.
+        trend: (n, L) features that enter linearly.
+        targets: (n,) float64.
+        additive: Whether each group has a kernel of its own.
+    """
+
+    groups: Sequence[Tensor]
+    trend: Tensor
+    targets: Tensor
+    additive: bool
+    _pairs: Tensor = field(init=False, repr=False)  # (2, P)
+    _distances: Tensor = field(init=False, repr=False)  # (G, P), in units of what the Matern function decays by
+    _products: Tensor = field(init=False, repr=False)  # (n, n)
+
+    def __post_init__(self) -> None:
+        pairs = torch.triu_indices(len(self.targets), len(self.targets), 1)
+        squared = torch.stack([squared_distances(rows, rows)[pairs[0], pairs[1]] for rows in self.groups])
+        object.__setattr__(self, "_pairs", pairs)
+        object.__setattr__(self, "_distances", (5 * (WIDER if self.additive else 1.0) * squared).sqrt())
+        object.__setattr__(self, "_products", self.trend @ self.trend.T)
+
+    @property
+    def start(self) -> Tensor:
+        """Centre of the priors: (G + 4,) float64."""
+        start = torch.zeros(len(self.groups) + 4, dtype=torch.float64)
+        start[len(self.groups) + 1] = _LOG_NOISE
+        return start
+
+    def loss(self, vector: Tensor) -> float:
+        """Negative logarithm of posterior density, up to a constant, for each label (Rasmussen and Williams 2006, eq. 2.30)."""
+        factor = torch.linalg.cholesky(self._covariance(vector, self._curved(vector)[0]))
+        residual = (self.targets - vector[-2]).unsqueeze(1)
+        fit = (residual * torch.cholesky_solve(residual, factor)).sum() / 2 + factor.diagonal().log().sum()
+        return float((fit + (self._from_centre(vector) ** 2).sum() / 2) / len(self.targets))
+
+    def gradient(self, vector: Tensor) -> Tensor:
+        """Derivative of `loss` by each hyperparameter (eq. 5.9): (G + 4,)."""
+        curved, by_scale = self._curved(vector)
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(self._covariance(vector, curved)))
+        weights = inverse @ (self.targets - vector[-2])
+        doubt = inverse - torch.outer(weights, weights)
+        amplitude, noise, trend = vector[-4].exp(), vector[-3].exp(), vector[-1].exp()
+        rest = torch.stack(
+            [
+                amplitude / 2 * (doubt * curved).sum(),
+                noise / 2 * doubt.trace(),
+                -weights.sum(),
+                trend / 2 * (doubt * self._products).sum(),
+            ]
+        )
+        scales = amplitude * (by_scale @ doubt[self._pairs[0], self._pairs[1]])
+        return (torch.cat([scales, rest]) + self._from_centre(vector) / self._width) / len(self.targets)
+
+    def _curved(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Correlations of rows, (n, n), and those of pairs by the logarithm of each length scale, (G, P)."""
+        scaled = self._distances * torch.exp(-vector[: len(self.groups)]).unsqueeze(1)
+        squares = scaled.square()
+        if not self.additive:
+            scaled = squares.sum(0, keepdim=True).sqrt()
+        fading = torch.exp(-scaled)
+        steep = (1 + scaled).mul_(fading)
+        thirds = squares.div_(3)
+        pairs = steep + fading.mul_(thirds if self.additive else thirds.sum(0, keepdim=True))
+        curved = torch.eye(len(self.targets), dtype=torch.float64)
+        curved[self._pairs[0], self._pairs[1]] = curved[self._pairs[1], self._pairs[0]] = pairs.mean(0)
+        return curved, thirds.mul_(steep).div_(len(pairs))
+
+    def _covariance(self, vector: Tensor, curved: Tensor) -> Tensor:
+        covariance = vector[-4].exp() * curved + vector[-1].exp() * self._products
+        covariance.diagonal().add_(vector[-3].exp() + JITTER)
+        return covariance
+
+    def _from_centre(self, vector: Tensor) -> Tensor:
+        return (vector - self.start) / self._width
+
+    @property
+    def _width(self) -> Tensor:
+        width = torch.ones(len(self.groups) + 4, dtype=torch.float64)
+        width[-2] = _CONSTANT_WIDTH
+        return width
