@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, pad
 
 from nag.graphs import DagBatch, Semantics, levels
 
@@ -67,7 +67,9 @@ def structure_counts(dags: DagBatch, semantics: Semantics) -> StructureCounts:
     target = ops[:, :, semantics.vocabulary.index(semantics.output)]
     into, out = _paths(source, edges), _paths(target.flip(1), edges.transpose(1, 2).flip(1, 2)).flip(1)
     through = edges * into.unsqueeze(2) * out.unsqueeze(1)
-    visits = _visits(target, edges)
+    depths, heights = levels(dags), levels(_reverse(dags)).flip(1)
+    longest = int(depths.max()) if depths.numel() else 0
+    visits = _visits(target, edges, longest)
 
     def pairs(weights: Tensor) -> Tensor:
         return (ops.transpose(1, 2) @ weights @ ops).flatten(1)
@@ -80,9 +82,9 @@ def structure_counts(dags: DagBatch, semantics: Semantics) -> StructureCounts:
         op_pairs=pairs(edges),
         paths=(ops * (into * out).unsqueeze(2)).sum(1),
         path_pairs=pairs(through),
-        depths=by(levels(dags)),
-        heights=by(levels(_reverse(dags)).flip(1)),
-        shape=_shape(dags, source, target),
+        depths=by(depths),
+        heights=by(heights),
+        shape=_shape(dags, source, target, longest),
         walks=(visits.sum(1, keepdim=True) @ ops).squeeze(1),
         steps=(visits[:, 1:] @ ops).flatten(1),
         extremes=_extremes(ops, source, target, dags.adjacency > 0),
@@ -102,13 +104,16 @@ def _paths(start: Tensor, edges: Tensor) -> Tensor:
     return count
 
 
-def _visits(start: Tensor, edges: Tensor) -> Tensor:
-    """Probability that a random walk against the edges is at each node after 0 to N - 1 steps: (B, N, N)."""
+def _visits(start: Tensor, edges: Tensor, longest: int) -> Tensor:
+    """Probability that a random walk against the edges is at each node after 0 to N - 1 steps: (B, N, N).
+
+    No path has more than `longest` edges.
+    """
     choice = edges / edges.sum(1, keepdim=True).clamp(min=1)
     found = [start]
-    for _ in range(start.shape[1] - 1):
+    for _ in range(longest):
         found.append((choice @ found[-1].unsqueeze(2)).squeeze(2))
-    return torch.stack(found, 1)
+    return pad(torch.stack(found, 1), (0, 0, 0, start.shape[1] - len(found)))
 
 
 def _extremes(ops: Tensor, source: Tensor, target: Tensor, present: Tensor) -> Tensor:
@@ -124,15 +129,15 @@ def _extremes(ops: Tensor, source: Tensor, target: Tensor, present: Tensor) -> T
     return torch.cat(found, 1)
 
 
-def _shape(dags: DagBatch, source: Tensor, target: Tensor) -> Tensor:
+def _shape(dags: DagBatch, source: Tensor, target: Tensor, longest: int) -> Tensor:
     edges, present = dags.adjacency.double(), dags.mask.unsqueeze(2)
-    reached, lengths = source.unsqueeze(1), []
-    for _ in range(dags.max_nodes - 1):
+    reached, lengths = source.unsqueeze(1), source.new_zeros(len(source), dags.max_nodes - 1)
+    for step in range(longest):
         reached = reached @ edges
-        lengths.append((reached.squeeze(1) * target).sum(1))
+        lengths[:, step] = (reached.squeeze(1) * target).sum(1)
     degrees = [(one_hot(dags.adjacency.sum(axis).clamp(max=_MAX_DEGREE), _MAX_DEGREE + 1) * present).sum(1) for axis in (1, 2)]
     totals = torch.stack([dags.num_nodes, dags.adjacency.sum((1, 2))], 1)
-    return torch.cat([torch.stack(lengths, 1).sqrt(), *degrees, totals], 1)
+    return torch.cat([lengths.sqrt(), *degrees, totals], 1)
 
 
 def group_scales(groups: list[Tensor]) -> tuple[Tensor, Tensor]:

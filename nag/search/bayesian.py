@@ -20,7 +20,7 @@ from nag.search.problem import Problem
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
 from nag.search.views import View, Viewer
-from nag.spaces import is_enumerable
+from nag.spaces import SearchSpace, is_enumerable
 
 __all__ = ["BayesianOptimisation", "Start"]
 
@@ -208,10 +208,13 @@ class BayesianOptimisation(Strategy):
 def _viewer(problem: Problem, wl_rounds: int, proxies: bool, pool: bool) -> Viewer:
     """The viewer of a problem, with fixed draws as the reference where there is no pool."""
     reference = problem.pool if pool else None
-    if reference is None:
-        rng = torch.Generator().manual_seed(0)
-        reference = problem.space.to_dags(random_architectures(problem.space, _REFERENCE, rng))
-    return Viewer(problem, reference, wl_rounds, proxies)
+    return Viewer(problem, _drawn(problem.space) if reference is None else reference, wl_rounds, proxies)
+
+
+@lru_cache(maxsize=8)
+def _drawn(space: SearchSpace) -> DagBatch:
+    """Random architectures that stand for a space, always the same."""
+    return space.to_dags(random_architectures(space, _REFERENCE, torch.Generator().manual_seed(0)))
 
 
 @lru_cache(maxsize=2)
