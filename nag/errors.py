@@ -17,6 +17,9 @@ __all__ = [
 ]
 
 
+_LISTED = 20
+
+
 class NagError(ValueError):
     """A user's mistake: what is wrong, and a hint how to mend it.
 
@@ -52,12 +55,13 @@ class DamagedFile(NagError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or lists the known ones when none is close."""
+    """A hint that names the closest known word, or lists known ones, `_LISTED` at most, when none is close."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:
         return f"Did you mean '{close[0]}'?"
-    return f"Known: {', '.join(known)}." if known else ""
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return f"Known: {', '.join(known[:_LISTED])}{more}." if known else ""
 
 
 def check_numbers(where: str, options: object, **least: float) -> None:
