@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -17,6 +17,7 @@ from nag.search.candidates import CandidateSource, Mutants
 from nag.search.draws import random_architectures
 from nag.search.models import Belief, Model, ProcessModel
 from nag.search.problem import Problem
+from nag.search.process import Repeats
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
 from nag.search.views import View, Viewer
@@ -220,8 +221,11 @@ def _drawn(space: SearchSpace) -> DagBatch:
 @lru_cache(maxsize=2)
 def _pool_view(problem: Problem, wl_rounds: int, proxies: bool) -> View | None:
     """The whole space, made once for all searches of a problem."""
-    pool = problem.pool
-    return None if pool is None else _viewer(problem, wl_rounds, proxies, True)(pool)
+    if problem.pool is None:
+        return None
+    viewer = _viewer(problem, wl_rounds, proxies, True)
+    view = viewer(problem.pool)
+    return replace(view, repeats=Repeats.of(view.features, viewer.sizes))
 
 
 @lru_cache(maxsize=2)

@@ -63,7 +63,7 @@ class _ProcessBelief:
     fitted: FittedProcess
 
     def predict(self, view: View) -> Prediction:
-        return self.fitted.predict(view.features)
+        return self.fitted.predict(view.features, view.repeats)
 
     def believing(self, view: View) -> Belief:
         return _ProcessBelief(self.fitted.believing(view.features))

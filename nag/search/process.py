@@ -3,19 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from nag.errors import check_numbers
 from nag.predictors import Prediction
 from nag.predictors.matern import matern, squared_distances
 from nag.search.evidence import JITTER, WIDER, Evidence
 
-__all__ = ["FittedProcess", "SearchProcess"]
+__all__ = ["FittedProcess", "Repeats", "SearchProcess"]
 
 _CHUNK = 1 << 17  # covariances at a time: what a cache holds
 _VARIANCE_FLOOR = 1e-8
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Which of C rows share the features of a group, as architectures of one space often do.
+
+    Args:
+        rows: (U_g, F_g) of each group, its distinct features.
+        places: (C, G) int64, where those of each row are in all groups' distinct features, one below the other.
+    """
+
+    rows: tuple[Tensor, ...]
+    places: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor, sizes: tuple[int, ...]) -> Repeats:
+        """Finds them among (C, F) rows with groups of the given sizes."""
+        rows, places, below = list[Tensor](), list[Tensor](), 0
+        for group in features[:, : sum(sizes)].split(sizes, 1):
+            distinct, place = torch.unique(group, dim=0, return_inverse=True)
+            rows.append(distinct)
+            places.append(place + below)
+            below += len(distinct)
+        return cls(tuple(rows), torch.stack(places, 1))
+
+
+class _Shared(NamedTuple):
+    """Covariances of distinct features with n labelled rows, (sum of U_g, n), and where those of C rows are, (C, G)."""
+
+    table: Tensor
+    places: Tensor
 
 
 @dataclass(frozen=True)
@@ -53,19 +86,42 @@ class FittedProcess:
         object.__setattr__(self, "weights", torch.cholesky_solve(residual, factor).squeeze(1))
 
     @torch.no_grad()
-    def predict(self, features: Tensor) -> Prediction:
-        """What is believed of the noise-free values of C rows of features (C, F), in chunks; float64."""
+    def predict(self, features: Tensor, repeats: Repeats | None = None) -> Prediction:
+        """What is believed of the noise-free values of C rows, in chunks; float64.
+
+        Args:
+            features: (C, F) rows.
+            repeats: Which of them share a group's features, found beforehand: groups then cost what is distinct.
+        """
         means, stds = [torch.zeros(0, dtype=torch.float64)], [torch.zeros(0, dtype=torch.float64)]
-        kind = features.dtype
-        points, factor, stretch = self.points.to(kind), self.factor.to(kind), self.stretch.to(kind)
-        for rows in features.split(max(1, _CHUNK // len(points))):
-            rows = rows * stretch
-            kernel = self._covariance(rows, points)
-            explained = torch.linalg.solve_triangular(factor, kernel.T, upper=False).square().sum(0)
-            alone = self.amplitude + rows[:, sum(self.sizes) :].square().sum(1)
+        kind, bent = features.dtype, sum(self.sizes)
+        points, stretch = self.points.to(kind), self.stretch.to(kind)
+        whiten = torch.linalg.solve_triangular(self.factor, torch.eye(len(points), dtype=torch.float64), upper=False).T.to(kind)
+        shared = None if repeats is None or not self.additive else self._shared(repeats, points, stretch)
+        step = max(1, _CHUNK // len(points))
+        for start in range(0, len(features), step):
+            chunk = slice(start, start + step)
+            if shared is None:
+                rows = features[chunk] * stretch
+                curved, trend = self._curved(rows, points), rows[:, bent:]
+            else:
+                curved = embedding_bag(shared.places[chunk], shared.table, mode="sum").mul_(self.amplitude / len(self.sizes))
+                trend = features[chunk, bent:] * stretch[bent:]
+            kernel = curved.addmm_(trend, points[:, bent:].T)
+            explained = (kernel @ whiten).square_().sum(1)
+            alone = self.amplitude + trend.square().sum(1)
             means.append(self.constant + kernel.double() @ self.weights)
             stds.append((alone - explained).double().clamp(min=_VARIANCE_FLOOR).sqrt())
         return Prediction(torch.cat(means), torch.cat(stds))
+
+    def _shared(self, repeats: Repeats, points: Tensor, stretch: Tensor) -> _Shared:
+        """Covariances of what is distinct with the labelled rows, group by group."""
+        bent, tables = sum(self.sizes), list[Tensor]()
+        labelled = points[:, :bent].split(self.sizes, 1)
+        for rows, scale, right in zip(repeats.rows, stretch[:bent].split(self.sizes), labelled, strict=True):
+            for few in rows.split(max(1, _CHUNK // len(points))):
+                tables.append(matern(WIDER * squared_distances(few * scale, right)))
+        return _Shared(torch.cat(tables), repeats.places)
 
     def believing(self, features: Tensor) -> FittedProcess:
         """The process after labels of Q more rows (Q, F) that come out as predicted ("kriging believer").
@@ -82,15 +138,17 @@ class FittedProcess:
     def _covariance(self, a: Tensor, b: Tensor) -> Tensor:
         """Prior covariance of stretched rows, (A, F) and (B, F): (A, B)."""
         bent = sum(self.sizes)
-        if self.additive:
-            parts = zip(a[:, :bent].split(self.sizes, 1), b[:, :bent].split(self.sizes, 1), strict=True)
-            curved = torch.zeros(len(a), len(b), dtype=a.dtype)
-            for left, right in parts:
-                curved += matern(WIDER * squared_distances(left, right))
-            curved *= self.amplitude / len(self.sizes)
-        else:
-            curved = self.amplitude * matern(squared_distances(a[:, :bent], b[:, :bent]))
-        return curved.addmm_(a[:, bent:], b[:, bent:].T)
+        return self._curved(a, b).addmm_(a[:, bent:], b[:, bent:].T)
+
+    def _curved(self, a: Tensor, b: Tensor) -> Tensor:
+        """What of it is not linear."""
+        bent = sum(self.sizes)
+        if not self.additive:
+            return self.amplitude * matern(squared_distances(a[:, :bent], b[:, :bent]))
+        curved = torch.zeros(len(a), len(b), dtype=a.dtype)
+        for left, right in zip(a[:, :bent].split(self.sizes, 1), b[:, :bent].split(self.sizes, 1), strict=True):
+            curved += matern(WIDER * squared_distances(left, right))
+        return curved.mul_(self.amplitude / len(self.sizes))
 
 
 @dataclass(frozen=True)

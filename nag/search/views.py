@@ -11,6 +11,7 @@ from nag.graphs import DagBatch, reduce
 from nag.predictors.structure import structure_counts
 from nag.predictors.wl import wl_counts
 from nag.search.problem import Problem
+from nag.search.process import Repeats
 
 __all__ = ["View", "Viewer"]
 
@@ -29,12 +30,14 @@ class View:
             linear in, at mean square 1.
         favour: (C,) float64, what is believed before any label, in any unit; 0 if nothing is.
         hope: (C,) float64, mean of the training-free scores; `favour` if there are none.
+        repeats: Which share features, where that was worked out.
     """
 
     dags: DagBatch
     features: Tensor
     favour: Tensor
     hope: Tensor
+    repeats: Repeats | None = None
 
     def __len__(self) -> int:
         return len(self.features)

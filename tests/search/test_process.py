@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nag.search.evidence import Evidence
-from nag.search.process import FittedProcess, SearchProcess
+from nag.search.process import FittedProcess, Repeats, SearchProcess
 
 
 def _data(count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,6 +62,18 @@ def test_single_precision_serves() -> None:
     exact, rounded = fitted.predict(x), fitted.predict(x.float())
     torch.testing.assert_close(rounded.mean, exact.mean, rtol=0, atol=1e-3)
     torch.testing.assert_close(rounded.std, exact.std, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("additive", [True, False])
+def test_what_is_shared_changes_no_belief(additive: bool) -> None:
+    x, y = _data(60)
+    x[:, :5] = x[:, :5].round()
+    fitted = SearchProcess(additive=additive).fit(x[:20], (3, 2), 1, y[:20])
+    repeats = Repeats.of(x, (3, 2))
+    assert len(repeats.rows[1]) < 50
+    plain, shared = fitted.predict(x), fitted.predict(x, repeats)
+    torch.testing.assert_close(shared.mean, plain.mean)
+    torch.testing.assert_close(shared.std, plain.std)
 
 
 def test_one_label_is_enough() -> None:
