@@ -10,7 +10,7 @@ from nag.evaluation import TableEvaluator
 from nag.search import ForbiddenMetric, Goal, LocalSearch, Problem, RandomSearch
 from nag.workflows.search import queries
 from nag.workflows.suites import Workshop
-from nag.workflows.suites.search import SearchJob, measure_search
+from nag.workflows.suites.search import SearchJob, measure_favourites, measure_search
 from nag.workflows.suites.search_front import FrontJob, FrontRun, measure_front
 
 TASK = "nas_bench_graph/cora"
@@ -35,6 +35,14 @@ def test_regret_is_that_of_the_best_by_the_search_metric_and_counts_begin_at_one
     assert found["queries_to_top"] == (reached[0] if reached else None)
     assert found["reached_optimum"] == float(found["queries_to_optimum"] is not None)
     assert found["labels_of_other_tasks"] == 0
+
+
+def test_the_favourites_of_the_search_metric_are_judged_by_the_report_metric(tmp_path):
+    task = load_task(TASK)
+    found = {m.metric: m.value for m in measure_favourites(TASK, (10, 50), None, Workshop(tmp_path))}
+    best = sorted(task.rows, key=lambda row: -task.search_values[row])[:20]
+    assert found["best_value"] == pytest.approx(task.report_values[best].mean())
+    assert found["regret_10"] == found["regret_50"] == pytest.approx(task.best - found["best_value"]) != 0
 
 
 @pytest.mark.slow
