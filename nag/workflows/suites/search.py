@@ -222,7 +222,8 @@ class SearchSuite(Suite):
             "none. *Regret*: the table's best report metric less that of the best query by the search metric; where the two "
             f"differ, even the table's {_FAVOURITES} best by the search metric, whose mean stands by itself, have some. "
             "Hyper-parameters are the defaults everywhere, chosen on seeds from 1000 on. Labels are those of the task; "
-            "*labels of other tasks* were bought before, for a meta-predictor (`trees_large` for the source task), and stand in the method's name."
+            "*labels of other tasks* were bought before, for a meta-predictor (`trees_large` for the source task), and stand "
+            "in the method's name."
         )
         if columns:
             text += f" Training-free columns of the table that {_spoken(preset)} see: {', '.join(columns)}."
