@@ -37,7 +37,10 @@ class Repeats:
         """Finds them among (C, F) rows with groups of the given sizes."""
         rows, places, below = list[Tensor](), list[Tensor](), 0
         for group in features[:, : sum(sizes)].split(sizes, 1):
-            distinct, place = torch.unique(group, dim=0, return_inverse=True)
+            if group.shape[1]:
+                distinct, place = torch.unique(group, dim=0, return_inverse=True)
+            else:
+                distinct, place = group[:1], torch.zeros(len(group), dtype=torch.int64)
             rows.append(distinct)
             places.append(place + below)
             below += len(distinct)

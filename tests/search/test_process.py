@@ -68,8 +68,9 @@ def test_single_precision_serves() -> None:
 def test_what_is_shared_changes_no_belief(additive: bool) -> None:
     x, y = _data(60)
     x[:, :5] = x[:, :5].round()
-    fitted = SearchProcess(additive=additive).fit(x[:20], (3, 2), 1, y[:20])
-    repeats = Repeats.of(x, (3, 2))
+    groups = (3, 2, 0)  # the last one is the same everywhere
+    fitted = SearchProcess(additive=additive).fit(x[:20], groups, 1, y[:20])
+    repeats = Repeats.of(x, groups)
     assert len(repeats.rows[1]) < 50
     plain, shared = fitted.predict(x), fitted.predict(x, repeats)
     torch.testing.assert_close(shared.mean, plain.mean)
