@@ -239,14 +239,16 @@ class SearchSuite(Suite):
             MissingData: A task's table is not there.
         """
         preset, cells = chosen(self.presets, options), []
-        for task in dict.fromkeys(task for run in preset.runs for task in run.tasks):
+        tasks = list(dict.fromkeys(task for run in preset.runs for task in run.tasks))
+        for task in tasks:
             load_task(task, options.data_dir)
-            favourites = partial(measure_favourites, task, tuple(preset.regrets), options.data_dir)
-            cells.append(Cell(cell_key(task, "favourites"), 0, favourites))
         for run in preset.runs:
             for task in run.tasks:
                 for name in run.strategies:
                     cells += [self._cell(preset, run, task, name, seed, options) for seed in options.seeds_from(run.seeds)]
+        for task in tasks:
+            favourites = partial(measure_favourites, task, tuple(preset.regrets), options.data_dir)
+            cells.append(Cell(cell_key(task, "favourites"), 0, favourites))
         if preset.front is not None:
             load_task(preset.front.task, options.data_dir)
             makers = {**{name: self._strategy(name) for name in preset.front.strategies}, "NSGA-II": None}
