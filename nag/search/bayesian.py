@@ -97,6 +97,10 @@ class BayesianOptimisation(Strategy):
         pool: Whether to score every architecture where the space can be enumerated.
         wl_rounds: Rounds of Weisfeiler-Lehman refinement in the features.
         proxies: Whether to look at training-free scores where the problem has them.
+        refit: After how many observations the model is fitted anew.
+
+    Raises:
+        InvalidRequest: `refit` is below 1.
     """
 
     def __init__(
@@ -111,11 +115,14 @@ class BayesianOptimisation(Strategy):
         pool: bool = True,
         wl_rounds: int = 1,
         proxies: bool = True,
+        refit: int = 1,
     ) -> None:
         super().__init__(problem, seed)
         self.model, self.acquisition = model or ProcessModel(), acquisition or ExpectedImprovement()
         self.candidates, self.start = candidates or Mutants(), start or Start()
-        self.pool, self.wl_rounds, self.proxies = pool, wl_rounds, proxies
+        self.pool, self.wl_rounds, self.proxies, self.refit = pool, wl_rounds, proxies, refit
+        check_numbers("strategy", self, refit=1)
+        self._kept: tuple[int, Belief] | None = None  # length of the history at the last fit, and what was learned
 
     @property
     def scalable(self) -> bool:
@@ -145,7 +152,7 @@ class BayesianOptimisation(Strategy):
         """Architectures that the model makes worth a query."""
         viewer, seed = self._viewer, int(torch.randint(1 << 31, (1,), generator=rng))
         seen = viewer(self.history.dags)
-        belief = self.model.fit(viewer, seen, targets_of(self.history, rng), seed)
+        belief = self._learned(seen, seed, rng)
         pending = viewer(self.problem.space.to_dags(list(self.pending.values())))
         belief = belief.believing(pending)
         best = float(belief.predict(seen.joined(pending)).mean.max())
@@ -156,6 +163,18 @@ class BayesianOptimisation(Strategy):
         rows = self._new(view).nonzero().flatten()
         few = rows[worth[rows].topk(min(max(_SHORTLIST, n), len(rows))).indices]
         return self._architectures(self._choose(view[few], belief, best, n, rng))
+
+    def _learned(self, seen: View, seed: int, rng: torch.Generator) -> Belief:
+        """The model of the history, or of as much of it as there was at the last fit."""
+        number = len(self.history)
+        if self.refit == 1:
+            return self.model.fit(self._viewer, seen, targets_of(self.history, rng), seed)
+        number -= max(0, number - self.start.number(self._viewer)) % self.refit
+        if self._kept is None or self._kept[0] != number:
+            rng = self.generator(number)
+            seed, past = int(torch.randint(1 << 31, (1,), generator=rng)), self.history.first(number)
+            self._kept = number, self.model.fit(self._viewer, seen[:number], targets_of(past, rng), seed)
+        return self._kept[1]
 
     def _choose(self, view: View, belief: Belief, best: float, n: int, rng: torch.Generator) -> View:
         """The best of candidates one by one, each believed to come out as predicted once it is chosen."""

@@ -57,6 +57,10 @@ class History:
     def __len__(self) -> int:
         return len(self.observations)
 
+    def first(self, number: int) -> History:
+        """The first observations alone."""
+        return History(self.space, self.goal, self.observations[:number])
+
     def extended(self, new: Sequence[Observation], known: Mapping[str, Architecture] | None = None) -> History:
         """This history and further observations.
 

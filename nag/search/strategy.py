@@ -83,7 +83,7 @@ class Strategy(ABC):
         """
         if n < 1:
             raise InvalidRequest(f"{n} architectures were asked for", "Ask for at least 1.")
-        rng = self._generator()
+        rng = self.generator(len(self._history), len(self._pending))
         found = self.new(self.propose(n, rng))
         for factor in _DRAWS:
             if len(found) >= n:
@@ -132,8 +132,9 @@ class Strategy(ABC):
         """Whether a function was neither told nor asked."""
         return function not in self._history.functions and function not in self._pending
 
-    def _generator(self) -> torch.Generator:
-        key = f"{self.seed}/{len(self._history)}/{len(self._pending)}".encode()
+    def generator(self, *place: int) -> torch.Generator:
+        """A source of randomness that follows from the seed and from some numbers, such as the length of the history."""
+        key = "/".join(map(str, (self.seed, *place))).encode()
         seed = int.from_bytes(hashlib.blake2b(key, digest_size=7).digest(), "big")
         return torch.Generator().manual_seed(seed)
 

@@ -56,6 +56,7 @@ STRATEGIES: dict[str, Callable[[Problem, int], Strategy]] = {
         acquisition=Thompson(),
         start=Start(labels=3, share=1.0, draws=60),
         pool=False,
+        refit=3,
     ),
     "robot": lambda problem, seed: RoBoT(
         problem, seed, explore=4, weights=60, draws=100, pool=problem.space.name != "nasbench101"

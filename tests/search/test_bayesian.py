@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nag.diffusion import Evolution, UniformGenerator
+from nag.errors import InvalidRequest
 from nag.graphs import Architecture, DagBatch
 from nag.predictors import Prediction, ProxyColumns, TreesPredictor
 from nag.search import Goal, Objective, Observation, Problem
@@ -20,7 +21,7 @@ from nag.search.candidates import Mutants, unseen
 from nag.search.evolutionary_denoising import EvolutionaryDenoising
 from nag.search.guided import Generated
 from nag.search.history import History
-from nag.search.models import PredictorModel
+from nag.search.models import PredictorModel, ProcessModel
 from nag.search.robot import RoBoT
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
@@ -187,3 +188,23 @@ def test_evolutionary_denoising_asks_a_generation_before_the_next() -> None:
     strategy.tell(_observe(strategy.problem, strategy.ask(len(first))))
     later = _run(strategy, [1] * 20)
     assert sum(map(_convolutions, later)) / 20 > sum(map(_convolutions, first)) / len(first)
+
+
+def test_a_model_serves_for_as_many_queries_as_it_is_told_to(monkeypatch) -> None:
+    fits = []
+    learn = ProcessModel.fit
+
+    def counted(self, viewer, seen, targets, seed):
+        fits.append(len(targets))
+        return learn(self, viewer, seen, targets, seed)
+
+    monkeypatch.setattr(ProcessModel, "fit", counted)
+    strategy = BayesianOptimisation(PLAIN, 0, start=Start(4), refit=3)
+    _run(strategy, [1] * 12)
+    assert fits == [4, 7, 10]
+    resumed = BayesianOptimisation(PLAIN, 0, start=Start(4), refit=3)
+    resumed.tell(strategy.history.observations)
+    assert resumed.ask(2) == strategy.ask(2)
+    assert fits == [4, 7, 10, 10]
+    with pytest.raises(InvalidRequest, match="refit"):
+        BayesianOptimisation(PLAIN, 0, refit=0)
