@@ -205,6 +205,7 @@ class Parent:
 
 
 def _drive(url, folder):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts in the background
     LocalExecutor(workers=2).run(EvaluationStore(url), Parent(folder), wanted(2))
 
 
