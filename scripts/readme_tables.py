@@ -359,8 +359,8 @@ def search_graphs() -> str:
     of_task: dict[str, dict[str, str]] = {}
     for row in found.rows:
         if _of_graphs(row) and row["metric"] == "regret_50":
-            regret, error = 100 * float(row["mean"]), 100 * float(row["std"] or 0) / float(row["seeds"]) ** 0.5
-            of_task.setdefault(str(row["task"]), {})[str(row["method"])] = f"{regret:.2f} ± {error:.2f}"
+            error = f" ± {100 * row['std'] / row['seeds'] ** 0.5:.2f}" if row["std"] else ""
+            of_task.setdefault(str(row["task"]), {})[str(row["method"])] = f"{100 * row['mean']:.2f}{error}"
     lines = [[task, *(of.get(method, "–") for method in methods)] for task, of in of_task.items()]
     return markdown(["regret at 50, in points", *methods], lines)
 
@@ -422,6 +422,7 @@ SUITES = {
     "guided_transfer": "transfer",
     "stopping": "curves",
     "search_front": "search",
+    "search_graphs": "search",
 }
 
 
