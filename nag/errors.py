@@ -16,8 +16,7 @@ __all__ = [
     "did_you_mean",
 ]
 
-
-_LISTED = 20
+_LISTED = 20  # known words in a hint
 
 
 class NagError(ValueError):
@@ -55,7 +54,7 @@ class DamagedFile(NagError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or lists known ones, `_LISTED` at most, when none is close."""
+    """A hint that names the closest known word, or lists known ones, twenty at most, when none is close."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:

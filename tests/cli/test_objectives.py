@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -80,9 +79,7 @@ def test_a_front_is_returned(sample, latency):
     assert len({row["canonical_hash"] for row in rows}) == len(rows)
     by_accuracy = sorted(rows, key=lambda row: -row["predicted_mean"])
     edges = [len(row["edges"]) for row in by_accuracy]
-    # What is less accurate is there because it is faster, by a predictor that has learned edges to within one.
-    assert all(later <= earlier + 1 for earlier, later in pairwise(edges))
-    assert edges[-1] <= edges[0]
+    assert edges == sorted(edges, reverse=True)  # what is less accurate is there because it is faster
 
 
 @pytest.mark.parametrize(

@@ -144,11 +144,12 @@ class Overconfident:
 
 
 @pytest.mark.slow
-def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_do_not(tmp_path):
+@pytest.mark.parametrize("overconfident", [False, True])
+def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_do_not(overconfident, tmp_path):
     suite = suite_of("calibration")
     quick = suite.presets["quick"]
-    sure = partial(Overconfident, make=quick.predictor)
-    suite.presets["quick"] = replace(quick, predictor=sure, fits=4, levels=(0.1, 0.3))
+    make = partial(Overconfident, make=quick.predictor) if overconfident else quick.predictor
+    suite.presets["quick"] = replace(quick, predictor=make, fits=4, levels=(0.1, 0.3))
     found = measured(suite.cells(SuiteOptions("quick"))[-1], tmp_path)
     for level in (0.1, 0.3):
         for method in ("split conformal", "OptCS"):
@@ -157,8 +158,10 @@ def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_d
             assert of["fdp"] <= level + 3 * max(of["fdp_error"], 0.02)
             assert of["fdp"] <= 1 - of["empty"]
             assert (of["selected"] > 0) == (of["empty"] < 1)
-    believed, error = (found["P > 1 - q", "q=0.1", name].value for name in ("fdp", "fdp_error"))
-    assert believed > 0.1 + 3 * error
+    # a rule without a guarantee breaks its level somewhere, and by far where the predictor is surer than it may be
+    assert any(found["P > 1 - q", f"q={level:g}", "fdp"].value > level for level in (0.1, 0.3))
+    if overconfident:
+        assert found["P > 1 - q", "q=0.1", "fdp"].value > 0.1 + 3 * found["P > 1 - q", "q=0.1", "fdp_error"].value
     assert found["mean above", "any q", "fdp"].value > 0.3
 
 
