@@ -132,7 +132,7 @@ def _compose_and_run(name: str, command: Command, overrides: list[str]) -> None:
         key = str(getattr(error, "full_key", "") or "an option")
         raise InvalidRequest(f"{key} is missing", f"Give it as {key}=VALUE; see `nag {name} --help`.") from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise InvalidRequest(*_explain(name, command, error)) from error
+        raise InvalidRequest(*_explain(name, command, overrides, error)) from error
 
 
 def _prepare(cfg: DictConfig) -> None:
@@ -146,9 +146,8 @@ def _prepare(cfg: DictConfig) -> None:
     torch.set_num_threads(integer(cfg, "threads", 1))
 
 
-def _explain(name: str, command: Command, error: Exception) -> tuple[str, str]:
+def _explain(name: str, command: Command, overrides: Sequence[str], error: Exception) -> tuple[str, str]:
     """What was wrong with the overrides, and a hint."""
-    from hydra import compose, initialize_config_module
     from omegaconf import OmegaConf
 
     text = first_line(error)
@@ -158,12 +157,35 @@ def _explain(name: str, command: Command, error: Exception) -> tuple[str, str]:
     key = next((part for part in text.replace('"', "'").split("'") if part and " " not in part and part != text), "")
     if "Could not override" not in text and "not in struct" not in text:
         return text, f"See `nag {name} --help`."
-    with initialize_config_module("nag.conf", version_base="1.3"):
-        node = compose(command.config)
+    usual, chosen = (
+        _composed(command, []),
+        _composed(command, [text for text in overrides if _is_choice(text) and text.partition("=")[0] != key]),
+    )
     parent, _, leaf = key.rpartition(".")
-    while parent and OmegaConf.select(node, parent) is None:  # the mistake is further up
+    while parent and OmegaConf.select(chosen, parent) is None:  # the mistake is further up
         parent, _, leaf = parent.rpartition(".")
-    known = OmegaConf.select(node, parent) if parent else node
-    if isinstance(known, Mapping) and leaf in known:  # only another choice of the group has it
-        return f"unknown option '{key}'", f"The chosen {parent} has no '{leaf}'."
-    return f"unknown option '{key}'", did_you_mean(leaf, map(str, known)) if known else f"See `nag {name} --help`."
+    before, known = (OmegaConf.select(node, parent) if parent else node for node in (usual, chosen))
+    options = [str(option) for option in known or () if not str(option).startswith("_")]
+    hint = did_you_mean(leaf, options) if options else f"See `nag {name} --help`."
+    if isinstance(before, Mapping) and leaf in before:  # only another choice of the group has it
+        hint = f"The chosen {parent} has no '{leaf}'. {hint}"
+    return f"unknown option '{key}'", hint
+
+
+def _is_choice(override: str) -> bool:
+    """Whether an override may choose for a group, as in `strategy=gp`."""
+    key, equals, _ = override.partition("=")
+    return bool(equals) and "." not in key
+
+
+def _composed(command: Command, choices: list[str]) -> DictConfig:
+    """The configuration with these choices, or with the usual ones if something is wrong with them."""
+    from hydra import compose, initialize_config_module
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    with initialize_config_module("nag.conf", version_base="1.3"):
+        try:
+            return compose(command.config, choices)
+        except (HydraException, OmegaConfBaseException):
+            return compose(command.config)

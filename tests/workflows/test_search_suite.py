@@ -10,7 +10,7 @@ from nag.evaluation import TableEvaluator
 from nag.search import ForbiddenMetric, Goal, LocalSearch, Problem, RandomSearch
 from nag.workflows.search import queries
 from nag.workflows.suites import Workshop
-from nag.workflows.suites.search import SearchJob, measure_favourites, measure_search
+from nag.workflows.suites.search_cells import SearchJob, measure_favourites, measure_search
 from nag.workflows.suites.search_front import FrontJob, FrontRun, measure_front
 
 TASK = "nas_bench_graph/cora"
