@@ -353,16 +353,21 @@ def _of_graphs(row: Row) -> bool:
 
 
 def search_graphs() -> str:
-    """Regret at 50 queries with its standard error, in points of accuracy."""
+    """Regret at 50 queries with its standard error, and that by the search metric, in points of accuracy."""
     found = Values("search")
-    methods = [method for (method,) in found.keys("method", where=_of_graphs)]
-    of_task: dict[str, dict[str, str]] = {}
-    for row in found.rows:
-        if _of_graphs(row) and row["metric"] == "regret_50":
-            error = f" ± {100 * row['std'] / row['seeds'] ** 0.5:.2f}" if row["std"] else ""
-            of_task.setdefault(str(row["task"]), {})[str(row["method"])] = f"{100 * row['mean']:.2f}{error}"
-    lines = [[task, *(of.get(method, "–") for method in methods)] for task, of in of_task.items()]
-    return markdown(["regret at 50, in points", *methods], lines)
+    of = {(row["task"], row["method"], row["metric"]): row for row in found.rows if _of_graphs(row)}
+
+    def cell(task: str, method: str) -> str:
+        row, searched = (of.get((task, method, metric)) for metric in ("regret_50", "search_regret_50"))
+        if row is None:
+            return "–"
+        error = f" ± {100 * row['std'] / row['seeds'] ** 0.5:.2f}" if row["std"] else ""
+        return f"{100 * row['mean']:.2f}{error}" + (f" ({100 * searched['mean']:.2f})" if searched else "")
+
+    tasks, methods = ([name for (name,) in found.keys(key, where=_of_graphs)] for key in ("task", "method"))
+    return markdown(
+        ["regret at 50, in points", *methods], [[task, *(cell(task, method) for method in methods)] for task in tasks]
+    )
 
 
 def search_front() -> str:
