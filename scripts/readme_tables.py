@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import fmean
 
 Row = dict[str, object]
 ROOT = Path(__file__).parents[1]
@@ -356,18 +357,23 @@ def search_graphs() -> str:
     """Regret at 50 queries with its standard error, and that by the search metric, in points of accuracy."""
     found = Values("search")
     of = {(row["task"], row["method"], row["metric"]): row for row in found.rows if _of_graphs(row)}
+    tasks, methods = ([str(name) for (name,) in found.keys(key, where=_of_graphs)] for key in ("task", "method"))
 
-    def cell(task: str, method: str) -> str:
-        row, searched = (of.get((task, method, metric)) for metric in ("regret_50", "search_regret_50"))
-        if row is None:
+    def shown(tasks: list[str], method: str) -> str:
+        regret, searched = (
+            [of[task, method, metric] for task in tasks if (task, method, metric) in of]
+            for metric in ("regret_50", "search_regret_50")
+        )
+        if not regret:
             return "–"
-        error = f" ± {100 * row['std'] / row['seeds'] ** 0.5:.2f}" if row["std"] else ""
-        return f"{100 * row['mean']:.2f}{error}" + (f" ({100 * searched['mean']:.2f})" if searched else "")
+        error = sum((row["std"] or 0) ** 2 / row["seeds"] for row in regret) ** 0.5 / len(regret)
+        text = f"{100 * fmean(row['mean'] for row in regret):.2f}" + (f" ± {100 * error:.2f}" if error else "")
+        return text + (f" ({100 * fmean(row['mean'] for row in searched):.2f})" if searched else "")
 
-    tasks, methods = ([name for (name,) in found.keys(key, where=_of_graphs)] for key in ("task", "method"))
-    return markdown(
-        ["regret at 50, in points", *methods], [[task, *(cell(task, method) for method in methods)] for task in tasks]
-    )
+    lines = [
+        [name, *(shown(those, method) for method in methods)] for name, those in [*((t, [t]) for t in tasks), ("mean", tasks)]
+    ]
+    return markdown(["regret at 50, in points", *methods], lines)
 
 
 def search_front() -> str:
