@@ -12,7 +12,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import nn
 
 from nag.builders import DataShape
-from nag.errors import InvalidRequest, check_numbers, did_you_mean
+from nag.errors import InvalidRequest, check_flags, check_numbers, did_you_mean
 from nag.evaluation.augmentation import AUGMENTATIONS
 
 __all__ = ["NetworkTraining", "suggested_training"]
@@ -83,8 +83,7 @@ class NetworkTraining:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise InvalidRequest(f"unknown {name} '{getattr(self, name)}'", did_you_mean(str(getattr(self, name)), known))
-        if not isinstance(self.compile, bool):
-            raise InvalidRequest(f"training compile is {self.compile}", "It must be true or false.")
+        check_flags("training", self, "compile")
         kind, _, number = str(self.device).partition(":")
         if kind not in {"auto", "cpu", "cuda"} or (number and (kind != "cuda" or not number.isdecimal())):
             raise InvalidRequest(f"unknown device '{self.device}'", "Known: auto, cpu, cuda, cuda:0.")

@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.errors import InvalidRequest, check_flags, check_numbers
 from nag.graphs import Architecture, DagBatch
 from nag.search.acquisition import Acquisition, ExpectedImprovement
 from nag.search.candidates import CandidateSource, Mutants
@@ -100,7 +100,7 @@ class BayesianOptimisation(Strategy):
         refit: After how many observations the model is fitted anew.
 
     Raises:
-        InvalidRequest: `refit` is below 1.
+        InvalidRequest: `refit` is below 1, or another number or flag is out of range.
     """
 
     def __init__(
@@ -121,7 +121,8 @@ class BayesianOptimisation(Strategy):
         self.model, self.acquisition = model or ProcessModel(), acquisition or ExpectedImprovement()
         self.candidates, self.start = candidates or Mutants(), start or Start()
         self.pool, self.wl_rounds, self.proxies, self.refit = pool, wl_rounds, proxies, refit
-        check_numbers("strategy", self, refit=1)
+        check_numbers("strategy", self, wl_rounds=0, refit=1)
+        check_flags("strategy", self, "pool", "proxies")
         self._kept: tuple[int, Belief] | None = None  # length of the history at the last fit, and what was learned
 
     @property
