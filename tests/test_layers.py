@@ -15,6 +15,7 @@ LAYERS = {
     "__init__": 0,
     "errors": 0,
     "files": 0,
+    "core": 0,
     "checkpoints": 0,
     "graphs": 0,
     "tracking": 0,
@@ -31,7 +32,7 @@ LAYERS = {
     "workflows": 4,
     "cli": 5,
 }
-COMMON = {"__init__", "errors", "files"}  # what layer 0 itself may import
+COMMON = {"__init__", "errors", "files", "core"}  # what layer 0 itself may import
 SOLE_USERS = {"hydra": "nag.cli", "omegaconf": "nag.cli", "wandb": "nag.tracking", "sqlalchemy": "nag.evaluation.store"}
 
 
