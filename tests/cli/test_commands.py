@@ -13,6 +13,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from nag import __version__
+
 ROOT = Path(__file__).parents[2]
 COMMON = {"command", "nag_version", "seed", "device", "cpu_seconds", "wall_seconds", "versions"}
 
@@ -30,7 +32,7 @@ def test_help_and_lists(nag):
         assert "usage: nag " + command in outcome.out
     assert "nas_bench_graph/cora" in nag("list tasks").out
     assert nag("list spaces").out.split()[0] == "nas_bench_graph"
-    assert nag("--version").out.strip() == "0.1.0"
+    assert nag("--version").out.strip() == __version__
 
 
 def test_show_draws_and_looks_up(nag):

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from nag import __version__
 from nag.cli import main
-from nag.errors import InvalidRequest
+from nag.errors import DamagedFile, InvalidRequest
 from nag.files import write_json
 from nag.tracking import NullTracker
 from nag.workflows.run import RunFolder
@@ -87,11 +88,15 @@ def toy(tmp_path, monkeypatch):
     return importlib.import_module("toy_suite").ToySuite
 
 
-def compute(suite, folder: Path, *, jobs: int = 1, options=None, only=(), warnings: list[str] | None = None, preset="full"):
+def compute(
+    suite, folder: Path, *, jobs: int = 1, options=None, only=(), warnings: list[str] | None = None, preset="full", earlier=None
+):
     options = options or SuiteOptions()
     run = RunFolder(folder, "benchmark", 0, "cpu", {"preset": preset}, NullTracker())
     warn = (warnings if warnings is not None else []).append
-    benchmark(run, suite, options, Selection.of(suite, options, only), jobs, "test bench", "nag benchmark suite=toy", warn)
+    benchmark(
+        run, suite, options, Selection.of(suite, options, only), jobs, "test bench", "nag benchmark suite=toy", warn, earlier
+    )
     return json.loads((folder / "metrics.json").read_text())
 
 
@@ -108,7 +113,7 @@ def test_rows_are_as_specified(toy, tmp_path):
     metrics = compute(toy(), tmp_path / "out")
     rows = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [list(row) for row in rows] == [
-        ["suite", "space", "task", "method", "setting", "metric", "mean", "std", "seeds", "labels", "cpu_seconds"]
+        ["suite", "space", "task", "method", "setting", "metric", "mean", "std", "seeds", "labels", "cpu_seconds", "version"]
     ] * 6
     values = torch.tensor([float(torch.rand((), generator=torch.Generator().manual_seed(seed))) for seed in range(3)])
     first = rows[0]
@@ -120,6 +125,20 @@ def test_rows_are_as_specified(toy, tmp_path):
     reached = next(row for row in rows if row["metric"] == "reached")
     assert (reached["mean"], reached["std"], reached["seeds"]) == (7.0, None, 1)
     assert (metrics["rows_written"], metrics["rows_reused"], metrics["cells"]) == (6, 0, 6)
+
+
+def test_rows_that_are_not_measured_again_stay_with_their_version(toy, tmp_path):
+    compute(toy(), tmp_path / "old")
+    old = [{**row, "mean": 99.0, "version": "0.0.9"} for row in json.loads((tmp_path / "old" / "results.json").read_text())]
+    (tmp_path / "results.json").write_text(json.dumps(old))
+    compute(toy(), tmp_path / "new", only=["a.seed"], earlier=tmp_path / "results.json")
+    rows = json.loads((tmp_path / "new" / "results.json").read_text())
+    assert len(rows) == len(old)
+    assert {(row["method"], row["version"]) for row in rows} == {("a", __version__), ("b", "0.0.9")}
+    assert "| 0.0.9 |" in (tmp_path / "new" / "results.md").read_text()
+    (tmp_path / "other.json").write_text(json.dumps([{**old[0], "suite": "other"}]))
+    with pytest.raises(DamagedFile, match="suite other"):
+        compute(toy(), tmp_path / "new", earlier=tmp_path / "other.json")
 
 
 def test_the_page_states_how_it_was_made(toy, tmp_path):

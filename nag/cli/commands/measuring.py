@@ -56,7 +56,7 @@ def benchmark(cfg: DictConfig) -> None:
 
     from nag.workflows.suites import Selection, SuiteOptions, benchmark, hardware
 
-    kept = [text for text in sys.argv[1:] if not text.startswith(("out_dir=", "data_dir=", "tracker"))]
+    kept = [text for text in sys.argv[1:] if not text.startswith(("out_dir=", "data_dir=", "tracker", "earlier="))]
     suite = build(cfg.suite)
     if not any(text.startswith("suite=") for text in kept):
         kept.insert(0, f"suite={suite.name}")
@@ -73,6 +73,7 @@ def benchmark(cfg: DictConfig) -> None:
         hardware(device.type, 1 if jobs > 1 else cfg.threads),
         " ".join(["nag benchmark", *kept]),
         lambda text: print(f"warning: {text}.", file=sys.stderr),
+        None if cfg.earlier is None else Path(str(cfg.earlier)),
     )
     say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))
     say(f"results: {page}")

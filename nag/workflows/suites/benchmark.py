@@ -16,7 +16,7 @@ from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, CellResult, read_cell
 from nag.workflows.suites.markdown import results_page
 from nag.workflows.suites.pool import run_cells
-from nag.workflows.suites.rows import Row, aggregate, count_reused
+from nag.workflows.suites.rows import Row, aggregate, combined, count_reused, read_rows
 from nag.workflows.suites.suite import Suite, SuiteOptions
 from nag.workflows.suites.workshop import remove_unfinished
 
@@ -68,6 +68,7 @@ def benchmark(
     hardware: str,
     command: str,
     warn: Callable[[str], None],
+    earlier: Path | None = None,
 ) -> Path:
     """Computes the chosen cells that the folder does not hold yet; the tables show all that it holds then.
 
@@ -80,6 +81,8 @@ def benchmark(
         hardware: What it runs on, in words.
         command: The command line that does the same.
         warn: Is told in one line of a cell's file that cannot be used.
+        earlier: A `results.json` of before: the tables also show its rows that no cell of the folder has measured again, each
+            with the version that measured it.
 
     Returns:
         Path of `results.md`.
@@ -89,11 +92,12 @@ def benchmark(
         NagError: Cells failed by a user's mistake; the tables hold the others.
     """
     _check_folder(run)
+    before = [] if earlier is None else read_rows(earlier, suite.name)
     run.start()
     results = _read_finished(selection.cells, run.path, warn)
     reused = frozenset(results)
     missing = [cell for cell in selection.chosen if cell.key not in results]
-    page = _Page(run.path, suite, options, selection, command)
+    page = _Page(run.path, suite, options, selection, command, before)
     page.write(results)
 
     def finished(result: CellResult) -> None:
@@ -128,10 +132,11 @@ class _Page:
     options: SuiteOptions
     selection: Selection
     command: str
+    earlier: Sequence[Row]
 
     def write(self, results: dict[str, CellResult]) -> list[Row]:
         ordered = _ordered(self.selection.cells, results)
-        rows = aggregate(self.suite.name, ordered, self.suite.medians)
+        rows = combined(self.earlier, aggregate(self.suite.name, ordered, self.suite.medians))
         write_json(self.folder / "results.json", [asdict(row) for row in rows])
         text = results_page(self.suite.title, self._header(ordered), self.suite.protocol(self.options), self.suite.tables, rows)
         write_text(self.folder / "results.md", text)

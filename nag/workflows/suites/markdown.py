@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from nag import __version__
 from nag.workflows.suites.rows import Row
 from nag.workflows.suites.suite import Baseline, Column, Table
 
@@ -46,8 +47,10 @@ def _table(table: Table, rows: Sequence[Row]) -> str:
         return ""
     with_setting = any(setting for _, setting in shown)
     with_labels = any(row.labels for found in shown.values() for row in found.values())
+    versions = {key: min(row.version for row in found.values()) for key, found in shown.items()}
+    with_version = any(version != __version__ for version in versions.values())
     head = ["method", *(["setting"] if with_setting else []), *(column.title for column in table.columns)]
-    head += [*(["labels"] if with_labels else []), "seeds", "CPU s"]
+    head += [*(["labels"] if with_labels else []), "seeds", "CPU s", *(["nag"] if with_version else [])]
     aligned = ["---" if name in ("method", "setting") else "---:" for name in head]
     lines = [head, aligned, *_baseline_lines(table, shown, with_setting, len(head))]
     for (method, setting), found in shown.items():
@@ -55,7 +58,8 @@ def _table(table: Table, rows: Sequence[Row]) -> str:
         line = [method, *([setting] if with_setting else [])]
         line += [_number(found.get(column.metric), column) for column in table.columns]
         line += [f"{max(row.labels for row in known):g}"] if with_labels else []
-        lines.append([*line, str(max(row.seeds for row in known)), f"{max(row.cpu_seconds for row in known):.0f}"])
+        line += [str(max(row.seeds for row in known)), f"{max(row.cpu_seconds for row in known):.0f}"]
+        lines.append([*line, *([versions[method, setting]] if with_version else [])])
     return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean, median, stdev
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from nag import __version__
+from nag.core.documents import explain, read_json
+from nag.errors import DamagedFile
 from nag.workflows.suites.cells import CellResult, Measurement
 
-__all__ = ["Row", "aggregate", "count_reused"]
+__all__ = ["Row", "aggregate", "combined", "count_reused", "read_rows"]
 
 _Name = tuple[str, str, str, str, str]
 
@@ -30,7 +36,10 @@ class Row:
         seeds: Number of values.
         labels: Mean number of labels that the result consumed.
         cpu_seconds: Mean cost of a cell that the row comes from.
+        version: Version of nag that measured it.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     suite: str
     space: str
@@ -43,6 +52,12 @@ class Row:
     seeds: int
     labels: float
     cpu_seconds: float
+    version: str = "0.1.0"  # rows of that version do not say it
+
+    @property
+    def name(self) -> tuple[str, str, str, str, str]:
+        """What was measured of what: rows of one name replace each other."""
+        return self.space, self.task, self.method, self.setting, self.metric
 
 
 def aggregate(suite: str, results: Sequence[CellResult], medians: Collection[str] = ()) -> list[Row]:
@@ -62,6 +77,34 @@ def aggregate(suite: str, results: Sequence[CellResult], medians: Collection[str
             known = None if math.isinf(middle) else middle
             rows.append(replace(rows[-1], metric=f"{rows[-1].metric}_median", mean=known, std=None, seeds=len(values)))
     return rows
+
+
+def read_rows(path: Path, suite: str) -> list[Row]:
+    """The rows of a `results.json`.
+
+    Args:
+        path: The file.
+        suite: The suite that they have to be of.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: It holds no rows, or those of another suite.
+    """
+    try:
+        rows = TypeAdapter(list[Row]).validate_python(read_json(path))
+    except ValidationError as error:
+        raise DamagedFile(f"'{path}' holds no rows of a suite: {explain(error)[0]}", "Give a results.json.") from error
+    other = next((row.suite for row in rows if row.suite != suite), None)
+    if other is not None:
+        raise DamagedFile(f"'{path}' holds rows of suite {other}", f"Give the results.json of a run of suite {suite}.")
+    return rows
+
+
+def combined(earlier: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """Earlier rows, replaced by new ones of the same name, then all other new rows."""
+    found = {row.name: row for row in earlier}
+    found.update({row.name: row for row in new})
+    return list(found.values())
 
 
 def count_reused(results: Sequence[CellResult], reused: Collection[str]) -> int:
@@ -87,4 +130,5 @@ def _row(suite: str, name: _Name, found: Sequence[tuple[Measurement, CellResult]
         seeds=len(values),
         labels=fmean(m.labels for m, _ in found),
         cpu_seconds=round(fmean(result.cpu_seconds for _, result in found), 3),
+        version=__version__,
     )
