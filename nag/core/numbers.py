@@ -1,4 +1,4 @@
-"""The types of number that options, files and store rows may hold; each refuses nan, infinity and absurd sizes."""
+"""The types of number and text that options, files and store rows may hold; none admits nan, infinity or absurd sizes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,31 @@ from typing import Annotated
 
 from pydantic import Field
 
-__all__ = ["LARGEST", "Count", "Finite", "Fraction", "Name", "NonNegative", "Positive", "Seed", "Size"]
+__all__ = [
+    "LARGEST",
+    "Count",
+    "Finite",
+    "Fraction",
+    "FractionBelowOne",
+    "Name",
+    "NonNegative",
+    "Positive",
+    "PositiveFraction",
+    "Rate",
+    "Seed",
+    "Size",
+    "Text",
+    "at_least",
+]
 
 LARGEST = 10**9
-"""The greatest whole number that an option or a file may hold."""
+"""The greatest number that an option may hold, and the greatest whole number in a file."""
+
+
+def at_least(least: int) -> object:
+    """Bounds of a whole number, for the metadata of `Annotated`."""
+    return Field(strict=True, ge=least, le=LARGEST)
+
 
 Size = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 """A whole number of at least 0."""
@@ -29,8 +50,20 @@ NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1e30)]
 """A finite number above 0."""
 
+Rate = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1000)]
+"""A learning rate: above 0 and up to 1000."""
+
 Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 """A number from 0 to 1."""
 
+PositiveFraction = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)]
+"""A number above 0 and up to 1."""
+
+FractionBelowOne = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, lt=1)]
+"""A number from 0 to below 1, such as the share of states that dropout sets to zero."""
+
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]
 """A name of an operation, a metric or a column: letters, digits, `-` and `_`, not beginning with `-`."""
+
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=10_000)]
+"""A text that is not empty."""
