@@ -16,7 +16,7 @@ from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import SearchSpace
 
-__all__ = ["Generator", "SamplingCost", "batches"]
+__all__ = ["Generator", "SamplingCost", "at_once", "batches"]
 
 _BATCH = 2048
 _PAIRS = 1 << 20
@@ -167,6 +167,11 @@ def check_counts(count: int, steps: int | None) -> None:
     """Raises `InvalidRequest` unless there is something to draw."""
     if count < 1 or (steps is not None and steps < 1):
         raise InvalidRequest(f"{count} samples in {steps} steps cannot be drawn", "Ask for at least 1 of each.")
+
+
+def at_once(width: int) -> int:
+    """How many graphs, padded to `width` nodes, are evaluated in one batch."""
+    return max(1, min(_BATCH, _PAIRS // width**2))
 
 
 def batches(count: int) -> list[int]:
