@@ -95,6 +95,7 @@ def fit(
     state_path: Path | None = None,
     resume: bool = False,
     identity: str = "",
+    begin: Callable[[int], None] = lambda step: None,
 ) -> FitResult:
     """Trains a module, saving its state now and then.
 
@@ -114,6 +115,7 @@ def fit(
         state_path: Where to keep the state; None for nowhere.
         resume: Continue from `state_path` if it exists.
         identity: Digest of the configuration, checked on resume.
+        begin: Called by each process before its first step, with the number of steps done before.
 
     Raises:
         InvalidRequest: The batch cannot be shared equally, or the state is of another run.
@@ -142,6 +144,7 @@ def fit(
     window: list[Tensor] = []
     recent: deque[Tensor] = deque(maxlen=max(1, options.max_steps // 10))
     first, elapsed = state.step, state.seconds
+    begin(first)
     with tracker.progress(options.max_steps, "training", "steps", initial=state.step) as progress:
         while state.step < options.max_steps:
             if options.max_seconds is not None:

@@ -105,7 +105,7 @@ def train_generator(
         reference = SpaceReference.of(space, everything, canonical, train, enumerated)
     names = tuple(conditions or ())
     told = quantiles(everything[train], conditions) if conditions else None
-    feed = GraphFeed(everything[train].to(fabric.device), options.batch_size, told, fabric.world_size)
+    feed = GraphFeed(everything[train].to(fabric.device), options.batch_size, told, fabric.world_size, run.seed)
 
     torch.manual_seed(run.seed)
     generator = make_generator(space=space, data=everything[train], **({"conditions": names} if names else {}))
@@ -116,9 +116,10 @@ def train_generator(
     def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:
         dags, condition = feed.draw(rng)
         terms = module.loss(dags, rng, condition, share)
-        return {"loss": terms.total, "loss_nodes": terms.nodes, "loss_edges": terms.edges}
+        weight = feed.weight(dags)
+        return {"loss": weight * terms.total, "loss_nodes": weight * terms.nodes, "loss_edges": weight * terms.edges}
 
-    result = fit(generator, loss, options, fabric, tracker, run.seed, state, resume, identity)
+    result = fit(generator, loss, options, fabric, tracker, run.seed, state, resume, identity, feed.begin)
     trained = result.model
     assert isinstance(trained, Generator)
     path = run.path / "generator.safetensors"

@@ -89,6 +89,64 @@ def test_every_large_graph_can_be_drawn_and_the_batch_shrinks_with_its_pairs():
     assert len(huge.draw(rng)[0]) == (1 << 18) // 300**2
 
 
+def epochs_of(feed: GraphFeed, number: int, first: int = 0) -> list[list[int]]:
+    """Graphs of the batches of so many epochs; each step with a random state of its own, as in training."""
+    steps = range(first, number * len(feed._counts))
+    feed.begin(first)
+    return [values(feed.draw(torch.Generator().manual_seed(step))[0]).long().tolist() for step in steps]
+
+
+def flat(batches: list[list[int]]) -> torch.Tensor:
+    return torch.tensor([graph for batch in batches for graph in batch])
+
+
+SKEWED = [3, 4, 4, 5, 17, 17, 20, 40, 90, 90, 115, 300, 300, 301, *range(20, 110, 3)]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 40])
+@pytest.mark.parametrize("batch_size", [4, 12, 64])
+def test_every_large_graph_is_drawn_equally_often(epochs, batch_size):
+    drawn = flat(epochs_of(GraphFeed(chains(SKEWED), batch_size), epochs))
+    counts = drawn.bincount(minlength=len(SKEWED))
+    assert (counts == epochs).all()
+    assert stats.chisquare(counts.numpy()).pvalue > 0.99
+
+
+@pytest.mark.parametrize("processes", [2, 3, 5])
+def test_processes_that_share_batches_draw_every_graph_equally_often(processes):
+    feed = GraphFeed(chains(SKEWED), 16, multiple=processes)
+    batches = epochs_of(feed, 120)
+    assert {len(batch) % processes for batch in batches} == {0}
+    for rank in range(processes):
+        counts = flat([batch[rank::processes] for batch in batches]).bincount(minlength=len(SKEWED))
+        assert stats.chisquare(counts.numpy()).pvalue > 0.001
+    counts = flat(batches).bincount(minlength=len(SKEWED))
+    assert stats.chisquare(counts.numpy()).pvalue > 0.001
+
+
+def test_a_feed_that_begins_later_continues_the_same_epochs():
+    whole = epochs_of(GraphFeed(chains(SKEWED), 12, seed=7), 3)
+    for first in (1, len(whole) // 2, len(whole) - 1):
+        assert epochs_of(GraphFeed(chains(SKEWED), 12, seed=7), 3, first) == whole[first:]
+    assert epochs_of(GraphFeed(chains(SKEWED), 12, seed=8), 3) != whole
+
+
+def test_weighted_means_over_an_epoch_are_the_mean_over_all_graphs():
+    feed, rng = GraphFeed(chains(SKEWED), 64), torch.Generator().manual_seed(0)
+    batches = [feed.draw(rng)[0] for _ in range(len(feed._counts))]
+    weighted = torch.stack([feed.weight(dags) * values(dags).mean() for dags in batches]).mean()
+    assert float(weighted) == pytest.approx((len(SKEWED) - 1) / 2)
+    assert all(len(dags) * dags.max_nodes**2 <= 1 << 18 for dags in batches)
+    assert feed.weight(batches[0]) != feed.weight(batches[-1]) or len({len(dags) for dags in batches}) == 1
+
+
+def test_fewer_graphs_than_processes_are_repeated():
+    feed = GraphFeed(chains([20, 30, 40]), 8, multiple=4)
+    batches = epochs_of(feed, 200)
+    assert {len(batch) for batch in batches} == {4}
+    assert stats.chisquare(flat(batches).bincount(minlength=3).numpy()).pvalue > 0.001
+
+
 def test_conditions_belong_to_their_graphs_and_are_sometimes_dropped():
     sizes = [20, 3, 50, 18, 7, 33]
     told = torch.stack([torch.arange(6) / 5, 1 - torch.arange(6) / 5], 1)

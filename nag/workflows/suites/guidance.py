@@ -280,10 +280,10 @@ def _told(
 
     def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:
         dags, told = feed.draw(rng)
-        return {"loss": module.loss(dags, rng, told).total}
+        return {"loss": feed.weight(dags) * module.loss(dags, rng, told).total}
 
     options = FitOptions(max_steps=job.preset.conditional_steps, batch_size=_BATCH, learning_rate=1e-3)
-    trained = fit(generator, loss, options, fabric, NullTracker(), job.seed).model
+    trained = fit(generator, loss, options, fabric, NullTracker(), job.seed, begin=feed.begin).model
     found = _drawn(job, task, trained, guidance, predictor)
     return replace(found, scored=found.scored + len(pseudo), cpu=cpu_seconds() - before)
 
