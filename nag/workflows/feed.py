@@ -87,7 +87,8 @@ class GraphFeed:
 def _batch_sizes(sizes: Tensor, batch_size: int, multiple: int) -> list[int]:
     """Numbers of graphs in the batches of an epoch, from the largest graphs to the smallest; each a multiple."""
     largest_first = sizes.sort(descending=True).values.tolist()
-    left, counts = max(len(largest_first) // multiple, 1) * multiple, []
+    counts: list[int] = []
+    left = max(len(largest_first) // multiple, 1) * multiple
     while left:
         largest = min(largest_first[min(sum(counts), len(sizes) - 1)] * (1 + _MIXED), largest_first[0])
         count = min(batch_size, int(_PAIRS / largest**2)) // multiple * multiple
