@@ -70,11 +70,11 @@ class PredictedMetric(Metric):
     def scores(self, dags: DagBatch) -> Tensor:
         """Expected percentiles, on the normal scale.
 
-        A normal score z ~ N(mean, std ** 2) has the expected percentile Phi(mean / sqrt(1 + std ** 2)), so that an
-        uncertain guess counts less than a sure one.
+        The normal score of a measurement z ~ N(mean, std ** 2) has the expected percentile Phi(mean / sqrt(1 + std ** 2)),
+        so that an uncertain guess counts less than a sure one.
         """
         found = self.predictor.predict_scores(dags)
-        return (found.mean / (1 + found.std.square()).sqrt()).double()
+        return (found.mean / (1 + found.measurement_std.square()).sqrt()).double()
 
     def threshold(self, limit: Limit) -> Limit:
         """The limit less the margin."""

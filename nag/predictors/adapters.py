@@ -150,13 +150,13 @@ class AdapterPredictor(RankedPredictor):
     def _condition(self, seen: SourceView, scores: Tensor) -> Prediction:
         expected = _TRUST * seen.scores.mean(1)
         self.process.fit([seen.embeddings], scores - expected)
-        mean, variance = self.process.left_out(scores - expected)
-        rest = self.predict_view(seen[len(mean) :])  # beyond the points of the process: left out anyway
-        left_out = Prediction(mean + expected[: len(mean)], variance.sqrt())
-        return Prediction(torch.cat([left_out.mean, rest.mean]), torch.cat([left_out.std, rest.std]))
+        residual = self.process.left_out(scores - expected)
+        rest = self.predict_view(seen[len(residual) :])  # beyond the points of the process: left out anyway
+        mean = residual.mean + expected[: len(residual)]
+        return Prediction.cat([Prediction(mean, residual.std, residual.measurement_std), rest])
 
     def believe(self, dags: DagBatch) -> Prediction:
-        """Posterior mean and standard deviation, with the noise; without labels, what the heads expect."""
+        """Posterior of the process; without labels, what the heads expect."""
         return self.predict_view(self._look(dags))
 
     @torch.no_grad()
@@ -166,7 +166,7 @@ class AdapterPredictor(RankedPredictor):
         if not len(self.process.weights):
             return Prediction(expected, (1 - _TRUST**2) ** 0.5 * torch.ones_like(expected))
         residual, variance = self.process([view.embeddings])
-        return Prediction(expected + residual, (variance + self.process.noise).sqrt())
+        return Prediction.of_variances(expected + residual, variance, self.process.noise)
 
     @torch.no_grad()
     def view(self, dags: DagBatch) -> SourceView:

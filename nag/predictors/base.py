@@ -1,9 +1,9 @@
-"""What a predictor is: architectures in, a mean and a standard deviation for each out."""
+"""Interface of predictors: architectures in, a mean and standard deviations for each out."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,20 +17,54 @@ from nag.spaces import SearchSpace
 __all__ = ["Prediction", "Predictor", "ResizableState", "check_labels"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Prediction:
-    """What a predictor believes of B architectures, in the units of the targets it was fitted to.
+    """Predicted values of B architectures, in the units of the targets that the predictor was fitted to.
+
+    Two standard deviations answer two questions. `std` is that of the function itself, which measurements without noise reduce
+    to zero: acquisition functions take it. `measurement_std` is that of one new measurement, whose noise no number of labels
+    removes: intervals, margins and percentiles of labels take it. An ensemble cannot tell noise of the labels from what all
+    its members get wrong; both are in `measurement_std`.
 
     Args:
         mean: (B,) float; a higher mean is predicted to be a higher target.
-        std: (B,) float, standard deviation of a new measurement around the mean.
+        std: (B,) float, standard deviation of the function around the mean.
+        measurement_std: (B,) float, standard deviation of a new measurement around the mean, at least `std`; None where
+            measurements have no noise.
     """
 
     mean: Tensor
     std: Tensor
+    measurement_std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor, measurement_std: Tensor | None = None) -> None:
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
+        object.__setattr__(self, "measurement_std", std if measurement_std is None else measurement_std)
+
+    @classmethod
+    def of_variances(cls, mean: Tensor, variance: Tensor, noise: Tensor | float) -> Prediction:
+        """Prediction from the (B,) variance of the function and the variance of a measurement's noise."""
+        return cls(mean, variance.sqrt(), (variance + noise).sqrt())
+
+    @classmethod
+    def cat(cls, parts: Sequence[Prediction]) -> Prediction:
+        """Predictions of several batches, one after the other."""
+        return cls(*(torch.cat(column) for column in zip(*(part._columns for part in parts), strict=True)))
+
+    def to(self, device: torch.device | str) -> Prediction:
+        """The same prediction on a device."""
+        return Prediction(*(column.to(device) for column in self._columns))
+
+    def __getitem__(self, index: Tensor | slice) -> Prediction:
+        return Prediction(*(column[index] for column in self._columns))
 
     def __len__(self) -> int:
         return self.mean.shape[0]
+
+    @property
+    def _columns(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.mean, self.std, self.measurement_std
 
 
 class ResizableState(nn.Module):

@@ -10,7 +10,7 @@ from gpytorch.constraints import GreaterThan
 from gpytorch.priors import NormalPrior
 from torch import Tensor
 
-from nag.predictors.base import ResizableState
+from nag.predictors.base import Prediction, ResizableState
 from nag.predictors.matern import matern, squared_distances
 from nag.predictors.structure import group_scales
 
@@ -135,17 +135,18 @@ class GaussianProcess(ResizableState):
                 optimizer.step()
         return model
 
-    def left_out(self, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of each target given all others (Rasmussen and Williams 2006, eq. 5.12).
+    def left_out(self, targets: Tensor) -> Prediction:
+        """Prediction of each target given all others (Rasmussen and Williams 2006, eq. 5.12).
 
         Args:
             targets: The (B,) targets of the fit.
 
         Returns:
-            Two (n,) float64 of the n = min(B, max_points) labels in use; the variance includes the noise.
+            Of the n = min(B, max_points) labels in use; float64.
         """
         precision = torch.cholesky_inverse(self.factor).diagonal()
-        return targets[: len(self.weights)] - self.weights / precision, 1 / precision
+        mean, variance = targets[: len(self.weights)] - self.weights / precision, 1 / precision
+        return Prediction(mean, (variance - self.noise).clamp(min=0).sqrt(), variance.sqrt())
 
     def _kernel(self, x: Tensor) -> Tensor:
         """Covariances of scaled rows with the labelled ones: (B, n)."""

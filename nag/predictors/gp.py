@@ -69,20 +69,18 @@ class GPPredictor(RankedPredictor):
         """Conditions on the labels; what is left out is predicted in closed form."""
         groups = self._groups(dags)
         self.process.fit(groups, scores)
-        mean, variance = self.process.left_out(scores)
+        left_out = self.process.left_out(scores)
         on_progress(1.0)
-        if len(mean) == len(scores):
-            return Prediction(mean, variance.sqrt())
-        rest = self._predict([group[len(mean) :] for group in groups])  # not among the points: left out anyway
-        return Prediction(torch.cat([mean, rest.mean]), torch.cat([variance.sqrt(), rest.std]))
+        rest = self._predict([group[len(left_out) :] for group in groups])  # not among the points: left out anyway
+        return Prediction.cat([left_out, rest])
 
     def believe(self, dags: DagBatch) -> Prediction:
-        """Posterior mean and standard deviation, with the noise."""
+        """Posterior of the process."""
         return self._predict(self._groups(dags))
 
     def _predict(self, groups: list[Tensor]) -> Prediction:
         mean, variance = self.process(groups)
-        return Prediction(mean, (variance + self.process.noise).sqrt())
+        return Prediction.of_variances(mean, variance, self.process.noise)
 
     def _groups(self, dags: DagBatch) -> list[Tensor]:
         counts = structure_counts(dags, self.space.semantics)

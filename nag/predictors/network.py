@@ -34,8 +34,8 @@ class NetworkPredictor(RankedPredictor):
     """An ensemble of M networks (Lakshminarayanan et al. 2017), each of which leaves out one fold of the labels.
 
     Members that saw different labels err differently (cross-validation ensembles; Krogh and Vedelsby 1995), and tell what
-    a label about which they know nothing is predicted to be. The mean is that of the members; the variance is theirs plus
-    the mean squared error of those predictions.
+    a label about which they know nothing is predicted to be. Mean and variance of the function are those of the members; a
+    measurement has the mean squared error of those predictions besides.
 
     Args:
         space: Search space; only its semantics and greatest number of nodes matter.
@@ -105,7 +105,7 @@ class NetworkPredictor(RankedPredictor):
             found = self._score(self._inputs(dags)).double()
         mean = (found * judges).sum(0) / judges.sum(0)
         self.noise = (mean - scores).square().mean()
-        return Prediction(mean, (found.var(0, correction=0) + self.noise).sqrt())
+        return Prediction.of_variances(mean, found.var(0, correction=0), self.noise)
 
     def _train(
         self,
@@ -134,8 +134,8 @@ class NetworkPredictor(RankedPredictor):
             on_progress((step + 1) / steps)
 
     def believe(self, dags: DagBatch) -> Prediction:
-        """Mean and standard deviation over the members, with the noise."""
+        """Mean and spread of the members."""
         size = _IN_CACHE if dags.device.type == "cpu" else max(len(dags), 1)
         chunks = [dags[start : start + size] for start in range(0, len(dags), size)] or [dags]
         found = torch.cat([self._score(self._inputs(chunk)) for chunk in chunks], 1).double()
-        return Prediction(found.mean(0), (found.var(0, correction=0) + self.noise).sqrt())
+        return Prediction.of_variances(found.mean(0), found.var(0, correction=0), self.noise)

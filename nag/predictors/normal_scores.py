@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from nag.predictors.base import ResizableState
+from nag.predictors.base import Prediction, ResizableState
 
 __all__ = ["NormalScores"]
 
@@ -55,3 +55,8 @@ class NormalScores(ResizableState):
     def spread_to_targets(self, scores: Tensor, std: Tensor) -> Tensor:
         """Half the distance of the targets one standard deviation above and below the scores; same shape."""
         return (self.to_targets(scores + std) - self.to_targets(scores - std)) / 2
+
+    def prediction_to_targets(self, scores: Prediction) -> Prediction:
+        """A prediction of scores in units of the targets."""
+        spreads = (self.spread_to_targets(scores.mean, std) for std in (scores.std, scores.measurement_std))
+        return Prediction(self.to_targets(scores.mean), *spreads)

@@ -113,7 +113,7 @@ class ProcessPredictor(Predictor):
             process = GaussianProcess(max_points=self.max_points).to(device)
             wanted = self._to_process(targets, kind)
             process.fit(self._features(dags, self.views[view]), wanted)
-            error = float((self._to_targets(process.left_out(wanted)[0], kind) - targets).abs().mean())
+            error = float((self._to_targets(process.left_out(wanted).mean, kind) - targets).abs().mean())
             if error < best:
                 best, self.process = error, process
                 self.choice = torch.tensor([view, kind], device=device)
@@ -130,35 +130,30 @@ class ProcessPredictor(Predictor):
         """Predicts the targets of B architectures, in chunks.
 
         Returns:
-            Mean and standard deviation in target units, float64 on the device of `dags`.
+            In target units, float64 on the device of `dags`.
         """
-        belief, kind = self._believe(dags), self._targets()
-        mean = self._to_targets(belief.mean, kind)
-        ends = [self._to_targets(belief.mean + sign * belief.std, kind) for sign in (1, -1)]
-        return Prediction(mean.to(dags.device), ((ends[0] - ends[1]) / 2).to(dags.device))
+        kind = self._targets()
+        return _mapped(self._believe(dags), lambda values: self._to_targets(values, kind)).to(dags.device)
 
     @torch.no_grad()
     def predict_scores(self, dags: DagBatch) -> Prediction:
         """Predicts normal scores: the same order as `predict`, but on a standard normal scale whatever the task."""
         belief = self._believe(dags)
         if self._targets() == _RANKED:
-            return Prediction(belief.mean.to(dags.device), belief.std.to(dags.device))
-        low, mean, high = (
-            scores_of(self.normal_scores, self._to_targets(belief.mean + sign * belief.std, _PLAIN)) for sign in (-1, 0, 1)
-        )
-        return Prediction(mean.to(dags.device), ((high - low) / 2).to(dags.device))
+            return belief.to(dags.device)
+        found = _mapped(belief, lambda values: scores_of(self.normal_scores, self._to_targets(values, _PLAIN)))
+        return found.to(dags.device)
 
     def _believe(self, dags: DagBatch) -> Prediction:
-        """Mean and standard deviation in the units of the process, on its device."""
+        """Prediction in the units of the process, on its device."""
         if not bool(self.fitted):
             raise InvalidRequest("the predictor has not been fitted", "Fit it to labels, or load a trained one.")
-        means, stds = [self.centre.new_zeros(0)], [self.centre.new_zeros(0)]
+        found = [Prediction(self.centre.new_zeros(0), self.centre.new_zeros(0))]
         for start in range(0, len(dags), self.chunk_size):
             chunk = dags[start : start + self.chunk_size].to(self.fitted.device)
             mean, variance = self.process(self._features(chunk, self._view()))
-            means.append(mean)
-            stds.append((variance + self.process.noise).sqrt())
-        return Prediction(torch.cat(means), torch.cat(stds))
+            found.append(Prediction.of_variances(mean, variance, self.process.noise))
+        return Prediction.cat(found)
 
     def _features(self, dags: DagBatch, view: str) -> list[Tensor]:
         """Groups of counts, each (B, F_g)."""
@@ -179,6 +174,12 @@ class ProcessPredictor(Predictor):
 
     def _to_targets(self, values: Tensor, kind: int) -> Tensor:
         return self.centre + self.spread * values if kind == _PLAIN else self.normal_scores.to_targets(values)
+
+
+def _mapped(belief: Prediction, scale: Callable[[Tensor], Tensor]) -> Prediction:
+    """A prediction on another scale; a spread becomes half the distance between its two ends."""
+    spreads = ((scale(belief.mean + std) - scale(belief.mean - std)) / 2 for std in (belief.std, belief.measurement_std))
+    return Prediction(scale(belief.mean), *spreads)
 
 
 def scores_of(normal_scores: NormalScores, targets: Tensor) -> Tensor:

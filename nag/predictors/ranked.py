@@ -64,7 +64,7 @@ class RankedPredictor(Predictor):
 
     @abstractmethod
     def believe(self, dags: DagBatch) -> Prediction:
-        """Mean and standard deviation, with the noise of a label, of the scores of B normal forms; float64."""
+        """Predicts the scores of B normal forms; float64."""
 
     def description(self) -> dict[str, Any]:
         """What the state depends on; sub-classes add to it."""
@@ -94,7 +94,7 @@ class RankedPredictor(Predictor):
         with torch.enable_grad():
             found = self.learn(dags, self.normal_scores.fit(targets), rng, on_progress)
         back = order.argsort().to(device)
-        self.held_out = Prediction(found.mean[back], found.std[back])
+        self.held_out = found[back]
         self.fitted = torch.ones_like(self.fitted)
 
     @torch.no_grad()
@@ -102,13 +102,9 @@ class RankedPredictor(Predictor):
         """Predicts the targets of B architectures, in chunks.
 
         Returns:
-            Mean and standard deviation in target units, float64 on the device of `dags`. The mean increases strictly with
-            the predicted score.
+            In target units, float64 on the device of `dags`. The mean increases strictly with the predicted score.
         """
-        scores = self.predict_scores(dags)
-        mean = self.normal_scores.to_targets(scores.mean.to(self.fitted.device))
-        std = self.normal_scores.spread_to_targets(scores.mean.to(mean.device), scores.std.to(mean.device))
-        return Prediction(mean.to(dags.device), std.to(dags.device))
+        return self.normal_scores.prediction_to_targets(self.predict_scores(dags).to(self.fitted.device)).to(dags.device)
 
     @torch.no_grad()
     def predict_scores(self, dags: DagBatch) -> Prediction:
@@ -116,12 +112,12 @@ class RankedPredictor(Predictor):
         if not bool(self.fitted):
             raise InvalidRequest("the predictor has not been fitted", "Fit it to labels, or load a trained one.")
         device = self.fitted.device
-        means, stds = [torch.zeros(0, dtype=torch.float64)], [torch.zeros(0, dtype=torch.float64)]
+        found = []
         for start in range(0, len(dags), self.chunk_size):
-            found = self.believe(self.normal_form(dags[start : start + self.chunk_size].to(device)))
-            means.append(found.mean.to(dags.device))
-            stds.append(found.std.to(dags.device))
-        return Prediction(torch.cat(means[1:] or means).to(dags.device), torch.cat(stds[1:] or stds).to(dags.device))
+            chunk = dags[start : start + self.chunk_size].to(device)
+            found.append(self.believe(self.normal_form(chunk)).to(dags.device))
+        empty = torch.zeros(0, dtype=torch.float64, device=dags.device)
+        return Prediction.cat(found) if found else Prediction(empty, empty)
 
     @classmethod
     def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:

@@ -35,8 +35,8 @@ class StackedPredictor(RankedPredictor):
     """A weighted mean of predictors (stacking; Wolpert 1992, with non-negative weights after Breiman 1996).
 
     The weights are those under which the held-out predictions of the labels fit best, drawn toward equal ones as if by fifty
-    more labels, since a few labels say little about who is best. The variance is that of the mixture, scaled so that
-    the held-out errors are as large as predicted.
+    more labels, since a few labels say little about who is best. The variances are those of the mixture, scaled so
+    that the held-out errors are as large as predicted.
 
     Args:
         space: Search space; only its semantics and greatest number of nodes matter.
@@ -99,20 +99,23 @@ class StackedPredictor(RankedPredictor):
         self.weights = stacking_weights(held_out, scores)
         self.stretch = torch.ones_like(self.stretch)
         mixed = self._mix(found)
-        ratio = ((mixed.mean - scores) / mixed.std).square().mean().sqrt()
+        ratio = ((mixed.mean - scores) / mixed.measurement_std).square().mean().sqrt()
         self.stretch = ratio if bool(ratio > 0) else torch.ones_like(ratio)
         return self._mix(found)
 
     def believe(self, dags: DagBatch) -> Prediction:
-        """Mean and standard deviation of the mixture."""
+        """Prediction of the mixture."""
         return self._mix([part.believe(dags) for _, part in self._named()])
 
     def _mix(self, found: Sequence[Prediction]) -> Prediction:
-        means, stds = torch.stack([p.mean for p in found]), torch.stack([p.std for p in found])
-        weights = self.weights[:, None]
+        means, weights = torch.stack([p.mean for p in found]), self.weights[:, None]
         mean = (weights * means).sum(0)
-        variance = (weights * (stds.square() + (means - mean).square())).sum(0)
-        return Prediction(mean, self.stretch * variance.sqrt())
+
+        def spread(stds: list[Tensor]) -> Tensor:
+            variance = (weights * (torch.stack(stds).square() + (means - mean).square())).sum(0)
+            return self.stretch * variance.sqrt()
+
+        return Prediction(mean, spread([p.std for p in found]), spread([p.measurement_std for p in found]))
 
 
 def stacking_weights(held_out: Tensor, targets: Tensor, prior_labels: float = _PRIOR_LABELS) -> Tensor:

@@ -61,8 +61,7 @@ class TransferPredictor(Predictor):
     def predict_scores(self, dags: DagBatch) -> Prediction:
         """Predicts normal scores: of all architectures before the fit, in the scale of the labels after it."""
         chunks = [dags[start : start + self.chunk_size] for start in range(0, len(dags), self.chunk_size)] or [dags]
-        parts = [self.predict_view(self.meta.view(chunk)) for chunk in chunks]
-        return Prediction(torch.cat([part.mean for part in parts]), torch.cat([part.std for part in parts]))
+        return Prediction.cat([self.predict_view(self.meta.view(chunk)) for chunk in chunks])
 
     @torch.no_grad()
     def predict_view(self, view: View) -> Prediction:
@@ -71,23 +70,20 @@ class TransferPredictor(Predictor):
         mean, noise = view.beliefs @ meta.weights(self.descriptor), prior["noise"].exp()
         alone = prior["weight"].exp() * view.beliefs.square().sum(1) + prior["residual"].exp()
         if self._seen is None:
-            return Prediction(mean, (alone + noise).sqrt())
+            return Prediction.of_variances(mean, alone, noise)
         means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
         for odd, shrink, gain, factor in self._posteriors:
             cross = meta.covariance(view, self._seen, shrink)
             explained = torch.linalg.solve_triangular(factor, cross.T, upper=False).square().sum(0)
             means += odd * (cross @ gain)
             variances += odd * (shrink * alone + prior["offset"].exp() - explained).clamp(min=0)
-        return Prediction(mean + means, (variances + noise).sqrt())
+        return Prediction.of_variances(mean + means, variances, noise)
 
     @torch.no_grad()
     def predict(self, dags: DagBatch) -> Prediction:
         """Predicts targets in the units of the labels; normal scores where there were none."""
         scores = self.predict_scores(dags)
-        if self._seen is None:
-            return scores
-        mean = self.normal_scores.to_targets(scores.mean)
-        return Prediction(mean, self.normal_scores.spread_to_targets(scores.mean, scores.std))
+        return scores if self._seen is None else self.normal_scores.prediction_to_targets(scores)
 
     def description(self) -> dict[str, Any]:
         """Not stored: it is made anew from the meta-predictor and the labels."""

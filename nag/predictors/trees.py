@@ -131,7 +131,7 @@ class TreesPredictor(RankedPredictor):
         found = self.boosters(features)
         mean = torch.from_numpy(found[fold, np.arange(len(targets))]).to(scores.device)
         self.noise = (mean - scores).square().mean()
-        return Prediction(mean, (torch.from_numpy(found.var(0)).to(scores.device) + self.noise).sqrt())
+        return Prediction.of_variances(mean, torch.from_numpy(found.var(0)).to(scores.device), self.noise)
 
     def _boost(self, features: np.ndarray, targets: np.ndarray, seed: int) -> lightgbm.Booster:
         options = {
@@ -153,9 +153,9 @@ class TreesPredictor(RankedPredictor):
         return lightgbm.train(options, lightgbm.Dataset(features, targets), self.trees)
 
     def believe(self, dags: DagBatch) -> Prediction:
-        """Mean and standard deviation over the boosters, with the noise."""
+        """Mean and spread of the boosters."""
         found = torch.from_numpy(self.boosters(self._features(dags))).to(self.noise.device)
-        return Prediction(found.mean(0), (found.var(0, correction=0) + self.noise).sqrt())
+        return Prediction.of_variances(found.mean(0), found.var(0, correction=0), self.noise)
 
     def _features(self, dags: DagBatch) -> np.ndarray:
         counts = structure_counts(dags, self.space.semantics)

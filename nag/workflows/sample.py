@@ -204,7 +204,7 @@ def _rows(
     hashes = space.canonical_hashes(dags)
     costs = {name: values.tolist() for name, values in space.estimate_costs(dags).items()}
     means = prediction.mean.tolist() if prediction else [None] * len(archs)
-    stds = prediction.std.tolist() if prediction else [None] * len(archs)
+    stds = prediction.measurement_std.tolist() if prediction else [None] * len(archs)
     return [
         {
             "arch": space.encode(arch),

@@ -211,12 +211,12 @@ def _cross_validated(
 
 
 def _predict_all(run: RunFolder, predictor: Predictor, dags: DagBatch) -> tuple[np.ndarray, np.ndarray]:
-    """Means and standard deviations, with progress: two (B,) float64."""
+    """Means and standard deviations of measurements, with progress: two (B,) float64."""
     parts = []
     with run.tracker.progress(len(dags), "scoring the held-out architectures", "architectures") as progress:
         for start in range(0, len(dags), _CHUNK):
             prediction = predictor.predict(dags[start : start + _CHUNK])
-            parts.append(torch.stack([prediction.mean, prediction.std]).cpu().double())
+            parts.append(torch.stack([prediction.mean, prediction.measurement_std]).cpu().double())
             progress.advance(len(prediction))
     mean, std = torch.cat(parts, 1).numpy()
     return mean, std

@@ -291,3 +291,14 @@ def test_misuse_is_refused(make):
 def test_options_out_of_range_are_refused(make, words):
     with pytest.raises(InvalidRequest, match=words):
         make(NB201)
+
+
+@FAMILIES
+def test_a_measurement_is_more_uncertain_than_the_function_by_a_constant_noise(make):
+    predictor, test = fit(make)
+    found = predictor.predict_scores(test)
+    noise = found.measurement_std.square() - found.std.square()
+    assert (noise > 0).all()
+    torch.testing.assert_close(noise, noise.mean().expand(len(noise)))
+    assert (predictor.predict(test).measurement_std >= predictor.predict(test).std).all()
+    assert (predictor.held_out.measurement_std >= predictor.held_out.std).all()

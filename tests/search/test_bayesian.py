@@ -13,15 +13,15 @@ from torch import Tensor
 from nag.diffusion import Evolution, UniformGenerator
 from nag.errors import InvalidRequest
 from nag.graphs import Architecture, DagBatch
-from nag.predictors import Prediction, ProxyColumns, TreesPredictor
+from nag.predictors import GNNPredictor, GPPredictor, Prediction, ProxyColumns, StackedPredictor, TreesPredictor
 from nag.search import Goal, Objective, Observation, Problem
-from nag.search.acquisition import UpperConfidence
+from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidence
 from nag.search.bayesian import BayesianOptimisation, Start
 from nag.search.candidates import Mutants, unseen
 from nag.search.evolutionary_denoising import EvolutionaryDenoising
 from nag.search.guided import Generated
 from nag.search.history import History
-from nag.search.models import PredictorModel, ProcessModel
+from nag.search.models import Model, PredictorModel, ProcessModel
 from nag.search.robot import RoBoT
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
@@ -100,6 +100,46 @@ def test_fantasies_take_away_the_spread_of_a_predictor() -> None:
     torch.testing.assert_close(before.mean, after.mean)
     assert float(after.std[30]) < 0.05 * float(before.std[30])
     assert (after.std <= before.std).all()
+
+
+SURROGATES: dict[str, Model] = {
+    "process": ProcessModel(),
+    "gp": PredictorModel(GPPredictor),
+    "gnn": PredictorModel(partial(GNNPredictor, steps=120, members=3, width=16)),
+    "trees": PredictorModel(TreesPredictor),
+    "stacked": PredictorModel(partial(StackedPredictor, parts={"gp": GPPredictor, "trees": TreesPredictor})),
+}
+
+
+def _spreads(model: Model, labels: int, noise: float) -> Prediction:
+    """Belief at its own labels: of a function of deviation 1, plus noise."""
+    viewer, rng = Viewer(PLAIN, PLAIN.pool), torch.Generator().manual_seed(0)
+    seen = viewer(PLAIN.pool[torch.randperm(len(PLAIN.pool), generator=rng)[:labels]])
+    true = torch.tensor([_convolutions(arch) for arch in NB201.to_architectures(seen.dags)], dtype=torch.float64)
+    true = (true - true.mean()) / true.std()
+    return model.fit(viewer, seen, true + noise * torch.randn(labels, generator=rng, dtype=torch.float64), 0).predict(seen)
+
+
+@pytest.mark.parametrize("model", SURROGATES.values(), ids=SURROGATES)
+def test_the_spread_that_acquisition_sees_tends_to_zero_at_noiseless_labels(model) -> None:
+    """It is that of the function, not of a new measurement (W8)."""
+    few, many = (float(_spreads(model, labels, 0.0).std.mean()) for labels in (10, 120))
+    assert many < 0.07 < few
+
+
+@pytest.mark.parametrize("model", SURROGATES.values(), ids=SURROGATES)
+def test_the_spread_that_acquisition_sees_leaves_out_the_noise_of_labels(model) -> None:
+    assert float(_spreads(model, 120, 0.7).std.mean()) < 0.5
+
+
+@pytest.mark.parametrize("acquisition", [UpperConfidence(3.0), Thompson(), ExpectedImprovement()])
+def test_acquisition_does_not_see_the_noise_of_a_measurement(acquisition) -> None:
+    mean, std = torch.tensor([0.0, 0.1]), torch.tensor([0.3, 0.2])
+    worth = [
+        acquisition(belief, 0.5, torch.Generator().manual_seed(0))
+        for belief in (Prediction(mean, std), Prediction(mean, std, std + torch.tensor([5.0, 9.0])))
+    ]
+    assert torch.equal(*worth)
 
 
 def test_the_first_queries_are_favourites() -> None:

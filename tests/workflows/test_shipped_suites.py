@@ -140,7 +140,7 @@ class Overconfident:
 
     def predict(self, dags):
         said = self.inner.predict(dags)
-        return replace(said, std=said.std / 10)
+        return replace(said, measurement_std=said.measurement_std / 10)
 
 
 @pytest.mark.slow

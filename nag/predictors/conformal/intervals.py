@@ -135,8 +135,8 @@ class CrossConformalIntervals:
 
 
 def _moments(prediction: Prediction) -> tuple[Tensor, Tensor]:
-    """The mean and the deviation in float64."""
-    mean, std = prediction.mean.double(), prediction.std.double()
+    """Mean and standard deviation of a measurement in float64."""
+    mean, std = prediction.mean.double(), prediction.measurement_std.double()
     if not bool((mean.isfinite() & std.isfinite() & (std > 0)).all()):
         raise InvalidRequest(
             "a prediction is not finite or its deviation not positive", "Use a predictor that says how sure it is."

@@ -25,7 +25,7 @@ def candidate_scores(prediction: Prediction, threshold: float, widths: Sequence[
         (len(widths) + 1, B) float64: `mean + width * std` for each width, then `(mean - threshold) / std`, which orders as the
         probability to exceed the threshold under the predicted normal law does, but does not saturate.
     """
-    mean, std = prediction.mean.double(), prediction.std.double()
+    mean, std = prediction.mean.double(), prediction.measurement_std.double()
     return torch.stack([*(mean + width * std for width in widths), (mean - threshold) / std])
 
 

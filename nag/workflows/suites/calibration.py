@@ -15,7 +15,7 @@ from torch import Tensor
 from nag.benchmarks import Task, load_task
 from nag.predictors import ConformalIntervals, Prediction, candidate_scores, conformal_p_values, select, select_optimised
 from nag.training import make_fabric
-from nag.workflows.suites.calibration_draw import CalibrationDraw, CalibrationPreset, taken
+from nag.workflows.suites.calibration_draw import CalibrationDraw, CalibrationPreset
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
 from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.workflows.suites.workshop import Workshop
@@ -135,7 +135,7 @@ def measure_intervals(job: CalibrationJob, workshop: Workshop) -> list[Measureme
     draw, preset, found = _draw(job, job.seed), job.preset, _Found(list)
     said, true = draw.predict(draw.fitted, draw.others), draw.goals[draw.others]
     for calibration, test in draw.splits(torch.Generator().manual_seed(job.seed)):
-        here, conformal = taken(said, test), ConformalIntervals.calibrate(taken(said, calibration), true[calibration])
+        here, conformal = said[test], ConformalIntervals.calibrate(said[calibration], true[calibration])
         for coverage in preset.coverages:
             bounds = {"split conformal": conformal.interval(here, coverage), "normal": _normal(here, coverage)}
             for method, (lower, upper) in bounds.items():
@@ -201,7 +201,7 @@ def _judged(selected: Tensor, true: Tensor) -> dict[str, float]:
 
 
 def _normal(said: Prediction, coverage: float) -> tuple[Tensor, Tensor]:
-    reach = NormalDist().inv_cdf((1 + coverage) / 2) * said.std
+    reach = NormalDist().inv_cdf((1 + coverage) / 2) * said.measurement_std
     return said.mean - reach, said.mean + reach
 
 

@@ -14,7 +14,7 @@ from nag.benchmarks import Task
 from nag.errors import InvalidRequest, check_numbers
 from nag.predictors import CrossConformalIntervals, Prediction, Predictor
 
-__all__ = ["CalibrationDraw", "CalibrationPreset", "taken"]
+__all__ = ["CalibrationDraw", "CalibrationPreset"]
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,7 @@ class CalibrationDraw:
         dags = self.task.table.dags
         predictor = self.preset.predictor(space=self.task.table.space, seed=self.seed).to(self.device)
         predictor.fit(dags[fitted].to(self.device), self.goals[fitted])
-        said = predictor.predict(dags[rows].to(self.device))
-        return Prediction(said.mean.cpu(), said.std.cpu())
+        return predictor.predict(dags[rows].to(self.device)).to("cpu")
 
     def cross(self) -> tuple[CrossConformalIntervals, list[Prediction]]:
         """Intervals that all labels fit and calibrate, and what the predictor of each fold says of the test rows."""
@@ -136,12 +135,6 @@ class CalibrationDraw:
         own = torch.arange(len(bought))
         fold = own % self.preset.folds
         said = [self.predict(bought[fold != number], rows) for number in range(self.preset.folds)]
-        means, stds = torch.stack([p.mean for p in said]), torch.stack([p.std for p in said])
-        held_out = Prediction(means[fold, own], stds[fold, own])
+        held_out = Prediction.cat(said)[fold * len(rows) + own]
         conformal = CrossConformalIntervals.calibrate(held_out, self.goals[bought], fold)
-        return conformal, [taken(p, torch.arange(len(bought), len(rows))) for p in said]
-
-
-def taken(said: Prediction, where: Tensor) -> Prediction:
-    """What is said of some of the architectures."""
-    return Prediction(said.mean[where], said.std[where])
+        return conformal, [p[len(bought) :] for p in said]

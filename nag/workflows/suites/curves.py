@@ -177,7 +177,7 @@ class _Found:
             "spearman": float(spearmanr(mean.numpy(), halves.final.numpy()).statistic),
         }
         if said is not None:
-            measured["within_std"] = float((away <= said.std).double().mean())
+            measured["within_std"] = float((away <= said.measurement_std).double().mean())
         self.add(method, _epochs(halves.test, seen), measured, 0 if said is None else self.labels)
 
 
