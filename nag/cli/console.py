@@ -11,12 +11,17 @@ from typing import Any
 
 from nag.errors import InvalidRequest, did_you_mean
 
-__all__ = ["command_help", "list_known", "overview", "say", "say_comparison", "say_metrics"]
+__all__ = ["command_help", "list_known", "overview", "say", "say_comparison", "say_metrics", "warn"]
 
 
 def say(text: str) -> None:
     """Prints one line."""
     print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """Prints a warning of one line."""
+    print(f"warning: {text}.", file=sys.stderr, flush=True)
 
 
 def say_metrics(path: Path, names: Sequence[str]) -> None:

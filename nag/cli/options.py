@@ -28,6 +28,7 @@ __all__ = [
     "build",
     "builder_maker_of",
     "conditions_of",
+    "digests_of",
     "evaluator_of",
     "fabric_of",
     "first_line",
@@ -43,6 +44,14 @@ __all__ = [
     "tracker_of",
     "try_generator",
 ]
+
+
+MAY_DIFFER = (
+    *("out_dir", "resume", "overwrite", "retry_failed", "tracker", "threads", "device", "devices", "data_dir"),
+    *("store", "executor", "export", "budget"),
+    *("training.max_steps", "training.max_seconds", "training.save_every_seconds"),
+)
+"""Options that a run may be resumed with other values of: where and how fast it runs, and how long."""
 
 
 def task_of(cfg: DictConfig) -> Task:
@@ -169,8 +178,28 @@ def folder_of(cfg: DictConfig, command: str) -> Path:
     return Path(str(cfg.out_dir)) if cfg.out_dir not in (None, "") else Path("runs") / command / stamp
 
 
-def run_folder_of(cfg: DictConfig, command: str, path: Path | None = None) -> RunFolder:
-    """The run of a command, with its trackers."""
+def digests_of(cfg: DictConfig, *keys: str) -> dict[str, str]:
+    """Option -> digest of the content of the file or folder that it names, for the options that name one."""
+    from omegaconf import OmegaConf
+
+    from nag.workflows.inputs import digest_of_path
+
+    named = {key: OmegaConf.select(cfg, key) for key in keys}
+    return {key: digest_of_path(path) for key, path in named.items() if isinstance(path, str) and Path(path).exists()}
+
+
+def run_folder_of(
+    cfg: DictConfig, command: str, path: Path | None = None, inputs: Mapping[str, str] | None = None
+) -> RunFolder:
+    """The run of a command, with its trackers.
+
+    Args:
+        cfg: Configuration.
+        command: Name of the command.
+        path: The folder; that of the configuration if None.
+        inputs: Option -> digest of the content that it names: the content may not differ when the run is resumed, but its
+            place may.
+    """
     from omegaconf import OmegaConf
 
     from nag.workflows.run import RunFolder
@@ -182,7 +211,14 @@ def run_folder_of(cfg: DictConfig, command: str, path: Path | None = None) -> Ru
     assert isinstance(config, dict)
     device = str(fabric_of(cfg).device)
     return RunFolder(
-        path, command, integer(cfg, "seed", 0), device, {str(k): v for k, v in config.items()}, tracker_of(cfg, path)
+        path,
+        command,
+        integer(cfg, "seed", 0),
+        device,
+        {str(key): value for key, value in config.items()},
+        tracker_of(cfg, path),
+        (*MAY_DIFFER, *(inputs or ())),
+        dict(inputs or {}),
     )
 
 

@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import math
+import os
 import platform
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 import yaml
 
 from nag import __version__
+from nag.core.documents import read_json, shortened
+from nag.core.locks import FolderLock
+from nag.core.secrets import masked_config
+from nag.errors import NagError
 from nag.evaluation import Stopwatch
 from nag.files import write_json, write_text
 from nag.tracking import RunTracker
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "finite", "stage"]
 
 _PACKAGES = ("torch", "torch-geometric", "lightning-fabric", "numpy", "networkx", "hydra-core", "wandb")
+_STAGED = ".partial"
+_NAMED = 3  # differences that a message names
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 @dataclass
 class RunFolder:
     """One run of one command.
 
+    `start` takes the folder's lock: one process at a time writes into it. Results are written to where `output` says and
+    stand in the folder, together with `config.yaml` and `metrics.json`, once `finish` was called: what an earlier run left
+    stays as it is until then.
+
     Args:
         path: The folder.
         command: Name of the command.
         seed: Seed of the run.
         device: Where tensors live.
-        config: Resolved configuration.
+        config: Resolved configuration; passwords and keys in it are masked.
         tracker: Gets configuration, metrics and tables.
-        identity_keys_left_out: Keys of the configuration that may differ when a run is resumed.
+        identity_keys_left_out: Keys of the configuration, or dotted paths in it, that may differ when a run is resumed.
+        inputs: Name -> digest of each input's content, which may not differ when a run is resumed.
     """
 
     path: Path
@@ -44,37 +62,172 @@ class RunFolder:
     device: str
     config: Mapping[str, Any]
     tracker: RunTracker
-    identity_keys_left_out: tuple[str, ...] = ("out_dir", "resume", "tracker", "threads", "devices")
+    identity_keys_left_out: tuple[str, ...] = ("out_dir", "resume", "overwrite", "tracker", "threads", "devices")
+    inputs: Mapping[str, str] = field(default_factory=dict)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    def __post_init__(self) -> None:
+        self.config = masked_config(self.config)
+        self._lock = FolderLock(self.path, self.command)
+
+    # -- what the run is --------------------------------------------------------------------------------------------
 
     @property
     def identity(self) -> str:
-        """Digest of all of the configuration that the result depends on."""
-        kept = {key: value for key, value in self.config.items() if key not in self.identity_keys_left_out}
-        text = json.dumps([self.command, __version__, kept], sort_keys=True, default=str)
+        """Digest of all that the result depends on: the configuration and the content of the inputs."""
+        parts = [self.command, __version__, _without(self.config, self.identity_keys_left_out)]
+        text = json.dumps([*parts, dict(self.inputs)] if self.inputs else parts, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def depends_on(self, **inputs: str) -> None:
+        """Adds inputs of the run that its configuration does not describe: name -> digest of the content."""
+        self.inputs = {**self.inputs, **inputs}
+
+    def record_identity(self) -> None:
+        """Writes `identity.json`, by which `differences` tells what another run has changed."""
+        options = _flat(_without(self.config, self.identity_keys_left_out))
+        write_json(self.path / "identity.json", {"identity": self.identity, "options": options, "inputs": dict(self.inputs)})
+
+    def differences(self, identity: str) -> str:
+        """What is different from a run that was begun in the folder, in words; empty if its identity was not recorded.
+
+        Args:
+            identity: Identity of that run.
+        """
+        try:
+            found = read_json(self.path / "identity.json")
+        except NagError:
+            return ""
+        if not isinstance(found, dict) or found.get("identity") != identity:
+            return ""
+        words = [f"the content of '{name}' has changed" for name in _changed(found.get("inputs"), self.inputs)]
+        options, own = found.get("options"), _flat(_without(self.config, self.identity_keys_left_out))
+        for name in _changed(options, own):
+            before = options.get(name) if isinstance(options, dict) else None
+            words.append(shortened(f"'{name}' is {own.get(name)}, was {before}", 120))
+        more = [f"and {len(words) - _NAMED} more"] if len(words) > _NAMED else []
+        return ", ".join([*words[:_NAMED], *more])
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def lock(self) -> None:
+        """Makes the folder and takes its lock, unless this run has it.
+
+        Raises:
+            InvalidRequest: Another process writes into the folder; the message names it.
+        """
+        self._lock.acquire()
+
     def start(self) -> None:
-        """Makes the folder, writes `config.yaml` and begins tracking."""
-        write_text(self.path / "config.yaml", yaml.safe_dump(dict(self.config), sort_keys=False))
+        """Takes the lock and begins tracking; writes `config.yaml` unless the folder holds a finished run's.
+
+        Raises:
+            InvalidRequest: Another process writes into the folder; the message names it.
+        """
+        self.lock()
+        shutil.rmtree(self.path / _STAGED, ignore_errors=True)  # of a killed run
+        if not (self.path / "metrics.json").is_file():
+            self._write_config()
         self.tracker.start(dict(self.config), f"{self.command}-{self.path.name}")
 
-    def finish(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        """Writes `metrics.json` and ends tracking; returns what was written."""
-        everything = {
-            "command": self.command,
-            "nag_version": __version__,
-            "seed": self.seed,
-            "device": self.device,
-            "cpu_seconds": round(self.stopwatch.cpu, 3),
-            "wall_seconds": round(self.stopwatch.wall, 3),
-            "versions": _versions(),
-            **metrics,
-        }
+    def output(self, name: str) -> Path:
+        """Where to write a file of the results; `finish` moves it to `path / name`."""
+        (self.path / _STAGED).mkdir(parents=True, exist_ok=True)
+        return self.path / _STAGED / name
+
+    def finish(self, metrics: Mapping[str, Any], outdated: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Puts the results in place, writes `config.yaml` and `metrics.json` and ends tracking; returns the metrics.
+
+        A folder without `metrics.json` holds no finished run: the file is removed first and written last.
+
+        Args:
+            metrics: The stage's own entries of `metrics.json`.
+            outdated: Files of an earlier run that this run has no new version of; they are removed.
+        """
+        everything: dict[str, Any] = finite(
+            {
+                "command": self.command,
+                "nag_version": __version__,
+                "seed": self.seed,
+                "device": self.device,
+                "cpu_seconds": round(self.stopwatch.cpu, 3),
+                "wall_seconds": round(self.stopwatch.wall, 3),
+                "versions": _versions(),
+                **masked_config(metrics),
+            }
+        )
+        self.lock()
+        self.discard_metrics()
+        for name in outdated:
+            (self.path / name).unlink(missing_ok=True)
+        staged = self.path / _STAGED
+        for path in sorted(staged.iterdir()) if staged.is_dir() else []:
+            os.replace(path, self.path / path.name)
+        shutil.rmtree(staged, ignore_errors=True)
+        self._write_config()
         write_json(self.path / "metrics.json", everything)
         self.tracker.summary({key: value for key, value in everything.items() if isinstance(value, int | float | str)})
         self.tracker.finish()
+        self.release()
         return everything
+
+    def discard_metrics(self) -> None:
+        """Removes `metrics.json`: from now on the folder holds an unfinished run."""
+        (self.path / "metrics.json").unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Gives the folder free for other processes."""
+        self._lock.release()
+
+    def _write_config(self) -> None:
+        write_text(self.path / "config.yaml", yaml.safe_dump(dict(self.config), sort_keys=False))
+
+
+def stage(
+    function: Callable[Concatenate[RunFolder, Parameters], Result],
+) -> Callable[Concatenate[RunFolder, Parameters], Result]:
+    """A stage that gives its run folder free when it ends, also by an error."""
+
+    @functools.wraps(function)
+    def wrapped(run: RunFolder, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return function(run, *args, **kwargs)
+        finally:
+            run.release()
+
+    return wrapped
+
+
+def finite(value: Any) -> Any:
+    """A value of JSON's types with null in place of numbers that are not finite, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _without(config: Mapping[str, Any], paths: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration without some keys, given as dotted paths."""
+    return {
+        key: _without(value, paths, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if f"{prefix}{key}" not in paths
+    }
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Dotted path -> value as text."""
+    found: dict[str, str] = {}
+    for key, value in config.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": str(value)}
+    return found
+
+
+def _changed(before: Any, now: Mapping[str, str]) -> list[str]:
+    """Names whose values differ."""
+    known = before if isinstance(before, dict) else {}
+    return sorted(str(name) for name in {*known, *now} if known.get(name) != now.get(name))
 
 
 def _versions() -> str:

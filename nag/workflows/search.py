@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nag.benchmarks import Task
-from nag.errors import DamagedFile, InvalidRequest
+from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.tasks import AnyTask
-from nag.files import read_json, read_json_lines, write_json, write_json_lines
 from nag.graphs import Architecture
 from nag.search import Goal, Observation, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace
-from nag.workflows.run import RunFolder
+from nag.workflows.history import HistoryFile
+from nag.workflows.run import RunFolder, finite, stage
 
 __all__ = ["SearchPlan", "observation_of", "queries", "search"]
 
@@ -43,6 +43,7 @@ class SearchPlan:
                 raise InvalidRequest(f"{name} is {value}", "It must be a whole number of at least 1.")
 
 
+@stage
 def search(
     run: RunFolder,
     task: AnyTask,
@@ -51,12 +52,14 @@ def search(
     plan: SearchPlan,
     resume: bool = False,
     consumed: dict[str, float] | None = None,
+    overwrite: bool = False,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Asks a strategy, evaluates, tells it, until the budget is spent.
 
-    The history is written after each batch, atomically. As what a strategy asks is a function of problem, seed and history, a
-    search that was killed goes on, with `resume`, exactly as if it had not been; evaluations that had finished are in the
-    evaluator's store.
+    The history is appended to after each batch. As what a strategy asks is a function of problem, seed and history, a
+    search that was killed goes on, with `resume`, exactly as if it had not been, and one that has ended goes on with a
+    greater budget to what that budget would have given; evaluations that had finished are in the evaluator's store.
 
     Args:
         run: Run folder; gets `history.jsonl`, one line a query.
@@ -66,28 +69,39 @@ def search(
         plan: How long.
         resume: Go on with the history in the folder, if there is one.
         consumed: What the strategy's models cost before: labels of other tasks, CPU seconds of training.
+        overwrite: Discard the history in the folder, if there is one and it is not to be resumed.
+        warn: Is told in one line of a torn line of the history.
 
     Returns:
         Path of `history.jsonl`.
 
     Raises:
-        InvalidRequest: The folder holds another search.
+        InvalidRequest: The folder holds another search, one that would be lost, or more queries than the budget.
         DamagedFile: Its history is damaged.
     """
-    path, marker = run.path / "history.jsonl", run.path / "search.json"
-    rows = _earlier(path, marker, run.identity) if resume else []
-    goal, space = strategy.problem.goal, task.space
-    strategy.tell([_told(row, goal, space, path) for row in rows])
+    run.depends_on(batch=str(plan.batch))
+    run.lock()
+    path = run.path / "history.jsonl"
+    history = HistoryFile(path, run.identity, resume, overwrite, warn, run.differences)
+    rows, goal, space = history.rows, strategy.problem.goal, task.space
+    if len(rows) > plan.budget:
+        raise InvalidRequest(f"'{run.path}' holds {len(rows)} queries, the budget is {plan.budget}", f"Use budget={len(rows)}.")
+    told = [_told(row, goal, space, path) for row in rows]
+    whole = len(rows) - len(rows) % plan.batch
+    _tell_stored(strategy, told[:whole], path)
     run.start()
-    write_json(marker, {"identity": run.identity})
-    write_json_lines(path, rows)
-    with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress:
+    run.record_identity()
+    best = _best(rows, task)
+    with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress, history:
         progress.update(len(rows))
-        for evaluations in queries(task, evaluator, strategy, plan.budget - len(rows), plan.batch):
-            rows += [_row(len(rows) + i, evaluation, space) for i, evaluation in enumerate(evaluations, start=1)]
-            write_json_lines(path, rows)
-            best = _best(rows, task)
-            run.tracker.log(_logged(rows[-1], best), len(rows))
+        for evaluations in queries(task, evaluator, strategy, plan.budget - len(rows), plan.batch, told[whole:]):
+            first = len(rows) + 1
+            if overwrite and not resume and first == 1:
+                run.discard_metrics()  # of the history that is replaced now
+            history.append([finite(_row(query, evaluation, space)) for query, evaluation in enumerate(evaluations, first)])
+            for row in rows[first - 1 :]:
+                best = _best([row] if best is None else [best, row], task)
+                run.tracker.log(_logged(row, best), row["query"])
             progress.update(len(rows))
             progress.note(f"best {task.search_metric} {best['search_value']:.6g}" if best else "nothing measured yet")
     minimised = [objective.metric for objective in goal.objectives[1:] if not objective.maximise]
@@ -96,8 +110,18 @@ def search(
     return path
 
 
-def queries(task: AnyTask, evaluator: Evaluator, strategy: Strategy, budget: int, batch: int = 1) -> Iterator[list[Evaluation]]:
+def queries(
+    task: AnyTask,
+    evaluator: Evaluator,
+    strategy: Strategy,
+    budget: int,
+    batch: int = 1,
+    begun: Sequence[Observation] = (),
+) -> Iterator[list[Evaluation]]:
     """Asks, evaluates and tells, batch by batch, until the budget or the space is spent; gives what came out.
+
+    A whole batch is asked for each time, also where the budget ends within it, so that the queries of a small budget are
+    the first ones of a greater budget.
 
     Args:
         task: What is searched for.
@@ -105,14 +129,20 @@ def queries(task: AnyTask, evaluator: Evaluator, strategy: Strategy, budget: int
         strategy: Proposes; it sees the metrics of its goal alone.
         budget: Queries.
         batch: Queries at a time.
+        begun: What was measured of the first batch before, in an earlier run; the strategy was not told of it yet.
     """
     while budget > 0:
         try:
-            asked = strategy.ask(min(batch, budget))
+            asked = strategy.ask(batch)
         except SpaceExhausted:
             return
-        evaluations = evaluator.evaluate(asked)
-        strategy.tell([observation_of(evaluation, task, strategy.problem.goal) for evaluation in evaluations])
+        functions = {architecture: function for function, architecture in strategy.pending.items()}
+        known = {observation.function for observation in begun}
+        new = [architecture for architecture in asked if functions[architecture] not in known]
+        evaluations = evaluator.evaluate(new[: min(batch - len(begun), budget)])
+        found = [observation_of(evaluation, task, strategy.problem.goal) for evaluation in evaluations]
+        strategy.tell([*begun, *found])
+        begun = ()
         budget -= len(evaluations)
         yield evaluations
 
@@ -146,14 +176,16 @@ def _row(query: int, evaluation: Evaluation, space: SearchSpace) -> dict[str, An
     }
 
 
-def _earlier(path: Path, marker: Path, identity: str) -> list[dict[str, Any]]:
-    """The history of the same search in the folder; none where there is none."""
-    if not path.is_file():
-        return []
-    found = read_json(marker) if marker.is_file() else {}
-    if not isinstance(found, dict) or found.get("identity") != identity:
-        raise InvalidRequest(f"'{path.parent}' holds another search", "Use its options, another out_dir, or resume=false.")
-    return read_json_lines(path)
+def _tell_stored(strategy: Strategy, told: Sequence[Observation], path: Path) -> None:
+    """Tells a strategy what a history holds.
+
+    Raises:
+        DamagedFile: A query occurs twice, or is not the function that it is said to be.
+    """
+    try:
+        strategy.tell(told)
+    except NagError as error:
+        raise DamagedFile(f"'{path}' is damaged: {error.what}", "Start the search again: overwrite=true.") from error
 
 
 def _told(row: dict[str, Any], goal: Goal, space: SearchSpace, path: Path) -> Observation:
@@ -166,7 +198,7 @@ def _told(row: dict[str, Any], goal: Goal, space: SearchSpace, path: Path) -> Ob
         numbers = {name: math.nan if value is None else float(value) for name, value in values.items()}
         return Observation(arch, str(row["canonical_hash"]), numbers)
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"'{path}' is damaged", "Start the search again: resume=false.") from error
+        raise DamagedFile(f"'{path}' is damaged", "Start the search again: overwrite=true.") from error
 
 
 def _best(rows: Sequence[dict[str, Any]], task: AnyTask) -> dict[str, Any] | None:

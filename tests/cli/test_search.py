@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from nag.spaces import enumerate_space, load_space
+
 QUIET = "tracker.mode=disabled tracker.console=false"
 GRAPH = "search task=nas_bench_graph/arxiv"
 
@@ -131,3 +133,68 @@ def test_mistakes_are_told_in_one_line(nag):
         assert len(outcome.err.strip().splitlines()) == 1, outcome.err
         assert words in outcome.err, (text, outcome.err)
         assert not Path("x").exists()
+
+
+def test_a_search_without_resume_leaves_the_one_in_its_folder_as_it_is(nag):
+    line = f"{GRAPH} strategy=random budget=5 out_dir=s {QUIET}"
+    assert nag(line).code == 0
+    before = {path.name: path.read_bytes() for path in Path("s").iterdir() if path.is_file()}
+    outcome = nag(f"{line} seed=1")
+    assert outcome.code == 2
+    assert outcome.err == (
+        "error: 's' holds a search of 5 queries. "
+        "Continue it with resume=true, discard it with overwrite=true, or choose another out_dir.\n"
+    )
+    assert {path.name: path.read_bytes() for path in Path("s").iterdir() if path.is_file()} == before
+    assert nag(f"{line} seed=1 overwrite=true").code == 0
+    assert nag(f"{GRAPH} strategy=random budget=5 out_dir=t seed=1 {QUIET}").code == 0
+    assert queries("s") == queries("t")
+
+
+def test_a_finished_search_is_extended_by_a_greater_budget(nag):
+    line = f"{GRAPH} strategy=evolution strategy.population=3 batch=4 {QUIET}"
+    assert nag(f"{line} budget=6 out_dir=s").code == 0
+    assert nag(f"{line} budget=12 out_dir=s resume=true executor.workers=3 threads=2 seed=0").code == 0
+    assert nag(f"{line} budget=12 out_dir=whole").code == 0
+    assert queries("s") == queries("whole")
+    apart = {"cpu_seconds", "wall_seconds"}
+    assert {k: v for k, v in metrics("s").items() if k not in apart} == {
+        k: v for k, v in metrics("whole").items() if k not in apart
+    }
+
+
+def test_inputs_are_known_by_their_content_wherever_they_lie(nag):
+    Path("space.yaml").write_text(
+        "name: chains\ntitle: Chains\noperations: {a: parametric, b: parametric, c: parametric}\nnodes: 4\n"
+        "edges: [[0, 1], [1, 2], [2, 3]]\ncodec: {name: edge_list}\n"
+    )
+    space = load_space("space.yaml")
+    archs = space.to_architectures(enumerate_space(space))
+    rows = [f'"{space.encode(arch)}",{10 + i}' for i, arch in enumerate(archs)]
+    Path("table.csv").write_text("\n".join(["arch,accuracy", *rows]) + "\n")
+    assert nag("import-table csv=table.csv search_space=space.yaml search_metric=accuracy out_dir=a").code == 0
+    options = f"strategy=random out_dir=s {QUIET}"
+    assert nag(f"search task=a/task.yaml budget=3 {options}").code == 0
+    Path("a").rename("b")
+    assert nag(f"search task=b/task.yaml budget=4 {options} resume=true").code == 0
+    table = Path("b/table.csv")
+    table.write_text(table.read_text().replace(",11", ",99"))
+    before = Path("s/history.jsonl").read_bytes()
+    outcome = nag(f"search task=b/task.yaml budget=5 {options} resume=true")
+    assert outcome.code == 2
+    assert "'s' holds another search: the content of 'task' has changed. Use its options" in outcome.err
+    assert Path("s/history.jsonl").read_bytes() == before
+
+
+def test_a_second_search_in_a_folder_is_told_who_writes_it(nag):
+    from nag.core.locks import FolderLock
+
+    lock = FolderLock(Path("s"), "search")
+    lock.acquire()
+    outcome = nag(f"{GRAPH} strategy=random budget=5 out_dir=s {QUIET}")
+    assert outcome.code == 2
+    assert f"'s' is being written by process {os.getpid()} on " in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not Path("s/history.jsonl").exists()
+    lock.release()
+    assert nag(f"{GRAPH} strategy=random budget=5 out_dir=s {QUIET}").code == 0

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nag.cli.console import say, say_metrics
+from nag.cli.console import say, say_metrics, warn
 from nag.cli.options import any_task_of, build, evaluator_of, fabric_of, flag, integer, paths_of, run_folder_of
 from nag.errors import InvalidRequest
 
@@ -72,7 +72,7 @@ def benchmark(cfg: DictConfig) -> None:
         jobs,
         hardware(device.type, 1 if jobs > 1 else cfg.threads),
         " ".join(["nag benchmark", *kept]),
-        lambda text: print(f"warning: {text}.", file=sys.stderr),
+        warn,
         None if cfg.earlier is None else Path(str(cfg.earlier)),
     )
     say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nag.cli.console import say, say_metrics
-from nag.cli.options import any_task_of, build, evaluator_of, fabric_of, flag, integer, run_folder_of
+from nag.cli.console import say, say_metrics, warn
+from nag.cli.options import any_task_of, build, digests_of, evaluator_of, fabric_of, flag, integer, run_folder_of
 from nag.errors import InvalidRequest, did_you_mean
 
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ __all__ = ["search"]
 
 def search(cfg: DictConfig) -> None:
     """Search for the best architecture with few labels."""
+    from nag.workflows.inputs import digest_of_task
     from nag.workflows.search import SearchPlan, search
 
     budget, resume, probe = integer(cfg, "budget", 1), flag(cfg, "resume"), flag(cfg, "probe")
+    overwrite = flag(cfg, "overwrite")
     task = any_task_of(cfg)
 
     from nag.search import Problem
@@ -44,9 +46,10 @@ def search(cfg: DictConfig) -> None:
     prior = None if cfg.meta_predictor is None else _prior_of(cfg, task, consumed)
     problem = Problem(task.space, goal, _proxies_of(cfg, task), prior, generator)
     strategy = build(cfg.strategy)(problem=problem, seed=integer(cfg, "seed", 0))
-    run = run_folder_of(cfg, "search")
+    inputs = digests_of(cfg, "generator.path", "meta_predictor", "evaluator.data_set")
+    run = run_folder_of(cfg, "search", inputs={**inputs, "task": digest_of_task(task, cfg.data_dir)})
     evaluator = evaluator_of(cfg, task, run.path, probe)
-    path = search(run, task, evaluator, strategy, plan, resume, consumed)
+    path = search(run, task, evaluator, strategy, plan, resume, consumed, overwrite, warn)
     say_metrics(
         run.path,
         (

@@ -9,9 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from nag.errors import DamagedFile
-from nag.files import read_json_lines
 from nag.graphs import Architecture, draw_svg
+from nag.workflows.history import HistoryRow, read_history
 from nag.workflows.report.figures import COLOURS, finish, label
 from nag.workflows.report.runs import Run
 from nag.workflows.report.sections import Card, Figure, Section
@@ -28,12 +27,7 @@ def search_sections(runs: Sequence[Run]) -> list[Section]:
 
 
 def _section(run: Run) -> Section:
-    path = run.path / "history.jsonl"
-    read = read_json_lines(path)
-    try:
-        rows = [_checked(row) for row in read]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"'{path}' is damaged", "Run the search again.") from error
+    rows = [_shown(row) for row in read_history(run.path / "history.jsonl")]
     maximise = run.metrics.get("maximise") is not False
     facts = (("queries", "queries"), ("best_report_metric", f"best {run.text('report_metric')}"), ("regret", "regret"))
     told = [f"{name} {format_value(value)}" for key, name in facts if (value := run.number(key)) is not None]
@@ -54,14 +48,14 @@ def _section(run: Run) -> Section:
     return Section(f"What did the search {run.name} find?", lead, figures=shown, cards=cards)
 
 
-def _checked(row: Mapping[str, Any]) -> dict[str, Any]:
-    value = row["search_value"]
+def _shown(row: HistoryRow) -> dict[str, Any]:
+    """What the section shows of a query."""
     return {
-        "query": int(row["query"]),
-        "arch": str(row["arch"]),
-        "search_value": None if value is None else float(value),
-        "side": {str(name): float(number) for name, number in row["side"].items()},
-        "architecture": Architecture(tuple(map(str, row["ops"])), tuple((int(u), int(v)) for u, v in row["edges"])),
+        "query": row.query,
+        "arch": row.arch,
+        "search_value": row.search_value,
+        "side": {name: value for name, value in row.side.items() if value is not None},
+        "architecture": Architecture(tuple(row.ops), tuple((edge[0], edge[1]) for edge in row.edges)),
     }
 
 

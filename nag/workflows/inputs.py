@@ -1,0 +1,77 @@
+"""What a run reads, identified by content: a file may move, but a changed one makes another run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from nag.benchmarks import Task
+from nag.errors import MissingData
+from nag.evaluation import TrainingTask
+from nag.evaluation.tasks import AnyTask
+from nag.graphs import DagBatch
+
+__all__ = ["digest_of_graphs", "digest_of_path", "digest_of_task"]
+
+_CHUNK = 2**20
+_MOST_BYTES = 2**28
+"""Content of a folder that is read; of what lies beyond it, names and sizes count."""
+
+
+def digest_of_path(path: Path | str) -> str:
+    """Digest of a file's content, or of the names, sizes and contents in a folder (contents up to 256 MiB).
+
+    Raises:
+        MissingData: There is no such file or folder.
+    """
+    path = Path(path).expanduser()
+    digest = hashlib.sha256()
+    if path.is_file():
+        for block in _blocks(path):
+            digest.update(block)
+    elif path.is_dir():
+        left = _MOST_BYTES
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
+            size = file.stat().st_size
+            digest.update(f"{file.relative_to(path)}\0{size}\0".encode())
+            for block in _blocks(file) if size <= left else ():
+                digest.update(block)
+            left -= min(size, left)
+    else:
+        raise MissingData(f"'{path}' does not exist", "Check the path.")
+    return digest.hexdigest()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            yield block
+
+
+def digest_of_graphs(dags: DagBatch) -> str:
+    """Digest of architectures in their order."""
+    digest = hashlib.sha256()
+    for tensor in (dags.ops, dags.adjacency, dags.mask):
+        array = tensor.cpu().contiguous().numpy()
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def digest_of_task(task: AnyTask, data_dir: Path | str | None = None) -> str:
+    """Digest of what a task is: its space, its metrics, and the content of its table or of its data.
+
+    Args:
+        task: The task.
+        data_dir: Folder of data; the environment variable NAG_DATA_DIR if None.
+    """
+    names = (task.search_metric, task.report_metric, *task.side_metrics)
+    digest = hashlib.sha256(repr((task.space.fingerprint, names, task.maximise)).encode())
+    if isinstance(task, Task):
+        digest.update(digest_of_graphs(task.table.dags).encode())
+        for name in names:
+            digest.update(task.table.metric(name).tobytes())
+    elif isinstance(task, TrainingTask):
+        digest.update(task.load_data(data_dir).digest.encode())
+    return digest.hexdigest()
