@@ -94,6 +94,6 @@ def _to_csv(table: BenchmarkTable) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["arch", *table.metrics])
     natives = [table.space.encode(arch) for arch in table.space.to_architectures(table.dags)]
-    columns = [["" if value != value else repr(value) for value in column.tolist()] for column in table.metrics.values()]
+    columns = [["" if value != value else repr(value) for value in column.tolist()] for column in table.measured.values()]
     writer.writerows(zip(natives, *columns, strict=True))
     return buffer.getvalue()

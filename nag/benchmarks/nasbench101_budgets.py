@@ -81,7 +81,7 @@ def _facts(table: BenchmarkTable, rows: np.ndarray) -> tuple[tuple[str, ...], np
         "nodes": dags.num_nodes,
         "edges": dags.adjacency.sum((1, 2)),
         "depth": (levels(dags) * dags.mask).amax(1),
-        "log_params": torch.from_numpy(np.log(table.metrics["params_m"][rows] * 1e6)),
+        "log_params": torch.from_numpy(np.log(table.measured["params_m"][rows] * 1e6)),
     }
     features = torch.stack([fact.double() for fact in facts.values()], 1).numpy()
     groups = np.unique(space.canonical_hashes(dags), return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,11 +21,17 @@ __all__ = ["BenchmarkTable"]
 class BenchmarkTable:
     """R measured architectures of one search space; loaded tables are shared, so never write into them.
 
+    The value of an architecture is the mean over all measurements of its canonical class, so that architectures that
+    compute the same function have one value, whichever of them is asked for and in whatever order the rows stand. The mean
+    estimates what training the function gives; the best of several repeated measurements would be biased upwards, and one
+    of them at random is noisier. Where the best function has a single row, as in NAS-Bench-201, the published optimum
+    stands.
+
     Args:
         name: Short name.
         space: The search space that the architectures belong to.
         dags: R architectures, padded to `space.max_nodes`.
-        metrics: Name -> (R,) float64; NaN where there is no measurement.
+        measured: Name of a metric -> (R,) float64, as measured in each row; NaN where there is no measurement.
 
     Raises:
         DamagedFile: The shapes or types do not fit together.
@@ -34,7 +40,7 @@ class BenchmarkTable:
     name: str
     space: SearchSpace
     dags: DagBatch
-    metrics: Mapping[str, np.ndarray]
+    measured: Mapping[str, np.ndarray]
 
     def __post_init__(self) -> None:
         rows, size = len(self.dags), self.space.max_nodes
@@ -47,7 +53,7 @@ class BenchmarkTable:
             or self.dags.adjacency.shape != (rows, size, size)
         ):
             raise DamagedFile(f"the graphs of table {self.name} are not padded to {size} nodes", hint)
-        for metric, values in self.metrics.items():
+        for metric, values in self.measured.items():
             if values.shape != (rows,) or values.dtype != np.float64:
                 raise DamagedFile(f"metric '{metric}' of table {self.name} is not {rows} numbers", hint)
 
@@ -71,16 +77,26 @@ class BenchmarkTable:
         return codes.astype(np.int64), {digest: i for i, digest in enumerate(digests)}
 
     @cached_property
+    def functions(self) -> tuple[str, ...]:
+        """Canonical hashes of the C classes, in the order of their numbers."""
+        return tuple(self._classes[1])
+
+    @cached_property
+    def first_rows(self) -> np.ndarray:
+        """(C,) int64, the first row of each canonical class."""
+        return np.unique(self.canonical, return_index=True)[1].astype(np.int64)
+
+    @cached_property
+    def metrics(self) -> Mapping[str, np.ndarray]:
+        """Name of a metric -> (R,) float64, the value of each row's canonical class; NaN where none was measured."""
+        return _ClassMeans(self)
+
+    @cached_property
     def _row_of_hash(self) -> dict[str, int]:
         rows: dict[str, int] = {}
         for row, digest in enumerate(self.hashes):
             rows.setdefault(digest, row)
         return rows
-
-    @cached_property
-    def _first_rows(self) -> np.ndarray:
-        """(C,) int64, the first row of each canonical class."""
-        return np.unique(self.canonical, return_index=True)[1].astype(np.int64)
 
     def _padded(self, dags: DagBatch) -> DagBatch:
         if dags.max_nodes > self.space.max_nodes:
@@ -90,14 +106,21 @@ class BenchmarkTable:
             )
         return dags.pad(self.space.max_nodes)
 
-    def _exact_rows(self, dags: DagBatch) -> np.ndarray:
-        """(B,) int64, the row of the same graph, or -1."""
-        return np.array([self._row_of_hash.get(digest, -1) for digest in self.space.hashes(dags)], dtype=np.int64)
+    def classes_of(self, dags: DagBatch) -> np.ndarray:
+        """Canonical class of each architecture.
 
-    def _class_of(self, dags: DagBatch) -> np.ndarray:
-        """(B,) int64, the canonical class of each architecture, or -1 where the table has none of it."""
+        Args:
+            dags: B architectures.
+
+        Returns:
+            (B,) int64; -1 where the table has no row of the class.
+
+        Raises:
+            InvalidArchitecture: The graphs are larger than the space's.
+        """
         known = self._classes[1]
-        return np.array([known.get(digest, -1) for digest in self.space.canonical_hashes(dags)], dtype=np.int64)
+        digests = self.space.canonical_hashes(self._padded(dags))
+        return np.array([known.get(digest, -1) for digest in digests], dtype=np.int64)
 
     def lookup(self, dags: DagBatch) -> np.ndarray:
         """Row of each architecture: of the same graph, else the first row of its canonical class, else -1.
@@ -112,22 +135,22 @@ class BenchmarkTable:
             InvalidArchitecture: The graphs are larger than the space's.
         """
         dags = self._padded(dags)
-        rows = self._exact_rows(dags)
+        rows = np.array([self._row_of_hash.get(digest, -1) for digest in self.space.hashes(dags)], dtype=np.int64)
         absent = np.flatnonzero(rows < 0)
         if len(absent):
-            classes = self._class_of(dags[torch.from_numpy(absent)])
-            rows[absent] = np.where(classes >= 0, self._first_rows[classes], -1)
+            classes = self.classes_of(dags[torch.from_numpy(absent)])
+            rows[absent] = np.where(classes >= 0, self.first_rows[classes], -1)
         return rows
 
     def values(self, metric: str, dags: DagBatch) -> np.ndarray:
-        """One metric of each architecture: of its own row if it was measured, else the mean over its canonical class.
+        """One metric of each architecture: the mean over the measurements of its canonical class.
 
         Args:
             metric: A key of `metrics`.
             dags: B architectures.
 
         Returns:
-            (B,) float64; NaN where neither the graph nor a functional twin was measured.
+            (B,) float64; NaN where neither the architecture nor a functional twin was measured.
 
         Raises:
             InvalidRequest: No such metric.
@@ -137,28 +160,32 @@ class BenchmarkTable:
 
     def values_of(self, metrics: Iterable[str], dags: DagBatch) -> dict[str, np.ndarray]:
         """Several metrics of each architecture, as `values` does for one; graphs are hashed once."""
-        columns, dags = {name: self.metric(name) for name in metrics}, self._padded(dags)
-        rows = self._exact_rows(dags)
-        found = {name: np.where(rows >= 0, column[rows], np.nan) for name, column in columns.items()}
-        absent = np.flatnonzero(np.isnan([*found.values()]).any(0))
-        if len(absent):
-            classes = self._class_of(dags[torch.from_numpy(absent)])
-            for name, values in found.items():
-                gaps = np.isnan(values[absent])
-                if gaps.any():
-                    means = pd.Series(columns[name]).groupby(self.canonical).mean().to_numpy()
-                    twins = np.where(classes >= 0, means[classes], np.nan)
-                    values[absent[gaps]] = twins[gaps]
-        return found
+        columns = {name: self.metric(name) for name in metrics}
+        classes = self.classes_of(dags)
+        rows = self.first_rows[classes]
+        return {name: np.where(classes >= 0, column[rows], np.nan) for name, column in columns.items()}
 
-    def metric(self, name: str) -> np.ndarray:
-        """(R,) float64, one column of the table.
+    def counts(self, metric: str) -> np.ndarray:
+        """Number of measurements of a metric that the value of each row is the mean of: (R,) int64.
 
         Raises:
             InvalidRequest: No such metric.
         """
-        if name not in self.metrics:
-            raise InvalidRequest(f"table {self.name} has no metric '{name}'", did_you_mean(name, self.metrics))
+        self._check_metric(metric)
+        known = ~np.isnan(self.measured[metric])
+        return np.bincount(self.canonical[known], minlength=len(self.first_rows))[self.canonical].astype(np.int64)
+
+    def _check_metric(self, name: str) -> None:
+        if name not in self.measured:
+            raise InvalidRequest(f"table {self.name} has no metric '{name}'", did_you_mean(name, self.measured))
+
+    def metric(self, name: str) -> np.ndarray:
+        """(R,) float64, the value of each row's canonical class; NaN where none of it was measured.
+
+        Raises:
+            InvalidRequest: No such metric.
+        """
+        self._check_metric(name)
         return self.metrics[name]
 
     def architecture(self, row: int) -> Architecture:
@@ -170,3 +197,43 @@ class BenchmarkTable:
         if not 0 <= row < len(self):
             raise InvalidRequest(f"table {self.name} has no row {row}", f"Rows: 0 to {len(self) - 1}.")
         return self.space.to_architectures(self.dags[row : row + 1])[0]
+
+
+class _ClassMeans(Mapping[str, np.ndarray]):
+    """The metrics of a table, each averaged over canonical classes when it is asked for first."""
+
+    def __init__(self, table: BenchmarkTable) -> None:
+        self._table = table
+        self._found: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._found:
+            means = _means(self._table.measured[name], self._table.canonical)
+            means.flags.writeable = False
+            self._found[name] = means
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table.measured)
+
+    def __len__(self) -> int:
+        return len(self._table.measured)
+
+
+def _means(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Mean of the values of each row's class, without missing ones: (R,) float64.
+
+    It does not depend on the order of rows, and equals the value itself where a class has one value only.
+    """
+    known = ~np.isnan(values)
+    found, members = values[known], classes[known]
+    means = np.full(int(classes.max()) + 1, np.nan)
+    if len(found):
+        order = np.lexsort((found, members))
+        found, members = found[order], members[order]
+        start = np.flatnonzero(np.r_[True, np.diff(members) > 0])
+        last = np.r_[start[1:], len(found)] - 1
+        with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+            mean = np.add.reduceat(found, start) / (last - start + 1)
+            means[members[start]] = np.clip(mean, found[start], found[last])
+    return means[classes]

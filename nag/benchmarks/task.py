@@ -20,6 +20,9 @@ __all__ = ["Task"]
 class Task:
     """A benchmark table with a search metric and a report metric.
 
+    All values are those of canonical classes (see `BenchmarkTable`), so that the optimum can be reached by a search and
+    percentiles, splits and look-ups agree.
+
     Args:
         name: Name, such as `nas_bench_graph/cora`.
         table: The measurements.
@@ -45,8 +48,11 @@ class Task:
 
     def __post_init__(self) -> None:
         for metric in (self.search_metric, self.report_metric, *self.side_metrics):
-            self.table.metric(metric)
-        if len(self.rows) == 0:
+            if metric not in self.table.measured:
+                self.table.metric(metric)
+        measured = (self.table.measured[metric] for metric in (self.search_metric, self.report_metric))
+        together = np.logical_and(*(np.isfinite(values) for values in measured)).any()
+        if not together and len(self.rows) == 0:  # classes are not told apart before somebody needs them
             raise InvalidRequest(
                 f"task {self.name} has no row with both metrics", "Choose metrics that were measured together."
             )
@@ -58,18 +64,23 @@ class Task:
 
     @property
     def search_values(self) -> np.ndarray:
-        """(R,) float64, the search metric of each row; NaN where missing."""
+        """(R,) float64, the search metric of each row's canonical class; NaN where missing."""
         return self.table.metric(self.search_metric)
 
     @property
     def report_values(self) -> np.ndarray:
-        """(R,) float64, the report metric of each row; NaN where missing."""
+        """(R,) float64, the report metric of each row's canonical class; NaN where missing."""
         return self.table.metric(self.report_metric)
 
     @cached_property
     def rows(self) -> np.ndarray:
         """Rows whose search and report metric are both finite, ascending, int64."""
         return np.flatnonzero(np.isfinite(self.search_values) & np.isfinite(self.report_values))
+
+    @cached_property
+    def distinct_rows(self) -> np.ndarray:
+        """The first row of each canonical class among `rows`, ascending, int64: one row for all that a search can find."""
+        return np.intersect1d(self.rows, self.table.first_rows)
 
     @property
     def searches_reported_metric(self) -> bool:
@@ -80,14 +91,16 @@ class Task:
     def protocol(self) -> str:
         """How the numbers come about, one line to print beside them."""
         better = "higher is better" if self.maximise else "lower is better"
+        repeated = len(self.rows) > len(self.distinct_rows)
+        means = f"; means over equivalent rows: {len(self.rows)} rows, {len(self.distinct_rows)} functions" if repeated else ""
         if self.searches_reported_metric:
-            return f"searched on the reported metric {self.report_metric} ({better})"
-        return f"searched on {self.search_metric}, reports {self.report_metric} ({better})"
+            return f"searched on the reported metric {self.report_metric} ({better}){means}"
+        return f"searched on {self.search_metric}, reports {self.report_metric} ({better}){means}"
 
     @cached_property
     def best(self) -> float:
-        """The best report value of the table."""
-        found = self.report_values[np.isfinite(self.report_values)]
+        """The best report value that a search can be given: of a canonical class with both metrics."""
+        found = self.report_values[self.rows]
         return float(found.max() if self.maximise else found.min())
 
     def percentile(self, values: ArrayLike, metric: str | None = None) -> np.ndarray:

@@ -30,7 +30,8 @@ def table():
 
 def test_every_row_finds_itself(table):
     assert table.lookup(table.dags).tolist() == [0, 1, 2]
-    np.testing.assert_array_equal(table.values("acc", table.dags), table.metrics["acc"])
+    np.testing.assert_array_equal(table.values("acc", table.dags), [2.0, 2.0, 7.0])
+    np.testing.assert_array_equal(table.measured["acc"], [1.0, 3.0, 7.0])
 
 
 def test_twins_share_a_class_and_serve_each_other(table):
@@ -42,6 +43,44 @@ def test_twins_share_a_class_and_serve_each_other(table):
 
 def test_a_missing_measurement_is_taken_from_a_twin_or_is_nan(table):
     np.testing.assert_array_equal(table.values("gap", table.dags), [2.0, 2.0, np.nan])
+
+
+def test_the_value_of_a_class_is_the_mean_of_its_measurements(table):
+    for name in table.metrics:
+        np.testing.assert_array_equal(table.metric(name), table.values(name, table.dags))
+    assert table.counts("acc").tolist() == [2, 2, 1]
+    assert table.counts("gap").tolist() == [1, 1, 0]
+    assert table.first_rows.tolist() == [0, 2]
+    assert list(table.functions) == [table.space.canonical_hashes(table.dags)[row] for row in (0, 2)]
+
+
+def test_the_mean_does_not_depend_on_the_order_of_rows_and_keeps_equal_values():
+    natives = [NATIVES[0], NATIVES[1], TWIN, NATIVES[0], NATIVES[1]]
+    values = np.array([0.1, 0.7, 0.1, 1e-9, 93.3])
+    forward = BenchmarkTable("toy", SPACE, dags_of(*natives), {"acc": values})
+    backward = BenchmarkTable("toy", SPACE, dags_of(*natives[::-1]), {"acc": values[::-1].copy()})
+    assert forward.metric("acc")[0] == backward.metric("acc")[0]
+    same = BenchmarkTable("toy", SPACE, dags_of(*natives[:3]), {"acc": np.full(3, 0.1)})
+    assert same.metric("acc").tolist() == [0.1, 0.1, 0.1]
+
+
+def test_infinite_scores_stay_infinite_and_opposite_ones_have_no_mean():
+    dags = dags_of(*NATIVES, OTHER)
+    table = BenchmarkTable("toy", SPACE, dags, {"score": np.array([-np.inf, 1.0, np.inf, 2.0])})
+    assert table.metric("score").tolist() == [-np.inf, -np.inf, np.inf, 2.0]
+    opposite = BenchmarkTable("toy", SPACE, dags, {"score": np.array([-np.inf, np.inf, 1.0, 2.0])})
+    assert np.isnan(opposite.metric("score")[:2]).all()
+
+
+def test_the_optimum_is_that_of_a_class_with_both_metrics():
+    dags = dags_of(*NATIVES, OTHER)
+    report = np.array([1.0, 9.0, 4.0, 99.0])
+    search = np.array([1.0, np.nan, 1.0, np.nan])
+    task = Task("toy", BenchmarkTable("toy", SPACE, dags, {"search": search, "report": report}), "search", "report")
+    assert task.rows.tolist() == [0, 1, 2]
+    assert task.distinct_rows.tolist() == [0, 2]
+    assert task.best == 5.0
+    assert "3 rows, 2 functions" in task.protocol
 
 
 def test_architecture_of_a_row(table):
@@ -84,7 +123,9 @@ def test_graphs_that_do_not_fit_are_refused():
 
 def test_percentile_counts_the_worse_and_half_of_the_equal(table):
     column = np.array([1.0, 2.0, 2.0, 4.0, np.nan])
-    wide = BenchmarkTable("toy", SPACE, dags_of(*NATIVES, TWIN, OTHER), {"acc": column})
+    dead = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+    deep = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
+    wide = BenchmarkTable("toy", SPACE, dags_of(NATIVES[0], NATIVES[2], deep, OTHER, dead), {"acc": column})
     up = Task("up", wide, "acc", "acc")
     down = Task("down", wide, "acc", "acc", maximise=False)
     np.testing.assert_array_equal(up.percentile([0, 1, 2, 3, 4, 5, np.nan]), [0, 12.5, 50, 75, 87.5, 100, np.nan])
@@ -99,14 +140,15 @@ def test_protocol_says_when_the_reported_metric_is_searched(table):
     assert same.searches_reported_metric
     assert "searched on the reported metric" in same.protocol
     assert not apart.searches_reported_metric
-    assert apart.protocol == "searched on gap, reports acc (higher is better)"
-    assert apart.rows.tolist() == [1]
+    assert apart.protocol.startswith("searched on gap, reports acc (higher is better)")
+    assert apart.protocol.endswith("means over equivalent rows: 2 rows, 1 functions")
+    assert apart.rows.tolist() == [0, 1]
 
 
 def test_a_task_needs_metrics_of_its_table(table):
     with pytest.raises(InvalidRequest, match="no metric 'speed'"):
         Task("toy", table, "acc", "acc", side_metrics=("speed",))
-    empty = BenchmarkTable("toy", SPACE, table.dags, {"a": np.array([1.0, np.nan, 2.0]), "b": np.array([np.nan, 1.0, np.inf])})
+    empty = BenchmarkTable("toy", SPACE, table.dags, {"a": np.array([1.0, 2.0, np.nan]), "b": np.array([np.inf, 3.0, 1.0])})
     with pytest.raises(InvalidRequest, match="no row with both"):
         Task("toy", empty, "a", "b")
 

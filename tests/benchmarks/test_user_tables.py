@@ -131,7 +131,7 @@ def test_an_imported_table_is_a_task_that_can_be_moved(folder, tmp_path, monkeyp
 
 
 def test_a_shipped_space_goes_by_name(tmp_path):
-    natives = ["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "|none~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"]
+    natives = ["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"]
     (tmp_path / "x.csv").write_text("acc,cell\n" + "".join(f"{i / 3},{native}\n" for i, native in enumerate(natives)))
     path = import_table(tmp_path / "x.csv", "nasbench201", tmp_path / "out", "acc", arch_column="cell", maximise=False)
     task = load_task(path)

@@ -203,7 +203,7 @@ def measure_proxy(job: ProxiesJob, workshop: Workshop) -> list[Measurement]:
     rows, scores = _draw(task, job), _scores(job, job.name, workshop)
     measured = _against(task, rows, scores.values)
     if job.name in job.preset.released:
-        released = _finite(task.table.metric(job.preset.released[job.name])[rows])
+        released = _finite(task.table.measured[job.preset.released[job.name]][rows])  # of these very graphs
         measured["spearman_released"] = float(spearmanr(scores.values, released).statistic)
     measured["networks_per_cpu_second"] = scores.networks / max(scores.cpu_seconds, 1e-9)
     measured["networks"] = float(scores.networks)

@@ -143,14 +143,15 @@ def measure_favourites(name: str, regrets: Sequence[int], data_dir: str | None, 
     """What the best architectures by the search metric are worth: where a search that finds them at once would stand."""
     task = load_task(name, data_dir)
     sign = 1.0 if task.maximise else -1.0
-    order = np.argsort(-sign * task.search_values[task.rows], kind="stable")
+    rows = task.distinct_rows  # a search is given each function once
+    order = np.argsort(-sign * task.search_values[rows], kind="stable")
     found = []
     for number in (1, FAVOURITES):
-        worth = float(task.report_values[task.rows][order[:number]].mean())
+        worth = float(task.report_values[rows][order[:number]].mean())
         values = {**{f"regret_{n}": sign * (task.best - worth) for n in regrets}, "best_value": worth}
         method = f"the {number} best by {task.search_metric}" if number > 1 else f"the best by {task.search_metric}"
         found += [
-            Measurement(task.space.name, task.name, method, "whole table", metric, value, len(task.rows))
+            Measurement(task.space.name, task.name, method, "whole table", metric, value, len(rows))
             for metric, value in values.items()
         ]
     return found
