@@ -84,7 +84,7 @@ def read_nas_bench_graph(path: Path) -> BenchmarkTable:
     dags = _decode(keys, space, path.name)
     if not bool(space.is_valid(dags).all()):
         raise DamagedFile(f"{path.name} holds an architecture outside the search space", hint)
-    return BenchmarkTable(f"nas_bench_graph/{path.stem}", space, dags, metrics)
+    return BenchmarkTable(f"nas_bench_graph/{path.stem}", space, dags, metrics, frozenset({"params_m"}))
 
 
 def _decode(keys: np.ndarray, space: SearchSpace, where: str) -> DagBatch:

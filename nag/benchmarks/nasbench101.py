@@ -44,7 +44,7 @@ def read_nasbench101(folder: Path) -> BenchmarkTable:
         raise DamagedFile(f"{_FILE} cannot be read ({error})", "Restore the published file.") from error
     if len(dags) != _ROWS:
         raise DamagedFile(f"{_FILE} does not hold {_ROWS} cells", "Restore the published file.")
-    return BenchmarkTable("nasbench101", space, dags, metrics)
+    return BenchmarkTable("nasbench101", space, dags, metrics, frozenset({"params_m"}))
 
 
 def _decode(arrays: np.lib.npyio.NpzFile, space: SearchSpace) -> DagBatch:

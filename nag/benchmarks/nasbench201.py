@@ -21,6 +21,7 @@ __all__ = ["FILES", "read_nasbench201"]
 
 _ROWS = 15_625
 _TEXT = ("index", "arch_str", "canonical")
+_SIZES = frozenset({"params_m", "params_m_cifar100", "flops_m_computed"})
 _MAIN = "nasbench201.csv.gz"
 FILES = {
     _MAIN: "99b30d82253077cd961c15600c455138b83ac283450a8ab44d8c396cb8118e12",
@@ -47,7 +48,7 @@ def read_nasbench201(folder: Path) -> BenchmarkTable:
     metrics = {
         str(column): frame[column].to_numpy(dtype=np.float64) for frame in frames for column in frame if column not in _TEXT
     }
-    return BenchmarkTable("nasbench201", space, _decode(main["arch_str"].tolist(), space), metrics)
+    return BenchmarkTable("nasbench201", space, _decode(main["arch_str"].tolist(), space), metrics, _SIZES)
 
 
 def _read(folder: Path, name: str) -> pd.DataFrame:

@@ -21,17 +21,18 @@ __all__ = ["BenchmarkTable"]
 class BenchmarkTable:
     """R measured architectures of one search space; loaded tables are shared, so never write into them.
 
-    The value of an architecture is the mean over all measurements of its canonical class, so that architectures that
-    compute the same function have one value, whichever of them is asked for and in whatever order the rows stand. The mean
-    estimates what training the function gives; the best of several repeated measurements would be biased upwards, and one
-    of them at random is noisier. Where the best function has a single row, as in NAS-Bench-201, the published optimum
-    stands.
+    Architectures of one canonical class compute the same function, and have one value, whichever of them is asked for and
+    in whatever order the rows stand: the mean over all measurements of the class. The mean estimates what training the
+    function gives; the best of several measurements is biased upwards, and any single one is noisier. Where the best
+    function has a single row, as in NAS-Bench-201, the published optimum stands. Counts of what is in the graph, such as
+    parameters, are not noisy: their value is the least of the class, as parts that carry no signal can be left out.
 
     Args:
         name: Short name.
         space: The search space that the architectures belong to.
         dags: R architectures, padded to `space.max_nodes`.
         measured: Name of a metric -> (R,) float64, as measured in each row; NaN where there is no measurement.
+        sizes: Metrics that count what is in the graph: numbers of parameters and of operations.
 
     Raises:
         DamagedFile: The shapes or types do not fit together.
@@ -41,6 +42,7 @@ class BenchmarkTable:
     space: SearchSpace
     dags: DagBatch
     measured: Mapping[str, np.ndarray]
+    sizes: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         rows, size = len(self.dags), self.space.max_nodes
@@ -89,7 +91,7 @@ class BenchmarkTable:
     @cached_property
     def metrics(self) -> Mapping[str, np.ndarray]:
         """Name of a metric -> (R,) float64, the value of each row's canonical class; NaN where none was measured."""
-        return _ClassMeans(self)
+        return _ClassValues(self)
 
     @cached_property
     def _row_of_hash(self) -> dict[str, int]:
@@ -143,7 +145,7 @@ class BenchmarkTable:
         return rows
 
     def values(self, metric: str, dags: DagBatch) -> np.ndarray:
-        """One metric of each architecture: the mean over the measurements of its canonical class.
+        """One metric of each architecture: the value of its canonical class.
 
         Args:
             metric: A key of `metrics`.
@@ -166,7 +168,7 @@ class BenchmarkTable:
         return {name: np.where(classes >= 0, column[rows], np.nan) for name, column in columns.items()}
 
     def counts(self, metric: str) -> np.ndarray:
-        """Number of measurements of a metric that the value of each row is the mean of: (R,) int64.
+        """Number of measurements of a metric that the value of each row is made of: (R,) int64.
 
         Raises:
             InvalidRequest: No such metric.
@@ -199,8 +201,8 @@ class BenchmarkTable:
         return self.space.to_architectures(self.dags[row : row + 1])[0]
 
 
-class _ClassMeans(Mapping[str, np.ndarray]):
-    """The metrics of a table, each averaged over canonical classes when it is asked for first."""
+class _ClassValues(Mapping[str, np.ndarray]):
+    """The metrics of a table, each aggregated over canonical classes when it is asked for first."""
 
     def __init__(self, table: BenchmarkTable) -> None:
         self._table = table
@@ -208,9 +210,10 @@ class _ClassMeans(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._found:
-            means = _means(self._table.measured[name], self._table.canonical)
-            means.flags.writeable = False
-            self._found[name] = means
+            table = self._table
+            values = _aggregated(table.measured[name], table.canonical, least=name in table.sizes)
+            values.flags.writeable = False
+            self._found[name] = values
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -220,14 +223,14 @@ class _ClassMeans(Mapping[str, np.ndarray]):
         return len(self._table.measured)
 
 
-def _means(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Mean of the values of each row's class, without missing ones: (R,) float64.
+def _aggregated(values: np.ndarray, classes: np.ndarray, least: bool) -> np.ndarray:
+    """Mean or least of the values of each row's class, without missing ones: (R,) float64.
 
     It does not depend on the order of rows, and equals the value itself where a class has one value only.
     """
     known = ~np.isnan(values)
     found, members = values[known], classes[known]
-    means = np.full(int(classes.max()) + 1, np.nan)
+    result = np.full(int(classes.max()) + 1, np.nan)
     if len(found):
         order = np.lexsort((found, members))
         found, members = found[order], members[order]
@@ -235,5 +238,5 @@ def _means(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
         last = np.r_[start[1:], len(found)] - 1
         with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
             mean = np.add.reduceat(found, start) / (last - start + 1)
-            means[members[start]] = np.clip(mean, found[start], found[last])
-    return means[classes]
+            result[members[start]] = found[start] if least else np.clip(mean, found[start], found[last])
+    return result[classes]

@@ -50,9 +50,9 @@ class Task:
         for metric in (self.search_metric, self.report_metric, *self.side_metrics):
             if metric not in self.table.measured:
                 self.table.metric(metric)
-        measured = (self.table.measured[metric] for metric in (self.search_metric, self.report_metric))
-        together = np.logical_and(*(np.isfinite(values) for values in measured)).any()
-        if not together and len(self.rows) == 0:  # classes are not told apart before somebody needs them
+        measured = [self.table.measured[metric] for metric in (self.search_metric, self.report_metric)]
+        together = np.isfinite(measured).all(0).any() and not np.isinf(measured).any()
+        if not together and len(self.rows) == 0:  # where the rows tell, classes are not told apart before somebody needs them
             raise InvalidRequest(
                 f"task {self.name} has no row with both metrics", "Choose metrics that were measured together."
             )

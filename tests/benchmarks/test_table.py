@@ -64,6 +64,13 @@ def test_the_mean_does_not_depend_on_the_order_of_rows_and_keeps_equal_values():
     assert same.metric("acc").tolist() == [0.1, 0.1, 0.1]
 
 
+def test_a_size_is_that_of_the_leanest_architecture_of_its_class():
+    measured = {"params": np.array([3.0, 2.0, 7.0]), "acc": np.array([3.0, 2.0, 7.0])}
+    table = BenchmarkTable("toy", SPACE, dags_of(*NATIVES), measured, frozenset({"params"}))
+    assert table.metric("params").tolist() == [2.0, 2.0, 7.0]
+    assert table.metric("acc").tolist() == [2.5, 2.5, 7.0]
+
+
 def test_infinite_scores_stay_infinite_and_opposite_ones_have_no_mean():
     dags = dags_of(*NATIVES, OTHER)
     table = BenchmarkTable("toy", SPACE, dags, {"score": np.array([-np.inf, 1.0, np.inf, 2.0])})
