@@ -119,6 +119,7 @@ class _Reader:
             identity=frozenset(op for op, role in operations.items() if role == "identity"),
             zero=frozenset(op for op, role in operations.items() if role == "zero"),
             mergeable=frozenset(op for op, role in operations.items() if role == "mergeable"),
+            multiplying=frozenset(op for op in vocabulary if inputs.get(op, default) == "multiplied"),
             concatenating=frozenset(op for op in vocabulary if inputs.get(op, default) == "concatenated"),
         )
         low, high = self.sizes()
