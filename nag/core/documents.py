@@ -163,17 +163,23 @@ def _refused(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON")
 
 
-def parse_json(text: str, where: str) -> Any:
-    """JSON of limited depth, without NaN and infinities and without duplicate keys.
+def parse_json(text: str, where: str, nonfinite: bool = False) -> Any:
+    """JSON of limited depth, without duplicate keys.
+
+    Args:
+        text: The text.
+        where: The file or row that it comes from, for the message.
+        nonfinite: Whether NaN, Infinity and -Infinity are read too, as Python writes them.
 
     Raises:
         DamagedFile: It is none.
     """
+    constant = float if nonfinite else _refused
     try:
         if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
             raise ValueError(f"lists and mappings are nested more than {MAX_DEPTH} deep")
         return json.loads(
-            text, parse_int=_whole, parse_float=_number, parse_constant=_refused, object_pairs_hook=_without_duplicates
+            text, parse_int=_whole, parse_float=_number, parse_constant=constant, object_pairs_hook=_without_duplicates
         )
     except (ValueError, RecursionError) as error:
         raise DamagedFile(f"{where} is not JSON", shortened(str(error))) from error

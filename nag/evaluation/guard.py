@@ -131,7 +131,7 @@ class Guard:
         self._shift, self._lease, self._timeout = shift, lease_seconds, timeout_seconds
         self._max_attempts, self._quit = max_attempts, quit_process
         # A store of its own: what it cannot enter in time is of no use any more, while the worker has more patience.
-        self._store = EvaluationStore(shift.store.url, patience=lease_seconds / 3)
+        self._store = EvaluationStore(shift.store.url, lease_seconds / 3, shift.store.patience)
         self._parent = multiprocessing.parent_process()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -157,7 +157,6 @@ class Guard:
                 self._give_up(key, f"took longer than {self._timeout:g} s")
             with suppress(NagError):  # tried again at the next tick, or the lease lapses
                 self._give_sign()
-                self._shift.enter()  # a short trial's result does not wait for a long one of the same batch
 
     def _give_sign(self) -> None:
         silent, progress = time.monotonic() - self._last_sign, self._shift.progress()

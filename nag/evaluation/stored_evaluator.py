@@ -7,18 +7,13 @@ from dataclasses import dataclass, field
 
 from nag.evaluation.evaluator import Evaluation, ignore_count
 from nag.evaluation.executors import Executor
+from nag.evaluation.function_names import FunctionNames, Functions, canonical_functions
 from nag.evaluation.store import EvaluationKey, EvaluationStore, Record, Request
 from nag.evaluation.tasks import AnyTask
 from nag.evaluation.trial import Trial
 from nag.graphs import Architecture
-from nag.spaces import SearchSpace
 
-__all__ = ["StoredEvaluator", "canonical_functions"]
-
-
-def canonical_functions(space: SearchSpace, archs: Sequence[Architecture]) -> list[str]:
-    """What tells the functions of architectures apart: their canonical hashes."""
-    return space.canonical_hashes(space.to_dags(archs))
+__all__ = ["StoredEvaluator"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,8 @@ class StoredEvaluator:
         store: Keeps the results.
         executor: Runs trials.
         seed: Seed of every trial.
-        functions: (space, architectures) -> what tells their functions apart; architectures of one function share a trial.
+        functions: Names the functions of architectures; those of one function share a trial.
+        retry_failed: Whether what had failed before is tried again, once by each evaluator.
     """
 
     task: AnyTask
@@ -39,7 +35,9 @@ class StoredEvaluator:
     store: EvaluationStore
     executor: Executor
     seed: int = 0
-    functions: Callable[[SearchSpace, Sequence[Architecture]], list[str]] = field(default=canonical_functions)
+    functions: Functions = field(default=canonical_functions)
+    retry_failed: bool = True
+    _tried: set[EvaluationKey] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def evaluate(
         self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
@@ -50,9 +48,12 @@ class StoredEvaluator:
         space = self.task.space
         fingerprint = self.trial.fingerprint
         keys = [EvaluationKey(name, self.task.name, fingerprint, self.seed) for name in self.functions(space, archs)]
-        known = {key for key, state in self.store.states(keys).items() if state.finished}
         requests = [Request(key, arch, space.encode(arch)) for key, arch in zip(keys, archs, strict=True)]
-        records = self.executor.run(self.store, self.trial, requests, on_progress)
+        if self.retry_failed:
+            self.store.retry(request for request in reversed(requests) if request.key not in self._tried)
+            self._tried.update(keys)
+        known = {key for key, state in self.store.states(keys).items() if state.finished}
+        records = self.executor.run(self.store, self.trial, requests, on_progress, FunctionNames(space, self.functions))
         hashes, seen, found = canonical_functions(space, archs), set(known), []
         for arch, digest, record in zip(archs, hashes, records, strict=True):
             found.append(_evaluation(arch, digest, record, record.key in seen))

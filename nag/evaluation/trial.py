@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
-from typing import Protocol
+from numbers import Integral, Real
+from typing import Annotated, Protocol
 
+from pydantic import BeforeValidator, Field, ValidationError
+
+from nag.core.documents import Document
+from nag.core.numbers import Finite, NonNegative, Size
 from nag.graphs import Architecture
 
-__all__ = ["Measurement", "Trial", "fault_of", "ignore_progress"]
+__all__ = ["Measurement", "MeasurementSchema", "Trial", "fault_of", "ignore_progress"]
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,40 @@ def fault_of(result: object) -> str:
     """Why a trial's result does not count, in a few words; empty where it does."""
     if not isinstance(result, Measurement):
         return f"returned {type(result).__name__}, not a Measurement"
-    for name in ("search_value", "report_value"):
-        value = getattr(result, name)
-        if value is None and name == "report_value":
-            continue
-        if not isinstance(value, Real):
-            return f"returned {type(value).__name__} as {name}"
-        if not math.isfinite(value):
-            return f"returned {'NaN' if math.isnan(value) else 'infinity'} as {name}"
-    for values in (result.side, *result.curve):
-        for name, value in values.items():  # these may be infinite, as a loss can be at first
-            if not isinstance(value, Real):
-                return f"returned {type(value).__name__} as {name}"
+    try:
+        MeasurementSchema.model_validate(vars(result))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = next((part for part in reversed(first["loc"]) if isinstance(part, str) and part != "[key]"), "it")
+        return f"returned {_said(first['input'])} as {name}"
     return ""
+
+
+def _said(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "infinity"
+    return str(value) if isinstance(value, float) or type(value) is int else type(value).__name__
+
+
+def _plain(value: object) -> object:
+    """Numbers of numpy and the like as Python's own."""
+    if isinstance(value, Real) and not isinstance(value, bool | int | float):
+        return int(value) if isinstance(value, Integral) else float(value)
+    return value
+
+
+_Side = Annotated[float, Field(strict=True, allow_inf_nan=True), BeforeValidator(_plain)]
+_Value = Annotated[Finite, BeforeValidator(_plain)]
+_Seconds = Annotated[NonNegative, BeforeValidator(_plain)]
+
+
+class MeasurementSchema(Document):
+    """What the fields of a measurement may hold: values are finite; side metrics and curves are numbers of any kind."""
+
+    search_value: _Value
+    report_value: _Value | None
+    side: Mapping[str, _Side]
+    curve: Sequence[Mapping[str, _Side]]
+    epochs: Annotated[Size, BeforeValidator(_plain)]
+    cpu_seconds: _Seconds
+    gpu_seconds: _Seconds

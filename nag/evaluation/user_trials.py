@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
 import inspect
 import json
-import shlex
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from nag.errors import InvalidRequest, NagError, did_you_mean
+from nag.core.documents import shortened
+from nag.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation.ledger import Stopwatch
+from nag.evaluation.shell_command import ShellCommand
 from nag.evaluation.trial import Measurement
+from nag.evaluation.user_code import folder_of, importable, load_function
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 
@@ -32,7 +34,7 @@ def measurement_of(answer: Any, search_metric: str, report_metric: str, seconds:
     Args:
         answer: A number, the search metric; or name -> number, with the search metric among them.
         search_metric: Name of the number that a search may see.
-        report_metric: Name of the number that results show; the search metric's where it is absent.
+        report_metric: Name of the number that results show; there is no report value where it is absent.
         seconds: CPU seconds that it took.
 
     Raises:
@@ -47,7 +49,7 @@ def measurement_of(answer: Any, search_metric: str, report_metric: str, seconds:
     known = {name: value for name, value in numbers.items() if value is not None}
     return Measurement(
         search_value=known[search_metric],
-        report_value=known.get(report_metric, known[search_metric]),
+        report_value=known.get(report_metric),
         side={name: value for name, value in known.items() if name not in {search_metric, report_metric}},
         curve=[],
         cpu_seconds=seconds,
@@ -59,7 +61,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -87,58 +89,34 @@ class FunctionTrial:
     report_metric: str = "value"
 
     def __post_init__(self) -> None:
-        _wanted(self.function, _load(self.function))
+        _wanted(self.function, load_function(self.function))
 
     @property
     def fingerprint(self) -> str:
         """Changes with the name of the function and the content of its file."""
-        source = inspect.getsourcefile(_load(self.function))
+        place, _, name = self.function.rpartition(":")
+        source = place if place.endswith(".py") else getattr(sys.modules.get(place), "__file__", None)
         content = Path(source).read_bytes() if source else b""
-        name = self.function.rpartition(":")[2]
         return _digest("function", name, self.space.fingerprint, self.search_metric, self.report_metric, content)
 
     def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
         """Calls the function."""
-        call = _load(self.function)
+        call = load_function(self.function)
         offered = {"architecture": arch, "arch": self.space.encode(arch), "seed": seed, "on_progress": on_progress}
         watch = Stopwatch()
-        answer = call(**{name: offered[name] for name in _wanted(self.function, call)})
+        with importable(folder_of(self.function)):
+            answer = call(**{name: offered[name] for name in _wanted(self.function, call)})
         return measurement_of(answer, self.search_metric, self.report_metric, watch.cpu)
-
-
-def _load(name: str) -> Callable[..., Any]:
-    """The function of that name."""
-    place, _, attribute = name.rpartition(":")
-    if not place:
-        raise InvalidRequest(f"'{name}' names no function", "Write file.py:function or package.module:function.")
-    try:
-        module = _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except NagError:
-        raise
-    except Exception as error:  # whatever a user's module does
-        raise InvalidRequest(f"'{place}' cannot be imported: {type(error).__name__}: {error}", "Try it in Python.") from error
-    found = getattr(module, attribute, None)
-    if not callable(found):
-        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise InvalidRequest(f"'{place}' has no function '{attribute}'", did_you_mean(attribute, names))
-    return found
-
-
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise InvalidRequest(f"file '{path}' does not exist", "Check the path of the evaluator's function.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _wanted(name: str, function: Callable[..., Any]) -> list[str]:
     """The offered arguments that a function takes."""
     wanted = []
-    for parameter in inspect.signature(function).parameters.values():
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"{name} does not tell its parameters", "Write a Python function that calls it.") from error
+    for parameter in parameters:
         if parameter.name in _OFFERED:
             wanted.append(parameter.name)
         elif parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -150,8 +128,9 @@ def _wanted(name: str, function: Callable[..., Any]) -> list[str]:
 class ShellTrial:
     """Runs a command for each architecture; the last line that it prints is the answer: a number or a JSON object.
 
-    In each word of the command `{arch}` (native string), `{seed}` and `{json}` (a JSON object: arch, ops, edges, seed) are
-    filled in. No shell reads the filled-in text, so nothing in it needs quotes; for pipes, put them in a script.
+    The command finds the architecture in the environment variables NAG_ARCH (native string), NAG_JSON (a JSON object: arch,
+    ops, edges, seed) and NAG_SEED. In its words `{arch}`, `{json}` and `{seed}` are replaced by the same; no shell reads the
+    values, so a placeholder is refused within the code of `sh -c` and the like.
 
     Args:
         space: Search space.
@@ -160,7 +139,7 @@ class ShellTrial:
         report_metric: Name of the number that results show.
 
     Raises:
-        InvalidRequest: The command is empty or cannot be read.
+        InvalidRequest: The command cannot be read, its program does not exist, or a value would be read as code.
     """
 
     space: SearchSpace
@@ -169,44 +148,53 @@ class ShellTrial:
     report_metric: str = "value"
 
     def __post_init__(self) -> None:
-        try:
-            words = shlex.split(self.command)
-        except ValueError as error:
-            raise InvalidRequest(f"the command cannot be read: {error}", "Check its quotes.") from error
-        if not words:
-            raise InvalidRequest("the evaluator's command is empty", "Give evaluator.command='python mine.py {arch}'.")
+        assert ShellCommand(self.command).program
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the command and the files that it names."""
-        files = [Path(word).read_bytes() for word in shlex.split(self.command) if Path(word).is_file()]
+        """Changes with the command and the content of its program and of the files that it names."""
+        files = [_digest_of_file(path, *_stamp(path)) for path in ShellCommand(self.command).files]
         return _digest("shell", self.command, self.space.fingerprint, self.search_metric, self.report_metric, *files)
 
     def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
         """Runs the command; what it writes to the error stream is shown if it fails.
 
         Raises:
-            InvalidRequest: It fails or does not answer.
+            InvalidArchitecture: It has operations whose names no command can be given.
+            InvalidRequest: The command fails or does not answer.
         """
         native = self.space.encode(arch)
+        if not native.isprintable():
+            raise InvalidArchitecture("the name of an operation has a sign that cannot be printed", "Rename it.")
         facts = json.dumps({"arch": native, "ops": list(arch.ops), "edges": [list(e) for e in arch.edges], "seed": seed})
-        filled = {"{arch}": native, "{seed}": str(seed), "{json}": facts}
-        words = [_fill(word, filled) for word in shlex.split(self.command)]
+        values = {"arch": native, "json": facts, "seed": str(seed)}
+        words = ShellCommand(self.command).filled(values)
+        environment = os.environ | {f"NAG_{name.upper()}": value for name, value in values.items()}
         watch = Stopwatch()
         try:
-            done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        except OSError as error:
-            raise InvalidRequest(f"'{words[0]}' cannot be run: {error.strerror}", "Check the evaluator's command.") from error
+            done = subprocess.run(
+                words, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, env=environment, check=False
+            )
+        except (OSError, ValueError) as error:
+            reason = shortened(getattr(error, "strerror", None) or str(error))
+            raise InvalidRequest(
+                f"'{shortened(words[0])}' cannot be run: {reason}", "Check the evaluator's command."
+            ) from error
         if done.returncode != 0:
-            told = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            told = shortened((done.stderr.strip().splitlines() or ["it says nothing"])[-1])
             raise InvalidRequest(f"the evaluator's command ended with code {done.returncode}: {told}", "Try it in a terminal.")
         return measurement_of(_answer(done.stdout), self.search_metric, self.report_metric, watch.cpu)
 
 
-def _fill(word: str, filled: Mapping[str, str]) -> str:
-    for key, value in filled.items():
-        word = word.replace(key, value)
-    return word
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=64)
+def _digest_of_file(path: Path, _changed: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _answer(printed: str) -> Any:
@@ -214,9 +202,9 @@ def _answer(printed: str) -> Any:
     line = (printed.strip().splitlines() or [""])[-1]
     try:
         return json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(
-            f"the last line of the evaluator's command is '{line[:80]}'", "Print a number or a JSON object last."
+            f"the last line of the evaluator's command is '{shortened(line, 80)}'", "Print a number or a JSON object last."
         ) from error
 
 

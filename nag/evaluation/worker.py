@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from nag.errors import NagError, check_numbers
+from nag.core.documents import shortened
+from nag.errors import InvalidArchitecture, InvalidRequest, NagError, check_numbers
 from nag.evaluation.guard import Guard, Shift
 from nag.evaluation.ledger import cpu_seconds
-from nag.evaluation.store import EvaluationStore, Record
+from nag.evaluation.store import LONGEST_LEASE, EvaluationStore, Record
 from nag.evaluation.trial import Trial, fault_of
+from nag.graphs import Architecture
 
 __all__ = ["WorkOptions", "one_line", "work", "worker_name"]
 
@@ -30,12 +32,12 @@ class WorkOptions:
     """How a worker works.
 
     Args:
-        lease_seconds: How long a claim lasts without a sign of life; signs come several times as often.
+        lease_seconds: How long a claim lasts without a sign of life, an hour at most; signs come several times as often.
         timeout_seconds: Longest time of a trial; None for no limit.
         max_attempts: Attempts at an evaluation before it has failed.
         threads: CPU threads of the worker. Results may differ in their last digits with other numbers of threads.
         patience: Seconds for which a store that is locked, full or out of reach is tried again.
-        batch_seconds: Trials that take less are claimed several at once, and entered together, as many as take so long.
+        batch_seconds: Trials that take less are claimed several at once, as many as take so long.
 
     Raises:
         InvalidRequest: A number makes no sense.
@@ -50,6 +52,8 @@ class WorkOptions:
 
     def __post_init__(self) -> None:
         check_numbers("worker", self, lease_seconds=0.1, max_attempts=1, threads=1, patience=0, batch_seconds=0)
+        if self.lease_seconds > LONGEST_LEASE:
+            raise InvalidRequest(f"worker lease_seconds is {self.lease_seconds:g}", f"It must be at most {LONGEST_LEASE:g}.")
         if self.timeout_seconds is not None:
             check_numbers("worker", self, timeout_seconds=0.01)
 
@@ -63,7 +67,7 @@ def one_line(error: BaseException) -> str:
     """An error in one line."""
     if isinstance(error, NagError):
         return str(error)
-    words = " ".join(str(error).split())
+    words = shortened(str(error), 300)
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
@@ -75,6 +79,7 @@ def work(
     options: WorkOptions,
     name: str | None = None,
     quit_process: Callable[[], object] = lambda: os._exit(70),
+    name_of: Callable[[Architecture], str] | None = None,
 ) -> int:
     """Runs trials until nothing of a task and an evaluator is pending or claimed, by whomever it was requested.
 
@@ -87,10 +92,12 @@ def work(
         store_url: URL of the store.
         trial: Measures one architecture.
         task: Which evaluations are worked at.
-        evaluator: Which evaluations are worked at; by rights the trial's fingerprint.
+        evaluator: Which evaluations are worked at; the trial's fingerprint.
         options: How.
         name: Name of the worker, unlike all that there ever were; None for one of its own.
         quit_process: Ends the process in the two cases above.
+        name_of: Name of the function of an architecture, by which what was claimed is checked against its key before it
+            is run; None where whoever writes to the store is trusted.
 
     Returns:
         Number of results that the store accepted.
@@ -100,12 +107,12 @@ def work(
     """
     name = worker_name() if name is None else name
     torch.set_num_threads(options.threads)
-    store = EvaluationStore(store_url, options.patience)
+    store = EvaluationStore(store_url, options.patience, options.patience)
     shift = Shift(store, name)
     guard = Guard(shift, options.lease_seconds, options.timeout_seconds, options.max_attempts, quit_process)
     guard.start()
     try:
-        return _Worker(store, shift, trial, options).work(task, evaluator)
+        return _Worker(store, shift, trial, options, name_of).work(task, evaluator)
     except BaseException:
         with suppress(NagError):
             store.release(name)
@@ -132,8 +139,15 @@ def _last_resort(timeout_seconds: float | None) -> Iterator[None]:
 class _Worker:
     """Claims, measures and enters."""
 
-    def __init__(self, store: EvaluationStore, shift: Shift, trial: Trial, options: WorkOptions) -> None:
-        self.store, self.shift, self.trial, self.options = store, shift, trial, options
+    def __init__(
+        self,
+        store: EvaluationStore,
+        shift: Shift,
+        trial: Trial,
+        options: WorkOptions,
+        name_of: Callable[[Architecture], str] | None,
+    ) -> None:
+        self.store, self.shift, self.trial, self.options, self.name_of = store, shift, trial, options, name_of
         self.limit = 1
 
     def work(self, task: str, evaluator: str) -> int:
@@ -157,7 +171,6 @@ class _Worker:
         for claim in claims:
             if self.shift.holds(claim.key):  # else it lapsed, as on a host that slept
                 self._measure(claim)
-        self.shift.enter()
         if self.options.max_attempts > 1:  # what is claimed with others may be begun once more than it should
             each = max((time.monotonic() - start) / len(claims), 1e-6)
             self.limit = max(1, min(int(self.options.batch_seconds / each), 2 * self.limit, 64))
@@ -168,7 +181,7 @@ class _Worker:
         fault, retry = "", False
         try:
             with _last_resort(self.options.timeout_seconds):
-                result = self.trial.run(claim.architecture, key.seed, self.shift.progressed)
+                result = self.trial.run(self._architecture(claim), key.seed, self.shift.progressed)
             fault = fault_of(result)
         except NagError as error:
             fault = one_line(error)
@@ -181,3 +194,12 @@ class _Worker:
         else:
             cost = result.cpu_seconds or cpu_seconds() - before
             self.shift.finish(key, replace(result, cpu_seconds=cost))
+            self.shift.enter()
+
+    def _architecture(self, claim: Record) -> Architecture:
+        """What a row says is to be measured, if that is what its key names."""
+        arch = claim.architecture
+        if self.name_of is not None and self.name_of(arch) != claim.key.function:
+            what = "the architecture in the store is not the one of its key"
+            raise InvalidArchitecture(what, "Run the command again: it enters its own.")
+        return arch

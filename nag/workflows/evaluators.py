@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from nag.builders import Builder, ProbeHash, builder_of
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluator, TableEvaluator, TrainingTask, TrainingTrial, suggested_training
 from nag.evaluation.executors import Executor
+from nag.evaluation.function_names import Functions, canonical_functions
 from nag.evaluation.store import EvaluationStore
-from nag.evaluation.stored_evaluator import StoredEvaluator, canonical_functions
+from nag.evaluation.stored_evaluator import StoredEvaluator
 from nag.evaluation.tasks import AnyTask
 from nag.evaluation.trial import Trial
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
@@ -32,8 +32,6 @@ __all__ = [
     "evaluate_by_training",
 ]
 
-Functions = Callable[[SearchSpace, Sequence[Architecture]], list[str]]
-
 
 @dataclass(frozen=True)
 class Bench:
@@ -47,15 +45,17 @@ class Bench:
         weights_folder: Where trained weights are kept.
         data_dir: Folder of tables and data; the environment variable NAG_DATA_DIR if None.
         probe: Whether functions are told apart by what networks compute, in place of the normal form.
+        retry_failed: Whether what had failed before is tried again.
     """
 
-    store: str | Path
+    store: str | Path = field(repr=False)  # it may hold a password
     executor: Executor
     seed: int = 0
     make_builder: Callable[..., Builder] = builder_of
     weights_folder: Path | None = None
     data_dir: str | Path | None = None
     probe: bool = False
+    retry_failed: bool = True
 
     def stored(self, task: AnyTask, trial: Trial, functions: Functions = canonical_functions) -> StoredEvaluator:
         """An evaluator that runs a trial for whatever the store does not know.
@@ -65,25 +65,24 @@ class Bench:
             trial: Measures one architecture.
             functions: What tells functions apart, unless they are probed.
         """
-        functions = _ByProbe(task, self) if self.probe else functions
-        return StoredEvaluator(task, trial, EvaluationStore(self.store), self.executor, self.seed, functions)
+        functions = _ByProbe(self._probe_of(task)) if self.probe else functions
+        store = EvaluationStore(self.store)
+        return StoredEvaluator(task, trial, store, self.executor, self.seed, functions, self.retry_failed)
+
+    def _probe_of(self, task: AnyTask) -> ProbeHash:
+        if not isinstance(task, TrainingTask):
+            raise InvalidRequest(f"{task.name} has no data to probe networks with", "Use probe=false.")
+        return ProbeHash(self.make_builder(space=task.space), task.load_data(self.data_dir).shape)
 
 
 @dataclass(frozen=True)
 class _ByProbe:
     """Functions by what networks of the task compute."""
 
-    task: AnyTask
-    bench: Bench
-
-    @cached_property
-    def _hash(self) -> ProbeHash:
-        if not isinstance(self.task, TrainingTask):
-            raise InvalidRequest(f"{self.task.name} has no data to probe networks with", "Use probe=false.")
-        return ProbeHash(self.bench.make_builder(space=self.task.space), self.task.load_data(self.bench.data_dir).shape)
+    probe: ProbeHash
 
     def __call__(self, space: SearchSpace, archs: Sequence[Architecture]) -> list[str]:
-        return [self._hash(arch) for arch in archs]
+        return [self.probe(arch) for arch in archs]
 
 
 def evaluate_by_table(task: AnyTask, bench: Bench) -> Evaluator:

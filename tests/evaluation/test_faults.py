@@ -133,6 +133,18 @@ def test_a_really_full_disk_is_one_line_and_costs_no_finished_result(tmp_path):
     assert larger.request(wanted(500, first=200_000)) == 500
 
 
+def test_a_server_that_is_out_of_reach_from_the_start_is_told_within_seconds():
+    """Although a store in use is waited for much longer."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    start = time.monotonic()
+    with pytest.raises(NagError, match="cannot be used") as caught:
+        EvaluationStore(f"postgresql://nag@127.0.0.1:{port}/nag")
+    one_line_of(caught)
+    assert time.monotonic() - start < 8
+
+
 def test_an_unreachable_server_is_one_line_within_the_patience():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import make_url
 from store_trials import chain, wanted
 
 from nag.errors import DamagedFile, InvalidRequest, MissingData, NagError
@@ -280,9 +281,24 @@ def test_passwords_are_not_shown():
     with pytest.raises(NagError) as caught:
         EvaluationStore("postgresql://me:secret@localhost:1/db", patience=0.1)
     assert "secret" not in str(caught.value)
+    for query in ("password=secret", "sslpassword=secret"):
+        with pytest.raises(NagError) as caught:
+            EvaluationStore(f"postgresql://me@localhost:1/db?{query}", patience=0.1)
+        assert "secret" not in str(caught.value)
     with pytest.raises(InvalidRequest) as refused:
-        EvaluationStore("oracle://me:secret@localhost/db")
+        EvaluationStore("oracle://me:secret@localhost/db?password=secret")
     assert "secret" not in str(refused.value)
+
+
+def test_a_server_shows_no_password_wherever_a_store_is_named(postgresql):
+    plain = postgresql.new_database()
+    url = make_url(plain).update_query_dict({"password": "secret"}).render_as_string(hide_password=False)
+    store = EvaluationStore(url, patience=1)
+    assert "secret" not in store.name
+    for wrong in (url.replace("/test", "/none"), plain.replace("nag@", "me:secret@")):
+        with pytest.raises(NagError) as caught:
+            EvaluationStore(wrong, patience=1)
+        assert "secret" not in str(caught.value)
 
 
 def test_files_that_are_no_stores_are_refused_and_left_alone(tmp_path):

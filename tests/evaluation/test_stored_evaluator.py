@@ -39,6 +39,10 @@ class Counting:
         )
 
 
+def one_for_all(space, asked):
+    return ["all"] * len(asked)
+
+
 @pytest.fixture
 def make(tmp_path):
     def evaluator(**options):
@@ -99,6 +103,6 @@ def test_what_fails_has_a_reason_and_no_values_and_stops_nobody(make):
 
 
 def test_the_caller_says_which_functions_are_one(make, tmp_path):
-    evaluator = make(functions=lambda space, asked: ["all"] * len(asked))
+    evaluator = make(functions=one_for_all)
     assert [e.reused for e in evaluator.evaluate(archs(CELL, OTHER))] == [False, True]
     assert runs(tmp_path) == 1

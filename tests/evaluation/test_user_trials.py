@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nag.errors import InvalidRequest
+from nag.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
+from nag.graphs import Architecture
 from nag.spaces import load_space
+from nag.spaces.codecs import OpList
 
 SPACE = load_space("nasbench201")
 ARCH = SPACE.decode("|none~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|")
@@ -89,3 +93,125 @@ def test_an_empty_or_unreadable_command_is_refused():
     for command in ("", "echo 'open"):
         with pytest.raises(InvalidRequest, match="command"):
             ShellTrial(SPACE, command)
+
+
+INJECTING = load_space("nasbench101")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sh -c 'python mine.py {arch}'",
+        "sh -c {arch}",
+        "/bin/bash -lc 'echo {json}'",
+        "bash -o pipefail -c '{arch}'",
+        "env A=1 dash -c 'x {arch}'",
+        "docker run image sh -c '{arch}'",
+        "zsh -c{arch}",
+        "python -c 'print(\"{arch}\")'",
+        "python3.11 -c {arch}",
+        "perl -e {arch}",
+        "node --eval={arch}",
+        "node -p {json}",
+        "ssh host measure {arch}",
+        "nice -n 5 xargs echo {arch}",
+        "awk {arch}",
+        "sh {arch}",
+        "{arch} 1",
+        "python mine.py '$(echo {arch})'",
+    ],
+)
+def test_a_placeholder_in_code_is_refused_with_a_way_that_works(command):
+    with pytest.raises(InvalidRequest, match=r"code|program") as caught:
+        ShellTrial(SPACE, command)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["sh mine.sh {arch}", "sh -c 'echo 3' {arch}", "python mine.py -c {arch}", "env A=1 python -u mine.py --arch={arch} {seed}",
+     "sh -c 'sleep {seed}; echo 1'", "python mine.py eval {json}", "bash -e mine.sh {arch}"],
+)  # fmt: skip
+def test_a_placeholder_that_is_an_argument_is_not(command):
+    ShellTrial(SPACE, command)
+
+
+def test_a_value_is_filled_in_once_and_the_environment_has_the_same(tmp_path):
+    (tmp_path / "show.py").write_text(
+        "import os, sys, json\n"
+        "assert sys.argv[1:] == ['a=' + os.environ['NAG_ARCH'], os.environ['NAG_JSON'], os.environ['NAG_SEED']]\n"
+        "print(json.loads(os.environ['NAG_JSON'])['arch'] == os.environ['NAG_ARCH'] and 1)\n"
+    )
+    trial = ShellTrial(SPACE, f"python {tmp_path / 'show.py'} a={{arch}} {{json}} {{seed}}")
+    assert trial.run(ARCH, 12).search_value == 1
+    odd = Architecture(("input", "{json}", "output"), ((0, 1), (1, 2)))
+    (tmp_path / "count.py").write_text("import sys\nprint(len(sys.argv[1]))")
+    trial = ShellTrial(INJECTING, f"python {tmp_path / 'count.py'} {{arch}}")
+    assert trial.run(odd, 0).search_value == len(INJECTING.encode(odd))  # `{json}` in a name stays as it is
+
+
+def test_a_quoted_variable_in_shell_code_is_safe(tmp_path):
+    trial = ShellTrial(INJECTING, f"sh -c 'cd {tmp_path}; printf %s \"$NAG_ARCH\" | wc -c'")
+    odd = Architecture(("input", "$(touch X)`touch Y`'; touch Z;\"", "output"), ((0, 1), (1, 2)))
+    assert trial.run(odd, 0).search_value == len(INJECTING.encode(odd))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_no_command_can_be_given_are_refused():
+    trial = ShellTrial(replace(SPACE, codec=OpList((), 1)), "echo {arch}")
+    for name in ("-rf", "a\nb", "a\0b"):
+        with pytest.raises(InvalidArchitecture):
+            trial.run(Architecture(("input", name, "output"), ((0, 1), (1, 2))), 0)
+
+
+def test_the_fingerprint_follows_the_programs_content(tmp_path):
+    program = tmp_path / "measure"
+    found = []
+    for number in (1, 2, 1):
+        program.write_text(f"#!/bin/sh\necho {number}\n")
+        program.chmod(0o755)
+        found.append(ShellTrial(SPACE, f"{program} {{arch}}").fingerprint)
+    assert found[0] == found[2] != found[1]
+
+
+def test_a_bare_number_is_no_report_metric(tmp_path):
+    """The report value is that of the report metric, or none at all."""
+    for text in ("return 1.0", "return {'val': 1.0, 'latency': 2.0}"):
+        trial = function(f"def score(arch):\n    {text}", tmp_path, search_metric="val", report_metric="test")
+        assert (trial.run(ARCH, 0).search_value, trial.run(ARCH, 0).report_value) == (1.0, None)
+
+
+def test_a_file_imports_its_neighbours_when_loaded_and_when_called(tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    (tmp_path / "beside_it.py").write_text("VALUE = 2")
+    text = "from beside_it import VALUE\ndef score(arch):\n    import late_one\n    return VALUE + late_one.VALUE"
+    (tmp_path / "late_one.py").write_text("VALUE = 3")
+    before = list(sys.path)
+    assert function(text, tmp_path).run(ARCH, 0).search_value == 5
+    assert sys.path == before
+
+
+def test_a_module_in_the_current_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    (tmp_path / "module_in_folder.py").write_text("def score(arch):\n    return 4")
+    assert FunctionTrial(SPACE, "module_in_folder:score").run(ARCH, 0).search_value == 4
+
+
+def test_a_file_may_define_dataclasses(tmp_path):
+    text = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n"
+        "def score(arch):\n    return A(3).x"
+    )
+    assert function(text, tmp_path).run(ARCH, 0).search_value == 3
+
+
+@pytest.mark.parametrize("text", ["import sys\nsys.exit(3)", "raise SystemExit"])
+def test_a_module_that_exits_is_told(tmp_path, text):
+    with pytest.raises(InvalidRequest, match="SystemExit"):
+        function(text, tmp_path)
+
+
+def test_a_built_in_function_is_told():
+    with pytest.raises(InvalidRequest, match=r"wants|parameters"):
+        FunctionTrial(SPACE, "math:floor")

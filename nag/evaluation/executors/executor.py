@@ -12,6 +12,7 @@ from nag.errors import InvalidRequest, NagError
 from nag.evaluation.store import EvaluationKey, EvaluationStore, Record, Request
 from nag.evaluation.trial import Trial
 from nag.evaluation.worker import WorkOptions, worker_name
+from nag.graphs import Architecture
 
 __all__ = ["Crew", "Ended", "Executor", "drive", "ignore_count"]
 
@@ -33,6 +34,7 @@ class Executor(Protocol):
         trial: Trial,
         requests: Sequence[Request],
         on_progress: Callable[[float, int], None] = ignore_count,
+        name_of: Callable[[Architecture], str] | None = None,
     ) -> list[Record]:
         """Enters requests in the store and returns when each is done or failed, by whomever.
 
@@ -42,6 +44,8 @@ class Executor(Protocol):
             requests: What is wanted, all of one task and one evaluator; functional twins may be among them.
             on_progress: Told several times a second how many evaluations are finished, shares of the running ones
                 included, and how many there are.
+            name_of: Name of the function of an architecture, by which workers check what they claim against its key; None
+                where whoever writes to the store is trusted.
 
         Returns:
             The record of each request, in order, failed ones with their `error`.
@@ -95,17 +99,22 @@ def drive(
     """Keeps a crew at work until all requests are finished; see `Executor.run`."""
     store.request(requests)
     keys = [request.key for request in requests]
-    patient = EvaluationStore(store.url, options.patience)  # to give up would end trials that have run for long
+    patient = EvaluationStore(
+        store.url, options.patience, options.patience
+    )  # to give up would end trials that have run for long
     watch, staff = _Watch(patient, keys, on_progress), _Staff(patient, crew, options)
     try:
-        while watch.look():
-            staff.fill(min(workers, len(watch.open)))
-            staff.wait(watch.pause, watch.finished)
+        while True:
+            while watch.look():
+                staff.fill(min(workers, len(watch.open)))
+                staff.wait(watch.pause, watch.finished)
+            records = patient.find(keys)
+            if all(record.state.finished for record in records.values()):
+                return [records[key] for key in keys]
+            watch = _Watch(patient, keys, on_progress)  # another run has asked for another try of what had failed
     finally:
         staff.dismiss()
         patient.close()
-    records = store.find(keys)
-    return [records[key] for key in keys]
 
 
 def task_and_evaluator(requests: Sequence[Request]) -> tuple[str, str]:

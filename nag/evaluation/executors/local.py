@@ -13,15 +13,17 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.errors import InvalidRequest, NagError, check_numbers
 from nag.evaluation.executors.executor import Ended, drive, ignore_count, task_and_evaluator
 from nag.evaluation.store import EvaluationStore, Record, Request
 from nag.evaluation.trial import Trial
 from nag.evaluation.worker import WorkOptions, one_line, work
+from nag.graphs import Architecture
 
 __all__ = ["LocalExecutor"]
 
 _SECONDS_TO_STOP = 5.0
+_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,12 @@ class LocalExecutor:
         trial: Trial,
         requests: Sequence[Request],
         on_progress: Callable[[float, int], None] = ignore_count,
+        name_of: Callable[[Architecture], str] | None = None,
     ) -> list[Record]:
         """Enters requests in the store and returns when each is done or failed; see `Executor.run`."""
         if not requests:
             return []
-        crew = _LocalCrew(store.url, trial, *task_and_evaluator(requests), self._options())
+        crew = _LocalCrew(store.url, trial, name_of, *task_and_evaluator(requests), self._options())
         return drive(store, crew, self.workers or _cpus(), requests, self._options(), on_progress)
 
     def _options(self) -> WorkOptions:
@@ -75,10 +78,18 @@ class LocalExecutor:
 class _LocalCrew:
     """Worker processes, each the head of a process group, so that what a trial starts ends with it."""
 
-    def __init__(self, url: str, trial: Trial, task: str, evaluator: str, options: WorkOptions) -> None:
+    def __init__(
+        self,
+        url: str,
+        trial: Trial,
+        name_of: Callable[[Architecture], str] | None,
+        task: str,
+        evaluator: str,
+        options: WorkOptions,
+    ) -> None:
         try:
             # Plain pickle: the one of multiprocessing would share tensors by file descriptors that end with this process.
-            pickled = pickle.dumps(trial)
+            pickled = pickle.dumps((trial, name_of))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise InvalidRequest(
                 f"the trial cannot be sent to a worker: {error}", "Define it in a module, not inside a function."
@@ -88,11 +99,22 @@ class _LocalCrew:
         self._processes: dict[str, tuple[BaseProcess, Connection]] = {}
 
     def start(self, name: str) -> None:
-        ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_serve, args=(*self._arguments, name, theirs), name=name)  # type: ignore[attr-defined]
-        process.start()
-        theirs.close()
-        self._processes[name] = process, ours
+        for attempt in range(_STARTS):
+            ours, theirs = self._context.Pipe(duplex=False)
+            process = self._context.Process(target=_serve, args=(*self._arguments, name, theirs), name=name)  # type: ignore[attr-defined]
+            try:
+                process.start()
+            except (EOFError, OSError) as error:  # the server that forks workers was killed meanwhile; the next start makes one
+                ours.close()
+                if attempt == _STARTS - 1:
+                    raise NagError(
+                        f"no worker process can be started ({one_line(error)})", "Check memory and limits."
+                    ) from error
+            else:
+                self._processes[name] = process, ours
+                return
+            finally:
+                theirs.close()
 
     def wait(self, seconds: float) -> list[Ended]:
         wait([process.sentinel for process, _ in self._processes.values()], seconds)
@@ -128,7 +150,8 @@ def _serve(url: str, pickled: bytes, task: str, evaluator: str, options: WorkOpt
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
     try:
-        work(url, pickle.loads(pickled), task, evaluator, options, name, _quit)
+        trial, name_of = pickle.loads(pickled)
+        work(url, trial, task, evaluator, options, name, _quit, name_of)
     except KeyboardInterrupt:
         os._exit(130)
     except Exception as error:

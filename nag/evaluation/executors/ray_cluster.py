@@ -15,6 +15,7 @@ from nag.evaluation.executors.executor import Ended, drive, ignore_count, task_a
 from nag.evaluation.store import EvaluationStore, Record, Request
 from nag.evaluation.trial import Trial
 from nag.evaluation.worker import WorkOptions, one_line, work
+from nag.graphs import Architecture
 
 __all__ = ["RayExecutor"]
 
@@ -69,6 +70,7 @@ class RayExecutor:
         trial: Trial,
         requests: Sequence[Request],
         on_progress: Callable[[float, int], None] = ignore_count,
+        name_of: Callable[[Architecture], str] | None = None,
     ) -> list[Record]:
         """Enters requests in the store and returns when each is done or failed; see `Executor.run`.
 
@@ -86,7 +88,7 @@ class RayExecutor:
             if store.is_local:
                 _check_one_host(ray, self.address)
             workers = self.workers or max(1, self._room(ray))
-            crew = _RayCrew(ray, self, (store.url, ray.put(trial), task, evaluator, self._options()))
+            crew = _RayCrew(ray, self, (store.url, ray.put(trial), ray.put(name_of), task, evaluator, self._options()))
             return drive(store, crew, workers, requests, self._options(), on_progress)
 
     def _options(self) -> WorkOptions:
@@ -141,10 +143,18 @@ class _RayCrew:
             return Ended(name, death=type(error).__name__)
 
 
-def _serve(url: str, trial: Trial, task: str, evaluator: str, options: WorkOptions, name: str) -> str:
+def _serve(
+    url: str,
+    trial: Trial,
+    name_of: Callable[[Architecture], str] | None,
+    task: str,
+    evaluator: str,
+    options: WorkOptions,
+    name: str,
+) -> str:
     """The Ray task: what a worker complains of, in one line, or nothing."""
     try:
-        work(url, trial, task, evaluator, options, name)
+        work(url, trial, task, evaluator, options, name, name_of=name_of)
     except Exception as error:
         return one_line(error)
     return ""
@@ -161,8 +171,12 @@ def _cluster(address: str | None, runtime_env: Mapping[str, Any] | None) -> Iter
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise _broken(error) from error
         raise MissingData("package ray is not installed", "Run: pip install ray, or take executor=local.") from error
+    except Exception as error:  # whatever an installation of it does
+        raise _broken(error) from error
     ours = not ray.is_initialized()
     if ours:
         try:
@@ -181,6 +195,10 @@ def _cluster(address: str | None, runtime_env: Mapping[str, Any] | None) -> Iter
         if ours:
             with suppress(ConnectionError, RuntimeError):
                 ray.shutdown()
+
+
+def _broken(error: Exception) -> MissingData:
+    return MissingData(f"package ray is broken: {one_line(error)}", "Install it again, or take executor=local.")
 
 
 def _check_one_host(ray: Any, address: str | None) -> None:

@@ -13,9 +13,12 @@ from nag.evaluation.store.records import EvaluationKey, Record
 from nag.evaluation.store.schema import KEY, evaluations, record_of, result_values
 from nag.evaluation.trial import Measurement
 
-__all__ = ["claim", "complete", "extend", "free_rows", "lapse", "release", "set_back"]
+__all__ = ["LONGEST_LEASE", "claim", "complete", "extend", "free_rows", "lapse", "release", "set_back"]
 
 Clock = Callable[[], ColumnElement[float]]
+
+LONGEST_LEASE = 3600.0
+"""Seconds that a lease lasts at most; a row with a later end is as free as one whose lease has ended."""
 
 _LONGEST_ERROR = 300
 _c = evaluations.c
@@ -24,8 +27,9 @@ _free_again: dict[str, Any] = {"status": "pending", "worker": null(), "progress"
 
 
 def free_rows(clock: Clock, task: str, evaluator: str, limit: int) -> Select[Any]:
-    """Rows that nobody holds, those that were never tried first."""
-    conditions = [*conditions_of(task, evaluator), _c.lease_end < clock()]
+    """Rows that nobody holds, those that were never tried first; a lease that never ends holds nothing."""
+    held = _c.lease_end.between(clock(), clock() + LONGEST_LEASE)
+    conditions = [*conditions_of(task, evaluator), _unfinished, ~held]
     return select(evaluations).where(*conditions).order_by(_c.lease_end, _c.id).limit(limit)
 
 
@@ -41,7 +45,8 @@ def claim(
         chosen = list(takewhile(lambda row: row.attempts == 0 and not row.error, rows)) or [rows[0]]
         claimed = {"status": "claimed", "worker": worker, "progress": 0.0, "attempts": _c.attempts + 1, "batch": len(chosen)}
         where = _c.id.in_([row.id for row in chosen])
-        connection.execute(update(evaluations).where(where).values(claimed | {"lease_end": clock() + lease}))
+        end = clock() + min(lease, LONGEST_LEASE)
+        connection.execute(update(evaluations).where(where).values(claimed | {"lease_end": end}))
         return [record_of(row, worker) for row in chosen]
     return []
 
@@ -53,7 +58,7 @@ def extend(
     held = {key_of(row): row.id for row in _held(connection, worker) if key_of(row) in progress}
     rows = [{"row": row, "progress": float(progress[key])} for key, row in held.items()]
     if rows:
-        values = {"lease_end": clock() + lease, "progress": bindparam("progress")}
+        values = {"lease_end": clock() + min(lease, LONGEST_LEASE), "progress": bindparam("progress")}
         connection.execute(update(evaluations).where(_c.id == bindparam("row")).values(values), rows)
     return set(held)
 

@@ -27,12 +27,17 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from nag.core.documents import shortened
+from nag.core.secrets import masked
 from nag.errors import DamagedFile, InvalidRequest, MissingData, NagError
 from nag.evaluation.store.schema import SCHEMA_VERSION, evaluations, metadata, store_version
 
-__all__ = ["Database"]
+__all__ = ["OPENING_PATIENCE", "Database"]
 
 Answer = TypeVar("Answer")
+
+OPENING_PATIENCE = 3.0
+"""Seconds for which a server that is out of reach when a store is opened is tried again."""
 
 _BUSY_SECONDS = 5.0  # how long SQLite itself waits for a lock
 _LOCK = 0x6E6167  # of PostgreSQL, while the tables are made
@@ -50,19 +55,22 @@ class Database:
     Args:
         url: `sqlite:///PATH`, a plain path, or `postgresql://USER:PASSWORD@HOST/NAME`.
         patience: Seconds for which a database that is locked, full or out of reach is tried again.
+        opening_patience: The same for a server that is out of reach from the start.
 
     Raises:
         NagError: The database cannot be used, or is none of ours.
     """
 
-    def __init__(self, url: str | Path, patience: float) -> None:
+    def __init__(self, url: str | Path, patience: float, opening_patience: float = OPENING_PATIENCE) -> None:
         self._url = _parse(url)
-        self.patience = patience
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self.name = self._url.database or "" if self.is_sqlite else self._url.render_as_string(hide_password=True)
+        self.opening_patience = opening_patience
+        self.patience = patience if self.is_sqlite else min(patience, opening_patience)
+        self.name = self._url.database or "" if self.is_sqlite else masked(self._url.render_as_string(hide_password=True))
         self._engine = self._make_engine()
         if not self.read(_is_ready):
             self.write(_make_tables)
+        self.patience = patience
 
     @property
     def url(self) -> str:
@@ -116,7 +124,7 @@ class Database:
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         try:
-            seconds = max(2, min(10, int(self.patience)))
+            seconds = max(2, min(10, int(self.opening_patience)))
             return create_engine(self._url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": seconds})
         except ModuleNotFoundError as error:
             raise MissingData(f"package {error.name} is not installed", "Run: pip install 'psycopg[binary]'.") from error
@@ -129,21 +137,28 @@ class Database:
             return any(word in message for word in _PASSING)
         return not any(word in message for word in _LASTING)
 
+    def _without_secrets(self, message: str) -> str:
+        """A message of the driver without the passwords of the URL."""
+        for value in (self._url.password, *(self._url.query.get(key) for key in ("password", "sslpassword"))):
+            if isinstance(value, str) and value:
+                message = message.replace(value, "***")
+        return masked(message)
+
     def _explain(self, error: DBAPIError) -> NagError:
-        reason = " ".join(str(error.orig).split())
+        reason = shortened(self._without_secrets(str(error.orig)))
         message = reason.lower()
         if "is full" in message or "no space left" in message:
             return NagError(f"the disk of the store '{self.name}' is full", "Free some space; what was finished is kept.")
         if not self.is_sqlite:
             if isinstance(error, OperationalError | InterfaceError):
-                return NagError(f"the store '{self.name}' cannot be used: {reason[:200]}", "Check the URL and the server.")
+                return NagError(f"the store '{self.name}' cannot be used: {reason}", "Check the URL and the server.")
         elif "locked" in message or "busy" in message:
             return NagError(f"the store '{self.name}' is locked by another process", "Wait for that process, or end it.")
         elif "not a database" in message or "malformed" in message:
             return DamagedFile(f"'{self.name}' is not an evaluation store", "Choose another file, or restore a copy.")
         elif "unable to open" in message or "readonly" in message:
             return NagError(f"the store '{self.name}' cannot be written", "Check that the folder and the file are writable.")
-        return NagError(f"the store '{self.name}' failed: {reason[:200]}")
+        return NagError(f"the store '{self.name}' failed: {reason}")
 
 
 def _parse(url: str | Path) -> URL:
@@ -163,7 +178,7 @@ def _parse(url: str | Path) -> URL:
             parsed = None
     known = parsed is not None and parsed.get_backend_name() in ("sqlite", "postgresql")
     if parsed is None or not known or parsed.database in (None, "", ":memory:"):
-        shown = words.split("@")[-1]  # never the password
+        shown = shortened(masked(words).split("@")[-1])
         raise InvalidRequest(f"'{shown}' is no store", "Give a path, sqlite:///PATH or postgresql://USER@HOST/NAME.")
     return parsed
 

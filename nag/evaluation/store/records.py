@@ -2,17 +2,90 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from nag.evaluation.trial import Measurement
+from pydantic import Field, model_validator
+
+from nag.core.documents import Document, check, parse_json
+from nag.core.numbers import Count, Finite, Fraction, NonNegative, Size
+from nag.evaluation.trial import Measurement, MeasurementSchema
 from nag.graphs import Architecture
 
-__all__ = ["EvaluationKey", "Record", "Request", "State", "Status", "StoredResult"]
+__all__ = ["EvaluationKey", "Record", "Request", "State", "StateRow", "Status", "StoredResult", "StoredRow", "checked_row"]
 
 Status = Literal["pending", "claimed", "done", "failed"]
+
+HINT = "Delete that row, or choose another store: store=PATH."
+
+
+class StateRow(Document):
+    """Schema of the columns of a row that tell how far it is."""
+
+    status: Status
+    progress: Fraction
+    lease_end: NonNegative | None
+
+    @model_validator(mode="after")
+    def _lease_is_that_of_the_status(self) -> StateRow:
+        if (self.lease_end is None) != (self.status in ("done", "failed")):
+            raise ValueError(f"A {self.status} evaluation has {'no' if self.lease_end is None else 'a'} lease")
+        return self
+
+
+class StoredRow(StateRow):
+    """Schema of a whole row."""
+
+    id: int
+    function: str
+    task: str
+    evaluator: str
+    seed: int
+    native: str
+    ops: str
+    edges: str
+    worker: str | None
+    attempts: Size
+    batch: Count
+    error: str
+    search_value: Finite | None
+    report_value: Finite | None
+    side: str | None
+    curve: str | None
+    epochs: Size | None
+    cpu_seconds: NonNegative | None
+    gpu_seconds: NonNegative | None
+    created: NonNegative
+    finished: NonNegative | None
+
+    @model_validator(mode="after")
+    def _a_result_is_whole(self) -> StoredRow:
+        whole = (self.search_value, self.side, self.curve, self.epochs, self.cpu_seconds, self.gpu_seconds)
+        if self.status == "done" and None in whole:
+            raise ValueError("A done evaluation has a whole result")
+        return self
+
+
+class _Graph(Document):
+    """Schema of the columns that hold an architecture."""
+
+    ops: list[str]
+    edges: list[Annotated[list[int], Field(min_length=2, max_length=2)]]
+
+
+def checked_row(schema: Any, columns: dict[str, Any], name: str) -> Any:
+    """Columns of a row, checked against their schema.
+
+    Args:
+        schema: `StateRow` or `StoredRow`.
+        columns: Name -> value.
+        name: What to call the row in a message.
+
+    Raises:
+        DamagedFile: A value is not what it has to be.
+    """
+    return check(schema, columns, f"evaluation {name} of the store", hint=HINT)
 
 
 @dataclass(frozen=True)
@@ -108,25 +181,31 @@ class Record:
 
     @cached_property
     def architecture(self) -> Architecture:
-        """What is, or was, measured."""
-        ops, edges = map(json.loads, self.graph)
-        return Architecture(ops, edges)
+        """What is, or was, measured.
+
+        Raises:
+            DamagedFile: The row holds no graph.
+            InvalidArchitecture: Its graph is no architecture.
+        """
+        where = f"the architecture of evaluation {self.key.function[:12]}"
+        ops, edges = (parse_json(text, where) for text in self.graph)
+        graph = check(_Graph, {"ops": ops, "edges": edges}, where, hint=HINT)
+        return Architecture(tuple(graph.ops), tuple((edge[0], edge[1]) for edge in graph.edges))
 
     @cached_property
     def measurement(self) -> Measurement | None:
-        """The result; None unless done."""
+        """The result; None unless done.
+
+        Raises:
+            DamagedFile: The row holds no measurement.
+        """
         found = self.result
         if found is None:
             return None
-        return Measurement(
-            found.search_value,
-            found.report_value,
-            json.loads(found.side),
-            json.loads(found.curve),
-            found.epochs,
-            found.cpu_seconds,
-            found.gpu_seconds,
-        )
+        where = f"the result of evaluation {self.key.function[:12]}"
+        side, curve = (parse_json(text, where, nonfinite=True) for text in (found.side, found.curve))
+        columns = {**vars(found), "side": side, "curve": curve}
+        return Measurement(**vars(check(MeasurementSchema, columns, where, hint=HINT)))
 
     @property
     def status(self) -> Status:

@@ -20,10 +20,22 @@ from sqlalchemy import (
     and_,
 )
 
-from nag.evaluation.store.records import EvaluationKey, Record, Request, State, StoredResult
+from nag.evaluation.store.records import EvaluationKey, Record, Request, State, StateRow, StoredResult, StoredRow, checked_row
 from nag.evaluation.trial import Measurement
 
-__all__ = ["KEY", "SCHEMA_VERSION", "evaluations", "metadata", "record_of", "result_values", "store_version", "values_of"]
+__all__ = [
+    "KEY",
+    "SCHEMA_VERSION",
+    "STATE",
+    "architecture_values",
+    "evaluations",
+    "metadata",
+    "record_of",
+    "result_values",
+    "state_of",
+    "store_version",
+    "values_of",
+]
 
 SCHEMA_VERSION = 1
 
@@ -69,6 +81,7 @@ _open = _c.lease_end.is_not(None)
 _held = and_(_open, _c.worker.is_not(None))
 
 KEY = (_c.function, _c.task, _c.evaluator, _c.seed)
+STATE = (_c.status, _c.progress, _c.lease_end)
 
 # Both hold unfinished rows alone, so that a claim costs the same however many finished ones there are.
 Index("evaluations_open", _c.task, _c.evaluator, _c.lease_end, _c.id, sqlite_where=_open, postgresql_where=_open)
@@ -77,15 +90,13 @@ Index("evaluations_held", _c.worker, sqlite_where=_held, postgresql_where=_held)
 
 def values_of(request: Request) -> dict[str, Any]:
     """The columns of a new row, all but the time."""
-    key, arch = request.key, request.architecture
+    key = request.key
     return {
         "function": key.function,
         "task": key.task,
         "evaluator": key.evaluator,
         "seed": key.seed,
-        "native": request.native,
-        "ops": _dump(arch.ops),
-        "edges": _dump(arch.edges),
+        **architecture_values(request),
         "status": "pending",
         "lease_end": 0.0,
         "attempts": 0,
@@ -93,6 +104,12 @@ def values_of(request: Request) -> dict[str, Any]:
         "progress": 0.0,
         "error": "",
     }
+
+
+def architecture_values(request: Request) -> dict[str, Any]:
+    """The columns that hold the architecture of a request."""
+    arch = request.architecture
+    return {"native": request.native, "ops": _dump(arch.ops), "edges": _dump(arch.edges)}
 
 
 def result_values(measurement: Measurement) -> dict[str, Any]:
@@ -113,7 +130,12 @@ def result_values(measurement: Measurement) -> dict[str, Any]:
 
 
 def record_of(row: Row[Any], claimed_by: str = "") -> Record:
-    """A row of all columns as a record; of one that was claimed since it was read, if a worker is named."""
+    """A row of all columns as a record; of one that was claimed since it was read, if a worker is named.
+
+    Raises:
+        DamagedFile: A column holds what it must not.
+    """
+    checked_row(StoredRow, dict(row._mapping), str(row.id))
     result = None
     if row.status == "done":
         texts = row.side, row.curve
@@ -130,6 +152,17 @@ def record_of(row: Row[Any], claimed_by: str = "") -> Record:
         row.created,
         row.finished,
     )
+
+
+def state_of(row: Row[Any]) -> State:
+    """How far a row is, of which the columns `KEY` and `STATE` were read.
+
+    Raises:
+        DamagedFile: A column holds what it must not.
+    """
+    columns = {column.name: getattr(row, column.name) for column in STATE}
+    checked_row(StateRow, columns, str(row.function)[:12])
+    return State(row.status, row.progress)
 
 
 def _floats(values: Mapping[str, float]) -> dict[str, float]:

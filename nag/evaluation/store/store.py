@@ -4,20 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, null, select, update
+from sqlalchemy import Connection, bindparam, func, null, select, update
 
 from nag.evaluation.store import claims
-from nag.evaluation.store.database import Database
+from nag.evaluation.store.database import OPENING_PATIENCE, Database
 from nag.evaluation.store.lookups import batches, conditions_of, insert_missing, key_of, select_rows
 from nag.evaluation.store.records import EvaluationKey, Record, Request, State, Status
-from nag.evaluation.store.schema import KEY, evaluations, record_of, result_values, values_of
+from nag.evaluation.store.schema import (
+    KEY,
+    STATE,
+    architecture_values,
+    evaluations,
+    record_of,
+    result_values,
+    state_of,
+    values_of,
+)
 from nag.evaluation.trial import Measurement
 
 __all__ = ["EvaluationStore"]
 
 _ROWS = 5000  # entered in one transaction; others wait no longer than for these
 _c = evaluations.c
+_as_new: dict[str, Any] = {
+    "status": "pending",
+    "worker": null(),
+    "lease_end": 0.0,
+    "attempts": 0,
+    "batch": 1,
+    "progress": 0.0,
+    "error": "",
+    "finished": null(),
+}
 
 
 class EvaluationStore:
@@ -33,6 +53,7 @@ class EvaluationStore:
         url: `sqlite:///PATH`, a plain path, or `postgresql://USER:PASSWORD@HOST/NAME`. SQLite serves the processes of one
             host, not on a network file system; PostgreSQL those of many.
         patience: Seconds for which a database that is locked, full or out of reach is tried again.
+        opening_patience: The same for a server that is out of reach from the start.
 
     Raises:
         InvalidRequest: No such kind of database.
@@ -41,11 +62,11 @@ class EvaluationStore:
         NagError: The database cannot be used; so for all methods.
     """
 
-    def __init__(self, url: str | Path, patience: float = 30.0) -> None:
-        self._database = Database(url, patience)
+    def __init__(self, url: str | Path, patience: float = 30.0, opening_patience: float = OPENING_PATIENCE) -> None:
+        self._database = Database(url, patience, opening_patience)
 
-    def __reduce__(self) -> tuple[type[EvaluationStore], tuple[str, float]]:
-        return EvaluationStore, (self.url, self._database.patience)
+    def __reduce__(self) -> tuple[type[EvaluationStore], tuple[str, float, float]]:
+        return EvaluationStore, (self.url, self._database.patience, self._database.opening_patience)
 
     @property
     def url(self) -> str:
@@ -56,6 +77,11 @@ class EvaluationStore:
     def name(self) -> str:
         """What may be shown: the path, or the URL without its password."""
         return self._database.name
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a database that is locked, full or out of reach is tried again."""
+        return self._database.patience
 
     @property
     def is_local(self) -> bool:
@@ -91,9 +117,8 @@ class EvaluationStore:
 
     def states(self, keys: Iterable[EvaluationKey]) -> dict[EvaluationKey, State]:
         """How far these evaluations are, as far as there are any; cheaper than `find`."""
-        columns = (*KEY, _c.status, _c.progress)
-        rows = self._database.read(lambda connection: select_rows(connection, keys, columns))
-        return {key_of(row): State(row.status, row.progress) for row in rows}
+        rows = self._database.read(lambda connection: select_rows(connection, keys, (*KEY, *STATE)))
+        return {key_of(row): state_of(row) for row in rows}
 
     def records(self, task: str | None = None, evaluator: str | None = None, status: Status | None = None) -> list[Record]:
         """All records of a task, an evaluator and a status (None for any), in the order in which they were entered."""
@@ -205,9 +230,27 @@ class EvaluationStore:
         Returns:
             Their number.
         """
-        values = {"status": "pending", "lease_end": 0.0, "attempts": 0, "error": "", "finished": null()}
-        statement = update(evaluations).where(_c.status == "failed", *conditions_of(task, evaluator)).values(values)
+        statement = update(evaluations).where(_c.status == "failed", *conditions_of(task, evaluator)).values(_as_new)
         return self._database.write(lambda connection: connection.execute(statement).rowcount)
+
+    def retry(self, requests: Iterable[Request]) -> int:
+        """Makes those of the requested evaluations pending that had failed, with the architectures of the requests.
+
+        Returns:
+            Their number.
+        """
+        wanted = {request.key: request for request in requests}
+
+        def work(connection: Connection) -> int:
+            failed = [row for row in select_rows(connection, wanted, (_c.id, *KEY, _c.status)) if row.status == "failed"]
+            rows = [{"row": row.id, **architecture_values(wanted[key_of(row)])} for row in failed]
+            if rows:
+                texts: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "row"}
+                statement = update(evaluations).where(_c.id == bindparam("row"), _c.status == "failed")
+                connection.execute(statement.values(_as_new | texts), rows)
+            return len(rows)
+
+        return self._database.write(work) if wanted else 0
 
     def _insert(self, rows: Iterable[dict[str, object]]) -> int:
         clock, count = self._database.now, 0
