@@ -170,13 +170,14 @@ def test_a_server_that_crashes_and_returns_costs_no_finished_result(postgresql):
     done = {}
 
     def crash():
-        time.sleep(1)
         for _ in range(2):
+            before, end = len(done), time.monotonic() + 60
+            while store.counts()["done"] < before + 20 and time.monotonic() < end:
+                time.sleep(0.05)
             done.update({record.key: record for record in store.records(status="done")})
             postgresql.stop("immediate")
             time.sleep(0.5)
             postgresql.start()
-            time.sleep(1)
 
     crashing = threading.Thread(target=crash)
     crashing.start()
