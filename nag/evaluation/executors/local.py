@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from nag.graphs import Architecture
 __all__ = ["LocalExecutor"]
 
 _SECONDS_TO_STOP = 5.0
-_STARTS = 3
+_STARTS, _PAUSE = 4, 0.2
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class _LocalCrew:
                     raise NagError(
                         f"no worker process can be started ({one_line(error)})", "Check memory and limits."
                     ) from error
+                time.sleep(_PAUSE)  # until the system has told that the server is gone
             else:
                 self._processes[name] = process, ours
                 return
