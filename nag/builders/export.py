@@ -42,6 +42,11 @@ class Exported:
     onnx: Path
     differences: dict[str, float]
 
+    def within(self, folder: Path) -> Exported:
+        """The same files in a folder that they were moved to."""
+        weights, program, onnx = (folder / path.name for path in (self.weights, self.program, self.onnx))
+        return Exported(weights, program, onnx, self.differences)
+
 
 def export(module: nn.Module, inputs: tuple[Tensor, ...], folder: Path, name: str) -> Exported:
     """Writes a network in evaluation mode as weights, PyTorch program and ONNX, and checks all three.

@@ -18,7 +18,7 @@ from nag.files import read_json_lines, write_json_lines
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 from nag.workflows.export import example_inputs, with_raw_inputs
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, finite, stage
 from nag.workflows.sample import evaluation_row
 
 __all__ = ["evaluate", "export_best", "read_architectures"]
@@ -60,6 +60,7 @@ def _read(row: dict[str, object], space: SearchSpace) -> Architecture:
     return arch
 
 
+@stage
 def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator, task: AnyTask) -> Path:
     """Measures architectures.
 
@@ -86,13 +87,12 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
             progress.note(f"{int(done)} of {total} finished")
 
         evaluations = evaluator.evaluate(archs, show)
-    path = run.path / "evaluations.jsonl"
-    write_json_lines(path, (evaluation_row(task.space, e) for e in evaluations))
+    write_json_lines(run.output("evaluations.jsonl"), (finite(evaluation_row(task.space, e)) for e in evaluations))
     failed = [e for e in evaluations if e.error]
     if len(failed) == len(evaluations):
         raise NagError(f"no architecture could be measured: {failed[0].error.rstrip('.')}", "Try one by itself.")
     run.finish(_summary(evaluations, task))
-    return path
+    return run.path / "evaluations.jsonl"
 
 
 def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]:
@@ -135,18 +135,19 @@ def _best_of(values: Sequence[float | None], task: AnyTask) -> float | None:
     return (max(known) if task.maximise else min(known)) if known else None
 
 
-def export_best(folder: Path, evaluator: Evaluator, task: AnyTask) -> Path | None:
+@stage
+def export_best(run: RunFolder, evaluator: Evaluator, task: AnyTask) -> Path | None:
     """Exports the network that a run of `evaluate` trained best, by the search metric; None where it trained none.
 
     Args:
-        folder: The run folder; gets `best.safetensors`, `best.pt2` and `best.onnx`.
+        run: The run folder; gets `best.safetensors`, `best.pt2` and `best.onnx`.
         evaluator: The evaluator of the run.
         task: Its task.
     """
     if not isinstance(evaluator, StoredEvaluator) or not isinstance(evaluator.trial, TrainingTrial):
         return None
     trial = evaluator.trial
-    rows = [row for row in read_json_lines(folder / "evaluations.jsonl") if row.get("search_value") is not None]
+    rows = [row for row in read_json_lines(run.path / "evaluations.jsonl") if row.get("search_value") is not None]
     sign = 1 if task.maximise else -1
     for row in sorted(rows, key=lambda row: -sign * float(row["search_value"])):
         try:
@@ -155,5 +156,8 @@ def export_best(folder: Path, evaluator: Evaluator, task: AnyTask) -> Path | Non
         except (MissingData, InvalidRequest):  # of an earlier run, or of a twin
             continue
         data = trial.load_data()
-        return export(with_raw_inputs(network, data), example_inputs(data), folder, "best").program
+        run.lock()
+        program = export(with_raw_inputs(network, data), example_inputs(data), run.output("best").parent, "best").program
+        run.commit()
+        return run.path / program.name
     return None

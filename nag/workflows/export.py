@@ -12,7 +12,7 @@ from nag.checkpoints import load_checkpoint
 from nag.errors import DamagedFile, InvalidRequest
 from nag.evaluation import DataSet
 from nag.graphs import Architecture
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, stage
 
 __all__ = ["RawImages", "example_inputs", "export_network", "with_raw_inputs"]
 
@@ -55,6 +55,7 @@ def example_inputs(data: DataSet) -> tuple[Tensor, ...]:
     return (data.test.inputs[:_EXAMPLES],)
 
 
+@stage
 def export_network(
     run: RunFolder,
     arch: Architecture,
@@ -89,7 +90,9 @@ def export_network(
             raise DamagedFile(f"'{weights}' does not fit the network", "Use the builder that it was trained with.") from error
     run.start()
     inputs = shape.example(_EXAMPLES, torch.Generator().manual_seed(run.seed)) if data is None else example_inputs(data)
-    exported = export(network if data is None else with_raw_inputs(network, data), inputs, run.path, "network")
+    exported = export(
+        network if data is None else with_raw_inputs(network, data), inputs, run.output("network").parent, "network"
+    )
     differences = {f"difference_{ending}": value for ending, value in exported.differences.items()}
     run.finish({"parameters": count_parameters(network), "trained": weights is not None, **differences})
-    return exported
+    return exported.within(run.path)

@@ -16,7 +16,7 @@ from nag.evaluation import Ledger, Stopwatch, sample_metrics
 from nag.files import write_json_lines
 from nag.graphs import DagBatch
 from nag.workflows.reward_sources import LabelSource, RewardSource
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, stage
 from nag.workflows.train_generator import TrainedGenerator
 
 __all__ = ["finetune_generator"]
@@ -24,6 +24,7 @@ __all__ = ["finetune_generator"]
 _KL_SAMPLES = 256
 
 
+@stage
 def finetune_generator(
     run: RunFolder, trained: TrainedGenerator, source: RewardSource, options: FineTuning, metric_samples: int = 1000
 ) -> Path:
@@ -70,9 +71,8 @@ def finetune_generator(
     seconds = round(watch.cpu, 3)
     if not result.history[0].rewarded:
         raise InvalidRequest("no sample of the generator has a reward", "Train it longer, or use a task that measured more.")
-    write_json_lines(run.path / "history.jsonl", (_plain(row) for row in rows))
-    path = run.path / "generator.safetensors"
-    _save(path, run, trained, source, result, seconds)
+    write_json_lines(run.output("history.jsonl"), (_plain(row) for row in rows))
+    _save(run.output("generator.safetensors"), run, trained, source, result, seconds)
     raw = result.generator.sample(metric_samples, rng)
     rewards = {
         "reward_before": result.history[0].reward_mean,
@@ -96,7 +96,7 @@ def finetune_generator(
             **sample_metrics(space, raw.to("cpu"), trained.reference, run.seed).values,
         }
     )
-    return path
+    return run.path / "generator.safetensors"
 
 
 def _mean_reward(source: RewardSource, dags: DagBatch, last: FineTuningRound) -> float:

@@ -67,9 +67,46 @@ def quickstart(
     """
     own = make_run("")
     buy_labels(task, num_train, own.seed)
+    own.lock()
+    try:
+        if (own.path / "metrics.json").is_file():
+            raise InvalidRequest(f"'{own.path}' holds a finished run", "Choose another out_dir.")
+        return _run_stages(
+            own,
+            make_run,
+            task,
+            make_generator,
+            options,
+            fabric,
+            make_predictor,
+            guidance,
+            num_train,
+            num_samples,
+            train_fraction,
+        )
+    finally:
+        own.release()
+
+
+def _run_stages(
+    own: RunFolder,
+    make_run: Callable[[str], RunFolder],
+    task: Task,
+    make_generator: Callable[..., DiscreteGenerator],
+    options: FitOptions,
+    fabric: Fabric,
+    make_predictor: Callable[..., Predictor],
+    guidance: Guidance,
+    num_train: int,
+    num_samples: int,
+    train_fraction: float,
+) -> QuickstartResult:
+    """See `quickstart`."""
     own.start()
     space = task.table.space
-    generator_path = train_generator(make_run("generator"), space, make_generator, options, fabric, train_fraction)
+    generator_path = train_generator(
+        make_run("generator"), space, make_generator, options, fabric, train_fraction, overwrite=True
+    )
     predictor_path = train_predictor(make_run("predictor"), task, make_predictor, num_train, fabric.device)
     generator = load_generator(generator_path, fabric.device)
     predictor = load_predictor(predictor_path, fabric.device)

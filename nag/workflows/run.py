@@ -88,17 +88,17 @@ class RunFolder:
         options = _flat(_without(self.config, self.identity_keys_left_out))
         write_json(self.path / "identity.json", {"identity": self.identity, "options": options, "inputs": dict(self.inputs)})
 
-    def differences(self, identity: str) -> str:
+    def differences(self, identity: str | None = None) -> str:
         """What is different from a run that was begun in the folder, in words; empty if its identity was not recorded.
 
         Args:
-            identity: Identity of that run.
+            identity: Identity of that run; of the last one if None.
         """
         try:
             found = read_json(self.path / "identity.json")
         except NagError:
             return ""
-        if not isinstance(found, dict) or found.get("identity") != identity:
+        if not isinstance(found, dict) or identity not in (None, found.get("identity")):
             return ""
         words = [f"the content of '{name}' has changed" for name in _changed(found.get("inputs"), self.inputs)]
         options, own = found.get("options"), _flat(_without(self.config, self.identity_keys_left_out))
@@ -160,10 +160,7 @@ class RunFolder:
         self.discard_metrics()
         for name in outdated:
             (self.path / name).unlink(missing_ok=True)
-        staged = self.path / _STAGED
-        for path in sorted(staged.iterdir()) if staged.is_dir() else []:
-            os.replace(path, self.path / path.name)
-        shutil.rmtree(staged, ignore_errors=True)
+        self.commit()
         self._write_config()
         write_json(self.path / "metrics.json", everything)
         self.tracker.summary({key: value for key, value in everything.items() if isinstance(value, int | float | str)})
@@ -171,12 +168,21 @@ class RunFolder:
         self.release()
         return everything
 
+    def commit(self) -> None:
+        """Moves what was written to `output` into the folder."""
+        staged = self.path / _STAGED
+        for path in sorted(staged.iterdir()) if staged.is_dir() else []:
+            os.replace(path, self.path / path.name)
+        shutil.rmtree(staged, ignore_errors=True)
+
     def discard_metrics(self) -> None:
         """Removes `metrics.json`: from now on the folder holds an unfinished run."""
         (self.path / "metrics.json").unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Gives the folder free for other processes."""
+        """Drops what was not finished and gives the folder free for other processes; does nothing a second time."""
+        if self._lock.held:
+            shutil.rmtree(self.path / _STAGED, ignore_errors=True)
         self._lock.release()
 
     def _write_config(self) -> None:

@@ -21,7 +21,7 @@ from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tracking import Image
 from nag.workflows.aim import Aim, Drawn
 from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_aim
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, finite, stage
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
 
@@ -31,6 +31,7 @@ _ROUNDS = 10
 _DRAWN = 16
 
 
+@stage
 def sample(
     run: RunFolder,
     trained: TrainedGenerator,
@@ -89,11 +90,10 @@ def sample(
 
     archs = space.to_architectures(samples.kept)
     prediction = predictor.predictor.predict(samples.kept) if predictor else None
-    path = run.path / "architectures.jsonl"
     marks = None
     if aim is not None and isinstance(aim.guidance, FrontGuidance):
         marks = front(aim.objective.values(samples.kept)).tolist()
-    write_json_lines(path, _rows(space, archs, samples.kept, prediction, marks))
+    write_json_lines(run.output("architectures.jsonl"), _rows(space, archs, samples.kept, prediction, marks))
     metrics: dict[str, Any] = {
         "search_space": space.name,
         "num_requested": num_samples,
@@ -109,15 +109,15 @@ def sample(
     if task is not None:
         evaluator = TableEvaluator(task)
         evaluations = evaluator.evaluate(archs)
-        write_json_lines(run.path / "evaluations.jsonl", (evaluation_row(space, e) for e in evaluations))
+        write_json_lines(run.output("evaluations.jsonl"), (finite(evaluation_row(space, e)) for e in evaluations))
         uniform: list[Evaluation] = []
         if can_sample_uniform(space):
             uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, num_samples, run.seed)))
-            write_json_lines(run.path / "uniform.jsonl", (evaluation_row(space, e) for e in uniform))
+            write_json_lines(run.output("uniform.jsonl"), (finite(evaluation_row(space, e)) for e in uniform))
         metrics |= _truth(task, evaluations, uniform)
     _track_table(run, space, archs, prediction, predictor.sign if predictor else 1.0, evaluations)
-    run.finish({**metrics, **ledger.as_metrics()})
-    return path
+    run.finish({**metrics, **ledger.as_metrics()}, outdated=("evaluations.jsonl", "uniform.jsonl"))
+    return run.path / "architectures.jsonl"
 
 
 def _check(space: SearchSpace, num_samples: int, predictors: Sequence[TrainedPredictor], task: Task | None) -> None:

@@ -23,7 +23,7 @@ from nag.spaces import SearchSpace, can_sample_uniform, enumerate_space, is_enum
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, read_state
 from nag.workflows.feed import GraphFeed, quantiles
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, stage
 
 __all__ = ["STEPS_PER_POSITION", "TrainedGenerator", "load_generator", "train_generator"]
 
@@ -51,6 +51,7 @@ class TrainedGenerator:
         return self.generator.space
 
 
+@stage
 def train_generator(
     run: RunFolder,
     space: SearchSpace,
@@ -63,6 +64,7 @@ def train_generator(
     resume: bool = False,
     graphs: DagBatch | None = None,
     conditions: Mapping[str, Score] | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Trains a generator on all architectures of a space, on given ones, or on a fraction of either split by canonical hash.
 
@@ -75,23 +77,30 @@ def train_generator(
         train_fraction: Share of the architectures to train on, 1 for all.
         num_architectures: Uniform draws that stand for a space too large to enumerate.
         metric_samples: Unguided samples that the sample metrics are computed on; 0 for none.
-        resume: Continue from the folder's training state.
+        resume: Continue from the folder's training state, also with more steps.
         graphs: Architectures to train on in place of the space's; None for the space's.
         conditions: Name -> a number of each architecture; the generator learns to be told its quantile.
+        overwrite: Begin anew in a folder that holds a training state, which is lost.
 
     Returns:
         Path of the checkpoint, which process 0 writes as it does everything in the run folder.
 
     Raises:
-        InvalidRequest: The space is too large to draw from, and no graphs are given.
+        InvalidRequest: The space is too large to draw from, and no graphs are given; or the folder holds another
+            training, one that would be lost, or more steps than asked for.
     """
     if graphs is None and not can_sample_uniform(space):
         raise InvalidRequest(f"{space.name} is too large to draw architectures from", "List some: architectures=FILE.")
-    identity, state = run.identity + space.fingerprint, run.path / "train_state.pt"
+    run.depends_on(search_space=space.fingerprint)
+    if options.max_steps == 0:
+        options = replace(options, max_steps=default_steps(space))
+    identity, state = run.identity, run.path / "train_state.pt"
     if fabric.is_global_zero:
-        if resume and state.is_file():
-            read_state(state, identity)  # a state that cannot be continued is told before the folder is touched
+        run.lock()
+        if state.is_file():  # what cannot be done is told before the folder is touched
+            _check_state(run, state, resume, overwrite, options.max_steps)
         run.start()
+        run.record_identity()
     tracker = run.tracker if fabric.is_global_zero else NullTracker()
     with tracker.progress(None, f"listing the architectures of {space.name}", "stages") as progress:
         enumerated = graphs is None and is_enumerable(space)
@@ -109,8 +118,6 @@ def train_generator(
 
     torch.manual_seed(run.seed)
     generator = make_generator(space=space, data=everything[train], **({"conditions": names} if names else {}))
-    if options.max_steps == 0:
-        options = replace(options, max_steps=default_steps(space))
     watch, share = Stopwatch(), slice(fabric.global_rank, None, fabric.world_size)
 
     def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:
@@ -136,7 +143,7 @@ def train_generator(
         "train_cpu_seconds": round(watch.cpu, 3),
         "seed": run.seed,
     }
-    save_checkpoint(path, "generator", {**trained.state_dict(), **reference.tensors()}, facts)
+    save_checkpoint(run.output(path.name), "generator", {**trained.state_dict(), **reference.tensors()}, facts)
 
     measured: dict[str, float] = {}
     if metric_samples:
@@ -160,6 +167,24 @@ def train_generator(
         }
     )
     return path
+
+
+def _check_state(run: RunFolder, path: Path, resume: bool, overwrite: bool, max_steps: int) -> None:
+    """Raises `InvalidRequest` unless the training state in a run folder may be continued, or be lost."""
+    if not resume:
+        if not overwrite:
+            hint = "Continue it with resume=true, discard it with overwrite=true, or choose another out_dir."
+            raise InvalidRequest(f"'{run.path}' holds a training", hint)
+        return
+    try:
+        step = read_state(path, run.identity)["step"]
+    except InvalidRequest as error:
+        changed = run.differences()
+        what = f"'{run.path}' holds a training with another configuration" + (f": {changed}" if changed else "")
+        raise InvalidRequest(what, "Use its options and inputs, or choose another out_dir.") from error
+    if step > max_steps:
+        what = f"'{run.path}' holds a training of {step} steps, training.max_steps is {max_steps}"
+        raise InvalidRequest(what, f"Use training.max_steps={step} or more.")
 
 
 def load_generator(path: Path | str, device: torch.device | str = "cpu") -> TrainedGenerator:

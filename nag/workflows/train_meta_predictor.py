@@ -27,7 +27,7 @@ from nag.predictors import (
     TransferPredictor,
 )
 from nag.spaces import SearchSpace, space_from_mapping
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, stage
 from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["TrainedMetaPredictor", "adapt", "check_sources", "load_meta_predictor", "train_meta_predictor"]
@@ -68,6 +68,7 @@ def check_sources(tasks: Sequence[Task]) -> None:
             raise InvalidRequest(f"the descriptors of {task.name} and {first.name} differ", "Give each the same facts.")
 
 
+@stage
 def train_meta_predictor(
     run: RunFolder,
     tasks: Sequence[Task],
@@ -117,7 +118,6 @@ def train_meta_predictor(
         else:
             sources = {task.name: make_source(space=space, seed=run.seed).to(device) for task in tasks}
             meta = _learn_weights(sources, tasks, dags, targets, run.seed, episodes, show).to(device)
-    path = run.path / "meta_predictor.safetensors"
     described = {
         "space": dict(space.description),
         "space_fingerprint": space.fingerprint,
@@ -131,10 +131,10 @@ def train_meta_predictor(
         "seed": run.seed,
         "config": dict(run.config),
     }
-    save_checkpoint(path, "meta-predictor", meta.state_dict(), described)
+    save_checkpoint(run.output("meta_predictor.safetensors"), "meta-predictor", meta.state_dict(), described)
     prior = {f"prior_{name}": float(value.detach()) for name, value in getattr(meta, "prior", {}).items()}
     run.finish({"tasks": len(tasks), "labels_used": labels, "train_cpu_seconds": round(watch.cpu, 3), **prior})
-    return path
+    return run.path / "meta_predictor.safetensors"
 
 
 def _learn_adapters(

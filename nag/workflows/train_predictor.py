@@ -18,7 +18,7 @@ from nag.files import write_json_lines
 from nag.graphs import DagBatch
 from nag.predictors import Predictor, restore_predictor
 from nag.spaces import SearchSpace, space_from_mapping
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, stage
 
 __all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "side_task", "train_predictor"]
 
@@ -78,6 +78,7 @@ def buy_labels(task: Task, num_train: int, seed: int) -> Split:
     return Split(rows[split.train], rows[split.test], split.by, seed)
 
 
+@stage
 def train_predictor(
     run: RunFolder,
     task: Task,
@@ -135,7 +136,7 @@ def train_predictor(
 
     shown = np.sort(np.random.default_rng(run.seed).permutation(np.flatnonzero(without_twin))[:_SHOWN])
     write_json_lines(
-        run.path / "predictions.jsonl",
+        run.output("predictions.jsonl"),
         (
             {
                 "arch": space.encode(table.architecture(int(others[i]))),
@@ -146,7 +147,6 @@ def train_predictor(
             for i in shown
         ),
     )
-    path = run.path / "predictor.safetensors"
     facts = {
         "space": dict(space.description),
         "space_fingerprint": space.fingerprint,
@@ -163,7 +163,7 @@ def train_predictor(
         "seed": run.seed,
         "config": dict(run.config),
     }
-    save_checkpoint(path, "predictor", predictor.state_dict(), facts)
+    save_checkpoint(run.output("predictor.safetensors"), "predictor", predictor.state_dict(), facts)
     run.finish(
         {
             "task": task.name,
@@ -179,7 +179,7 @@ def train_predictor(
             "score_cpu_seconds": round(score_seconds, 3),
         }
     )
-    return path
+    return run.path / "predictor.safetensors"
 
 
 def side_task(task: Task, metric: str) -> Task:

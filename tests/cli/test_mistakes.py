@@ -105,9 +105,16 @@ def test_checkpoints(nag, trained, tmp_path):
 def test_a_resumed_run_with_another_configuration_is_refused(nag, trained):
     whole = trained.read_bytes()
     quiet = "tracker.mode=disabled tracker.console=false"  # on a slow machine there would be lines of progress
-    outcome = nag(f"train-generator search_space=nasbench201 out_dir=g training.max_steps=3 resume=true {quiet}")
-    expect(outcome, "another configuration")
+    line = f"train-generator search_space=nasbench201 out_dir=g metric_samples=8 {quiet}"
+    outcome = nag(f"{line} training.max_steps=2 generator.width=32 resume=true")
+    expect(outcome, "'g' holds a training with another configuration: 'generator.width' is 32, was ")
+    expect(nag(f"{line} training.max_steps=1 resume=true"), "holds a training of 2 steps", "training.max_steps=2 or more")
+    expect(nag(f"{line} training.max_steps=3"), "'g' holds a training. Continue it with resume=true, discard it with overwrite")
     assert trained.read_bytes() == whole
+    assert nag(f"{line} training.max_steps=3 resume=true").code == 0
+    assert json.loads(Path("g/metrics.json").read_text())["steps"] == 3
+    assert nag(f"{line} training.max_steps=1 generator.width=32 overwrite=true").code == 0
+    assert json.loads(Path("g/metrics.json").read_text())["steps"] == 1
 
 
 def test_architectures_of_a_file_are_checked(nag, tmp_path):

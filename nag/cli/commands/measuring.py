@@ -43,7 +43,7 @@ def evaluate(cfg: DictConfig) -> None:
         ),
     )
     say(f"evaluations: {path}")
-    exported = export_best(run.path, evaluator, task) if wanted else None
+    exported = export_best(run, evaluator, task) if wanted else None
     if exported is not None:
         say(f"best network: {exported}")
 

@@ -10,6 +10,7 @@ from nag.cli.console import say, say_metrics
 from nag.cli.options import (
     build,
     conditions_of,
+    digests_of,
     fabric_of,
     flag,
     graphs_of,
@@ -38,6 +39,7 @@ def train_generator(cfg: DictConfig) -> None:
     fraction = number(cfg, "train_fraction", 0, 1)
 
     from nag.training import ending_together, make_fabric
+    from nag.workflows.inputs import digest_of_graphs
     from nag.workflows.train_generator import train_generator
 
     options, make, devices = build(cfg.training), build(cfg.generator), integer(cfg, "devices", 1)
@@ -45,14 +47,17 @@ def train_generator(cfg: DictConfig) -> None:
     graphs = None if cfg.architectures is None else graphs_of(cfg, space)
     conditions = conditions_of(cfg, space, graphs)
     try_generator(make, space, conditions)
-    run = run_folder_of(cfg, "train-generator")
+    inputs = {**digests_of(cfg, *(f"conditions.{name}" for name in conditions or ())), "search_space": space.fingerprint}
+    if graphs is not None:
+        inputs["architectures"] = digest_of_graphs(graphs)
+    run = run_folder_of(cfg, "train-generator", inputs=inputs)
     numbers = integer(cfg, "num_architectures", 1), integer(cfg, "metric_samples", 1)
-    resume = flag(cfg, "resume")
+    resume, overwrite = flag(cfg, "resume"), flag(cfg, "overwrite")
     sys.argv = list(GIVEN)  # what the further processes are started with
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = make_fabric(cfg.device, devices)
     with ending_together(fabric):
-        path = train_generator(run, space, make, options, fabric, fraction, *numbers, resume, graphs, conditions)
+        path = train_generator(run, space, make, options, fabric, fraction, *numbers, resume, graphs, conditions, overwrite)
     if not fabric.is_global_zero:
         return
     say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))

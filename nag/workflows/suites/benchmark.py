@@ -12,7 +12,7 @@ import yaml
 from nag import __version__
 from nag.errors import DamagedFile, InvalidRequest, did_you_mean
 from nag.files import write_json, write_text
-from nag.workflows.run import RunFolder
+from nag.workflows.run import RunFolder, stage
 from nag.workflows.suites.cells import Cell, CellResult, read_cell
 from nag.workflows.suites.markdown import results_page
 from nag.workflows.suites.pool import run_cells
@@ -59,6 +59,7 @@ class Selection:
         return cls(cells, tuple(cell for cell in cells if not only or any(part in cell.key for part in only)))
 
 
+@stage
 def benchmark(
     run: RunFolder,
     suite: Suite,
