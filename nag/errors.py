@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterable
 
 __all__ = [
@@ -13,8 +12,6 @@ __all__ = [
     "InvalidSpace",
     "MissingData",
     "NagError",
-    "check_flags",
-    "check_numbers",
     "did_you_mean",
 ]
 
@@ -63,32 +60,3 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         return f"Did you mean '{close[0]}'?"
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     return f"Known: {', '.join(known[:_LISTED])}{more}." if known else ""
-
-
-def check_numbers(where: str, options: object, **least: float) -> None:
-    """Raises `InvalidRequest` unless each named attribute is a number of at least so much, and whole where it has to be.
-
-    Args:
-        where: What the options belong to, for the message.
-        options: Holds the attributes; those that its constructor annotates as `int` have to be whole.
-        **least: Attribute -> least value.
-    """
-    said = inspect.signature(type(options)).parameters
-    for name, bound in least.items():
-        value = getattr(options, name)
-        whole = name in said and said[name].annotation in (int, "int")
-        if not isinstance(value, int if whole else int | float) or isinstance(value, bool) or not value >= bound:
-            raise InvalidRequest(f"{where} {name} is {value}", f"It must be a {'whole ' * whole}number of at least {bound:g}.")
-
-
-def check_flags(where: str, options: object, *names: str) -> None:
-    """Raises `InvalidRequest` unless each named attribute is true or false.
-
-    Args:
-        where: What the options belong to, for the message.
-        options: Holds the attributes.
-        *names: Attributes.
-    """
-    for name in names:
-        if not isinstance(getattr(options, name), bool):
-            raise InvalidRequest(f"{where} {name} is {getattr(options, name)}", "It must be true or false.")

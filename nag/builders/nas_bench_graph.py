@@ -12,7 +12,9 @@ from torch_geometric.nn import ARMAConv, ChebConv, GATConv, GCNConv, GINConv, Gr
 from nag.builders.builder import check_operations, options_fingerprint, seeded
 from nag.builders.cell import sources_of
 from nag.builders.shape import DataShape
-from nag.errors import InvalidArchitecture, InvalidRequest, check_numbers
+from nag.core.numbers import Count, FractionBelowOne
+from nag.core.signatures import checked
+from nag.errors import InvalidArchitecture, InvalidRequest
 from nag.graphs import Architecture
 
 __all__ = ["LAYERS", "NASBenchGraphBuilder"]
@@ -78,6 +80,7 @@ class _GraphNetwork(nn.Module):
         return self.classifier(self.join(self.relu(leaves)))
 
 
+@checked
 @dataclass(frozen=True)
 class NASBenchGraphBuilder:
     """The published skeleton: four layers in a tree, whose leaves are concatenated, activated and classified.
@@ -101,17 +104,14 @@ class NASBenchGraphBuilder:
         InvalidRequest: A number out of range.
     """
 
-    hidden: int = 128
-    dropout: float = 0.5
+    hidden: Count = 128
+    dropout: FractionBelowOne = 0.5
     linear_first: bool = False
     linear_last: bool = False
 
     def __post_init__(self) -> None:
-        check_numbers("NASBenchGraphBuilder's", self, hidden=_HEADS, dropout=0)
         if self.hidden % _HEADS:
             raise InvalidRequest(f"hidden is {self.hidden}", f"Attention has {_HEADS} heads: use a multiple of {_HEADS}.")
-        if self.dropout >= 1:
-            raise InvalidRequest(f"dropout is {self.dropout}", "It must be less than 1.")
 
     @property
     def fingerprint(self) -> str:

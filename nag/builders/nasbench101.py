@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from nag.builders.builder import check_operations, options_fingerprint, seeded
 from nag.builders.cell import sources_of
 from nag.builders.shape import DataShape
-from nag.errors import InvalidArchitecture, InvalidRequest, check_numbers
+from nag.core.numbers import Count
+from nag.core.signatures import checked
+from nag.errors import InvalidArchitecture, InvalidRequest
 from nag.graphs import Architecture
 
 __all__ = ["OPERATIONS", "NASBench101Builder", "vertex_channels"]
@@ -105,6 +107,7 @@ class _Cell(nn.Module):
         return total
 
 
+@checked
 @dataclass(frozen=True)
 class NASBench101Builder:
     """The published skeleton: stem, stacks of equal modules, each stack with twice the channels and half the resolution.
@@ -125,12 +128,9 @@ class NASBench101Builder:
         InvalidRequest: A number is less than 1.
     """
 
-    stem_channels: int = 128
-    stacks: int = 3
-    modules_per_stack: int = 3
-
-    def __post_init__(self) -> None:
-        check_numbers("NASBench101Builder's", self, stem_channels=1, stacks=1, modules_per_stack=1)
+    stem_channels: Count = 128
+    stacks: Count = 3
+    modules_per_stack: Count = 3
 
     @property
     def fingerprint(self) -> str:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from nag.builders.builder import check_operations, options_fingerprint, seeded
 from nag.builders.cell import SummedCell, Zero
 from nag.builders.shape import DataShape
-from nag.errors import check_numbers
+from nag.core.numbers import Count
+from nag.core.signatures import checked
 from nag.graphs import Architecture
 
 __all__ = ["OPERATIONS", "NASBench201Builder"]
@@ -49,6 +50,7 @@ class _Reduction(nn.Module):
         return self.shortcut(x) + self.body(x)
 
 
+@checked
 @dataclass(frozen=True)
 class NASBench201Builder:
     """The published skeleton: stem, three stages of equal cells, residual reductions between them, pooling, classifier.
@@ -68,11 +70,8 @@ class NASBench201Builder:
         InvalidRequest: A number is less than 1.
     """
 
-    channels: int = 16
-    cells_per_stage: int = 5
-
-    def __post_init__(self) -> None:
-        check_numbers("NASBench201Builder's", self, channels=1, cells_per_stage=1)
+    channels: Count = 16
+    cells_per_stage: Count = 5
 
     @property
     def fingerprint(self) -> str:

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from nag.builders.builder import Builder
 from nag.builders.shape import DataShape
-from nag.errors import check_numbers
+from nag.core.numbers import BatchSize, Count, DerivedSeed
+from nag.core.signatures import checked
 from nag.graphs import Architecture
 
 __all__ = ["ProbeHash"]
 
 
+@checked
 class ProbeHash:
     """Tells functions apart by what networks compute (unified functional hashing; Gillard et al. 2023).
 
@@ -36,9 +38,10 @@ class ProbeHash:
         InvalidRequest: A number is less than 1.
     """
 
-    def __init__(self, builder: Builder, shape: DataShape, batch_size: int = 8, digits: int = 4, seed: int = 0) -> None:
+    def __init__(
+        self, builder: Builder, shape: DataShape, batch_size: BatchSize = 8, digits: Count = 4, seed: DerivedSeed = 0
+    ) -> None:
         self.builder, self.shape, self.digits, self.seed, self.batch_size = builder, shape, digits, seed, batch_size
-        check_numbers("probe", self, batch_size=1, digits=1)
         batch = shape.example(batch_size, torch.Generator().manual_seed(seed))
         self._batch = tuple(value.double() if value.is_floating_point() else value for value in batch)
 

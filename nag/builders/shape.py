@@ -8,13 +8,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import Count, Size
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 
 __all__ = ["DataShape"]
 
 _EDGES_PER_NODE = 2  # each in both directions
 
 
+@checked
 @dataclass(frozen=True)
 class DataShape:
     """Shape of a data set's examples; a one-dimensional signal is an image of height 1.
@@ -31,16 +34,15 @@ class DataShape:
     """
 
     kind: Literal["images", "graph"]
-    channels: int
-    classes: int
-    height: int = 0
-    width: int = 0
+    channels: Count
+    classes: Count
+    height: Size = 0
+    width: Size = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("images", "graph"):
-            raise InvalidRequest(f"unknown kind of data '{self.kind}'", "Known: graph, images.")
-        least = 1 if self.kind == "images" else 0
-        check_numbers("the data's", self, channels=1, classes=1, height=least, width=least)
+        for name in ("height", "width") if self.kind == "images" else ():
+            if getattr(self, name) < 1:
+                raise InvalidRequest(f"{name} is {getattr(self, name)}", "An image has at least 1 row and 1 column.")
 
     def example(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Random inputs, in the form that a network of this shape takes as its positional arguments.

@@ -8,7 +8,9 @@ from pydantic import Field
 
 __all__ = [
     "LARGEST",
+    "BatchSize",
     "Count",
+    "DerivedSeed",
     "Finite",
     "Fraction",
     "FractionBelowOne",
@@ -19,17 +21,13 @@ __all__ = [
     "Rate",
     "Seed",
     "Size",
+    "SmallCount",
     "Text",
-    "at_least",
+    "Width",
 ]
 
 LARGEST = 10**9
 """The greatest number that an option may hold, and the greatest whole number in a file."""
-
-
-def at_least(least: int) -> object:
-    """Bounds of a whole number, for the metadata of `Annotated`."""
-    return Field(strict=True, ge=least, le=LARGEST)
 
 
 Size = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
@@ -38,8 +36,20 @@ Size = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
 """A whole number of at least 1."""
 
+SmallCount = Annotated[int, Field(strict=True, ge=1, le=1000)]
+"""A whole number from 1 to 1000, of layers, heads or networks in an ensemble."""
+
+Width = Annotated[int, Field(strict=True, ge=1, le=8192)]
+"""The width of a network's layers: a whole number from 1 to 8192."""
+
+BatchSize = Annotated[int, Field(strict=True, ge=1, le=10**6)]
+"""Examples of a training step: a whole number from 1 to 1000000."""
+
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 """A seed of random numbers: a whole number from 0 to 4294967295, as numpy takes them."""
+
+DerivedSeed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+"""A seed that is computed from another one, as torch and numpy's generators take it."""
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e30, le=1e30)]
 """A finite number of a size that float32 holds."""

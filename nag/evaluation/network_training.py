@@ -5,27 +5,26 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
+from pydantic import Field
 from torch import nn
 
 from nag.builders import DataShape
-from nag.errors import InvalidRequest, check_flags, check_numbers, did_you_mean
+from nag.core.numbers import BatchSize, Count, FractionBelowOne, NonNegative, Rate, Size
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation.augmentation import AUGMENTATIONS
 
 __all__ = ["NetworkTraining", "suggested_training"]
 
-_CHOICES = {
-    "optimizer": ("sgd", "adamw"),
-    "schedule": ("cosine", "constant"),
-    "augmentation": tuple(AUGMENTATIONS),
-    "precision": ("auto", "32-true", "bf16-mixed"),
-}
 _WITHOUT_EFFECT = ("device", "compile")  # but for rounding
 
 
+@checked
 @dataclass(frozen=True)
 class NetworkTraining:
     """Options of training one network.
@@ -51,39 +50,25 @@ class NetworkTraining:
         InvalidRequest: With the option at fault.
     """
 
-    epochs: int = 12
-    batch_size: int = 64
-    learning_rate: float = 0.1
-    optimizer: str = "sgd"
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    label_smoothing: float = 0.0
-    schedule: str = "cosine"
-    warmup: float = 0.1
+    epochs: Count = 12
+    batch_size: Annotated[BatchSize, Field(ge=2)] = 64
+    learning_rate: Rate = 0.1
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    momentum: FractionBelowOne = 0.9
+    weight_decay: NonNegative = 5e-4
+    label_smoothing: FractionBelowOne = 0.0
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: FractionBelowOne = 0.1
     augmentation: str = "none"
-    padding: int = 4
-    gradient_clip: float = 5.0
-    precision: str = "auto"
+    padding: Size = 4
+    gradient_clip: NonNegative = 5.0
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     compile: bool = False
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        least = {"epochs": 1, "batch_size": 2, "padding": 0}  # batch normalisation needs two images
-        for name, bound in least.items():
-            if type(getattr(self, name)) is not int:
-                raise InvalidRequest(f"training {name} is {getattr(self, name)}", f"It must be a whole number from {bound}.")
-        shares = {"momentum": 0, "label_smoothing": 0, "warmup": 0}
-        check_numbers("training", self, **least, **shares, learning_rate=0, weight_decay=0, gradient_clip=0)
-        for name in shares:
-            if getattr(self, name) >= 1:
-                raise InvalidRequest(f"training {name} is {getattr(self, name)}", "It must be at least 0 and below 1.")
-        for name in ("learning_rate", "weight_decay", "gradient_clip"):
-            if not math.isfinite(getattr(self, name)) or (name == "learning_rate" and self.learning_rate == 0):
-                raise InvalidRequest(f"training {name} is {getattr(self, name)}", "Give a finite, positive number.")
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise InvalidRequest(f"unknown {name} '{getattr(self, name)}'", did_you_mean(str(getattr(self, name)), known))
-        check_flags("training", self, "compile")
+        if self.augmentation not in AUGMENTATIONS:
+            raise InvalidRequest(f"augmentation is {self.augmentation}", did_you_mean(self.augmentation, AUGMENTATIONS))
         kind, _, number = str(self.device).partition(":")
         if kind not in {"auto", "cpu", "cuda"} or (number and (kind != "cuda" or not number.isdecimal())):
             raise InvalidRequest(f"unknown device '{self.device}'", "Known: auto, cpu, cuda, cuda:0.")
@@ -129,7 +114,7 @@ class NetworkTraining:
         return Fabric(
             accelerator="cuda" if gpu else "cpu",
             devices=[int(number or 0)] if gpu else 1,
-            precision=precision,  # type: ignore[arg-type]
+            precision=precision,
             plugins=[LightningEnvironment()],  # a worker trains alone, whatever cluster it runs on
         )
 

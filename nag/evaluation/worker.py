@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from pydantic import Field
 
 from nag.core.documents import shortened
-from nag.errors import InvalidArchitecture, InvalidRequest, NagError, check_numbers
+from nag.core.numbers import Count, NonNegative
+from nag.core.signatures import checked
+from nag.errors import InvalidArchitecture, NagError
 from nag.evaluation.guard import Guard, Shift
 from nag.evaluation.ledger import cpu_seconds
 from nag.evaluation.store import LONGEST_LEASE, EvaluationStore, Record
@@ -27,6 +31,7 @@ _GRACE = 5.0  # for the guard to note why, before the process is ended from belo
 _LONGEST_PAUSE = 1.0  # between two looks at the store while others hold all that is left
 
 
+@checked
 @dataclass(frozen=True)
 class WorkOptions:
     """How a worker works.
@@ -43,19 +48,12 @@ class WorkOptions:
         InvalidRequest: A number makes no sense.
     """
 
-    lease_seconds: float = 60.0
-    timeout_seconds: float | None = None
-    max_attempts: int = 3
-    threads: int = 1
-    patience: float = 600.0
-    batch_seconds: float = 0.25
-
-    def __post_init__(self) -> None:
-        check_numbers("worker", self, lease_seconds=0.1, max_attempts=1, threads=1, patience=0, batch_seconds=0)
-        if self.lease_seconds > LONGEST_LEASE:
-            raise InvalidRequest(f"worker lease_seconds is {self.lease_seconds:g}", f"It must be at most {LONGEST_LEASE:g}.")
-        if self.timeout_seconds is not None:
-            check_numbers("worker", self, timeout_seconds=0.01)
+    lease_seconds: Annotated[float, Field(ge=0.1, le=LONGEST_LEASE)] = 60.0
+    timeout_seconds: Annotated[float, Field(ge=0.01)] | None = None
+    max_attempts: Count = 3
+    threads: Count = 1
+    patience: NonNegative = 600.0
+    batch_seconds: NonNegative = 0.25
 
 
 def worker_name() -> str:

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 from typing_extensions import Self
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, dags_to_pyg
 from nag.nn.graph_scorers import GraphScorers
 from nag.nn.message_passing import DagEncoder
@@ -24,6 +26,7 @@ from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 __all__ = ["GNNPredictor"]
 
 
+@checked
 class GNNPredictor(NetworkPredictor):
     """Message passing along and against the edges of the normal form (`DagEncoder`), beside the graph's shape and random walks.
 
@@ -55,20 +58,20 @@ class GNNPredictor(NetworkPredictor):
         self,
         space: SearchSpace,
         *,
-        width: int = 32,
-        layers: int = 3,
+        width: Width = 32,
+        layers: SmallCount = 3,
         members: int = 6,
         steps: int = 200,
         batch_size: int = 512,
         learning_rate: float = 5e-3,
         weight_decay: float = 1e-2,
-        dropout: float = 0.1,
+        dropout: FractionBelowOne = 0.1,
         loss: Loss | None = None,
         directed: bool = True,
         pretraining: Pretraining | None = None,
         proxies: ProxyColumns | None = None,
         chunk_size: int = 2048,
-        seed: int = 0,
+        seed: DerivedSeed = 0,
     ) -> None:
         super().__init__(
             space,
@@ -84,9 +87,6 @@ class GNNPredictor(NetworkPredictor):
         )
         self.width, self.layers, self.dropout, self.directed = width, layers, dropout, directed
         self.pretraining = pretraining
-        check_numbers("predictor", self, width=1, layers=1, dropout=0)
-        if dropout >= 1:
-            raise InvalidRequest(f"predictor.dropout is {dropout}", "It must be below 1.")
         semantics = space.semantics
         output = semantics.vocabulary.index(semantics.output)
         encoder = DagEncoder(len(semantics.vocabulary), output, space.max_nodes - 1, width, layers, members, directed=directed)

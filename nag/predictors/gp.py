@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from nag.errors import check_numbers
+from nag.core.numbers import Count, DerivedSeed, Size
+from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
 from nag.predictors.gaussian_process import GaussianProcess
@@ -22,6 +23,7 @@ from nag.spaces import SearchSpace
 __all__ = ["GPPredictor"]
 
 
+@checked
 class GPPredictor(RankedPredictor):
     """A Gaussian process on counts of paths, of operations by depth and on walks, and of Weisfeiler-Lehman neighbourhoods.
 
@@ -45,16 +47,15 @@ class GPPredictor(RankedPredictor):
         self,
         space: SearchSpace,
         *,
-        wl_rounds: int = 1,
-        max_points: int = 2048,
-        max_points_hyper: int = 512,
+        wl_rounds: Size = 1,
+        max_points: Count = 2048,
+        max_points_hyper: Count = 512,
         proxies: ProxyColumns | None = None,
         chunk_size: int = 4096,
-        seed: int = 0,
+        seed: DerivedSeed = 0,
     ) -> None:
         super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
         self.wl_rounds, self.max_points, self.max_points_hyper = wl_rounds, max_points, max_points_hyper
-        check_numbers("predictor", self, wl_rounds=0, max_points=1, max_points_hyper=1)
         self.process = GaussianProcess(max_points=max_points, max_points_hyper=max_points_hyper)
 
     def description(self) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, softplus
 
-from nag.errors import check_numbers
+from nag.core.numbers import NonNegative
+from nag.core.signatures import checked
 
 __all__ = [
     "ListwiseLoss",
@@ -132,6 +133,7 @@ class RankingLoss:
         return loss
 
 
+@checked
 @dataclass(frozen=True)
 class ListwiseLoss:
     """The cross-entropy of the softmax of targets and scores (ListNet; Cao et al. 2007, eq. 8), plus the squared error.
@@ -144,11 +146,8 @@ class ListwiseLoss:
         InvalidRequest: A number is below 0.
     """
 
-    sharpness: float = 1.0
-    regression: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_numbers("predictor.loss", self, sharpness=0, regression=0)
+    sharpness: NonNegative = 1.0
+    regression: NonNegative = 1.0
 
     def __call__(self, scores: Tensor, targets: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
         """See `Loss`."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
-from nag.errors import DamagedFile, InvalidRequest, check_numbers
+from nag.core.numbers import Fraction, Rate, Size
+from nag.core.signatures import checked
+from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Predictor, ResizableState
 from nag.predictors.families import restore_predictor
@@ -36,6 +39,7 @@ _START = {
 }
 
 
+@checked
 @dataclass(frozen=True)
 class Episodes:
     """How the prior is learned: as it will be used, on each task in turn with the others as its sources.
@@ -51,17 +55,11 @@ class Episodes:
         InvalidRequest: A number is out of range.
     """
 
-    steps: int = 150
-    learning_rate: float = 0.05
-    labels: Sequence[int] = (0, 5, 10, 20, 50)
-    queries: int = 150
-    top: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_numbers("episodes", self, steps=0, learning_rate=0, queries=2, top=0)
-        labels = self.labels if isinstance(self.labels, Sequence) and not isinstance(self.labels, str) else [None]
-        if not labels or not all(isinstance(k, int) and not isinstance(k, bool) and k >= 0 for k in labels):
-            raise InvalidRequest(f"episodes.labels is {self.labels}", "It is a list of whole numbers, such as [0,5,20].")
+    steps: Size = 150
+    learning_rate: Rate = 0.05
+    labels: Annotated[Sequence[Size], Field(min_length=1)] = (0, 5, 10, 20, 50)
+    queries: Annotated[int, Field(ge=2)] = 150
+    top: Fraction = 0.5
 
 
 @dataclass(frozen=True)

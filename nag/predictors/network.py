@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nag.errors import check_numbers
+from nag.core.numbers import BatchSize, Count, DerivedSeed, NonNegative, Rate, SmallCount
+from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
 from nag.predictors.losses import Loss, RankingLoss
@@ -30,6 +31,7 @@ def _one_cycle(progress: float, warm_up: float = 0.2) -> float:
     return 0.02 + 0.98 * (1 + math.cos(math.pi * phase)) / 2
 
 
+@checked
 class NetworkPredictor(RankedPredictor):
     """An ensemble of M networks (Lakshminarayanan et al. 2017), each of which leaves out one fold of the labels.
 
@@ -59,20 +61,19 @@ class NetworkPredictor(RankedPredictor):
         self,
         space: SearchSpace,
         *,
-        members: int,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
-        weight_decay: float,
+        members: SmallCount,
+        steps: Count,
+        batch_size: BatchSize,
+        learning_rate: Rate,
+        weight_decay: NonNegative,
         loss: Loss | None,
         proxies: ProxyColumns | None,
         chunk_size: int,
-        seed: int,
+        seed: DerivedSeed,
     ) -> None:
         super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
         self.members, self.steps, self.batch_size = members, steps, batch_size
         self.learning_rate, self.weight_decay, self.loss = learning_rate, weight_decay, loss or RankingLoss()
-        check_numbers("predictor", self, members=1, steps=1, batch_size=1, learning_rate=0, weight_decay=0)
         self.register_buffer("noise", torch.zeros((), dtype=torch.float64))
 
     @abstractmethod

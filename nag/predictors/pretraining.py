@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import BatchSize, Count, FractionBelowOne, Rate, Size
+from nag.core.signatures import checked
 from nag.graphs import DagBatch, Semantics, dags_to_pyg
 from nag.nn.message_passing import DagEncoder, EnsembleLinear
 from nag.predictors.structure import group_scales, structure_counts
@@ -16,6 +17,7 @@ from nag.predictors.structure import group_scales, structure_counts
 __all__ = ["Pretraining", "pretrain"]
 
 
+@checked
 @dataclass(frozen=True)
 class Pretraining:
     """How an encoder is pre-trained.
@@ -31,16 +33,11 @@ class Pretraining:
         InvalidRequest: A number is out of range.
     """
 
-    graphs: int = 2000
-    steps: int = 200
-    batch_size: int = 256
-    learning_rate: float = 3e-3
-    hidden: float = 0.2
-
-    def __post_init__(self) -> None:
-        check_numbers("predictor.pretraining", self, graphs=1, steps=0, batch_size=1, learning_rate=0, hidden=0)
-        if self.hidden >= 1:
-            raise InvalidRequest(f"predictor.pretraining.hidden is {self.hidden}", "It must be below 1.")
+    graphs: Count = 2000
+    steps: Size = 200
+    batch_size: BatchSize = 256
+    learning_rate: Rate = 3e-3
+    hidden: FractionBelowOne = 0.2
 
 
 class _Heads(nn.Module):

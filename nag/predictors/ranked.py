@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from nag.errors import DamagedFile, InvalidRequest, check_numbers
+from nag.core.numbers import Count, DerivedSeed
+from nag.core.signatures import checked
+from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.normal_scores import NormalScores
@@ -20,6 +22,7 @@ from nag.spaces import SearchSpace
 __all__ = ["RankedPredictor"]
 
 
+@checked
 class RankedPredictor(Predictor):
     """Predicts from the normal form of an architecture, so that functional twins get one prediction.
 
@@ -39,11 +42,10 @@ class RankedPredictor(Predictor):
     fitted: Tensor
 
     def __init__(
-        self, space: SearchSpace, *, proxies: ProxyColumns | None = None, chunk_size: int = 2048, seed: int = 0
+        self, space: SearchSpace, *, proxies: ProxyColumns | None = None, chunk_size: Count = 2048, seed: DerivedSeed = 0
     ) -> None:
         super().__init__(space)
         self.chunk_size, self.seed = chunk_size, seed
-        check_numbers("predictor", self, chunk_size=1)
         self.normal_scores, self.proxies = NormalScores(), proxies
         self.register_buffer("fitted", torch.tensor(False))
         self.held_out: Prediction | None = None

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from typing_extensions import Self
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch, levels
 from nag.nn import DagBody
 from nag.predictors.losses import Loss
@@ -45,6 +47,7 @@ class _Scorer(nn.Module):
         return self.head(torch.cat([pooled, extra], -1)).squeeze(-1)
 
 
+@checked
 class TransformerPredictor(NetworkPredictor):
     """Attention among the nodes of the normal form, biased by the edges and their directions (`DagBody`).
 
@@ -74,19 +77,19 @@ class TransformerPredictor(NetworkPredictor):
         self,
         space: SearchSpace,
         *,
-        width: int = 32,
-        layers: int = 2,
-        heads: int = 4,
+        width: Width = 32,
+        layers: SmallCount = 2,
+        heads: SmallCount = 4,
         members: int = 4,
         steps: int = 200,
         batch_size: int = 256,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
-        dropout: float = 0.1,
+        dropout: FractionBelowOne = 0.1,
         loss: Loss | None = None,
         proxies: ProxyColumns | None = None,
         chunk_size: int = 2048,
-        seed: int = 0,
+        seed: DerivedSeed = 0,
     ) -> None:
         super().__init__(
             space,
@@ -101,12 +104,8 @@ class TransformerPredictor(NetworkPredictor):
             seed=seed,
         )
         self.width, self.layers, self.heads, self.dropout = width, layers, heads, dropout
-        check_numbers("predictor", self, width=1, layers=1, heads=1, dropout=0)
-        if dropout >= 1 or width % heads:
-            raise InvalidRequest(
-                f"predictor has dropout {dropout}, width {width} and {heads} heads",
-                "The dropout must be below 1, and the width a multiple of the heads.",
-            )
+        if width % heads:
+            raise InvalidRequest(f"width {width} cannot be divided among {heads} heads", "Make it a multiple of heads.")
         self.scorers = self._make(0)
 
     def _make(self, seed: int) -> nn.ModuleList:

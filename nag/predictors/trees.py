@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import lightgbm
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import Self
 
-from nag.errors import check_numbers
+from nag.core.numbers import Count, DerivedSeed, Fraction, Rate
+from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction, ResizableState
 from nag.predictors.proxies import ProxyColumns
@@ -64,6 +66,7 @@ class _Boosters(ResizableState):
         return np.stack([np.asarray(booster.predict(features, num_threads=1)) for booster in self.parse()])
 
 
+@checked
 class TreesPredictor(RankedPredictor):
     """Gradient-boosted trees (LightGBM; Ke et al. 2017) on all structure counts, one booster for each fold left out.
 
@@ -89,20 +92,19 @@ class TreesPredictor(RankedPredictor):
         self,
         space: SearchSpace,
         *,
-        folds: int = 4,
-        trees: int = 250,
-        learning_rate: float = 0.05,
-        leaves: int = 15,
-        least: int = 5,
-        share: float = 0.3,
+        folds: Count = 4,
+        trees: Count = 250,
+        learning_rate: Rate = 0.05,
+        leaves: Annotated[int, Field(ge=2)] = 15,
+        least: Count = 5,
+        share: Fraction = 0.3,
         proxies: ProxyColumns | None = None,
         chunk_size: int = 16384,
-        seed: int = 0,
+        seed: DerivedSeed = 0,
     ) -> None:
         super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
         self.folds, self.trees, self.learning_rate = folds, trees, learning_rate
         self.leaves, self.least, self.share = leaves, least, share
-        check_numbers("predictor", self, folds=1, trees=1, learning_rate=1e-6, leaves=2, least=1, share=1e-6)
         self.boosters = _Boosters()
         self.register_buffer("noise", torch.zeros((), dtype=torch.float64))
 

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.special import erfcx, log_ndtr
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import NonNegative
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 from nag.predictors import Prediction
 
 __all__ = ["Acquisition", "ExpectedImprovement", "Thompson", "UpperConfidence", "expected_log_improvement"]
@@ -48,6 +50,7 @@ class ExpectedImprovement:
         return expected_log_improvement(belief, best + self.margin)
 
 
+@checked
 @dataclass(frozen=True)
 class UpperConfidence:
     """Mean and so many standard deviations (Srinivas et al. 2010).
@@ -59,10 +62,7 @@ class UpperConfidence:
         InvalidRequest: It is below 0.
     """
 
-    beta: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_numbers("acquisition", self, beta=0)
+    beta: NonNegative = 1.0
 
     def __call__(self, belief: Prediction, best: float, rng: torch.Generator) -> Tensor:
         """See `Acquisition`."""

@@ -10,7 +10,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest, check_flags, check_numbers
+from nag.core.numbers import Count, DerivedSeed, Fraction, Size
+from nag.core.signatures import checked
 from nag.graphs import Architecture, DagBatch
 from nag.search.acquisition import Acquisition, ExpectedImprovement
 from nag.search.candidates import CandidateSource, Mutants
@@ -29,6 +30,7 @@ _REFERENCE = 512
 _SHORTLIST = 2000
 
 
+@checked
 @dataclass(frozen=True)
 class Start:
     """The first queries, before there is a model.
@@ -47,15 +49,10 @@ class Start:
         InvalidRequest: A number is out of range.
     """
 
-    labels: int = 5
-    share: float = 0.1
-    labels_prior: int = 3
-    draws: int = 1000
-
-    def __post_init__(self) -> None:
-        check_numbers("start", self, labels=1, share=0, labels_prior=1, draws=1)
-        if self.share > 1:
-            raise InvalidRequest(f"start.share is {self.share}", "It is at most 1.")
+    labels: Count = 5
+    share: Fraction = 0.1
+    labels_prior: Count = 3
+    draws: Count = 1000
 
     def number(self, viewer: Viewer) -> int:
         """How many queries come before the first model."""
@@ -80,6 +77,7 @@ class Start:
         return torch.cat([first[:greedy], drawn[~torch.isin(drawn, first[:greedy])]])
 
 
+@checked
 class BayesianOptimisation(Strategy):
     """Asks where the acquisition function of a model of the history is greatest.
 
@@ -106,23 +104,21 @@ class BayesianOptimisation(Strategy):
     def __init__(
         self,
         problem: Problem,
-        seed: int,
+        seed: DerivedSeed,
         *,
         model: Model | None = None,
         acquisition: Acquisition | None = None,
         candidates: CandidateSource | None = None,
         start: Start | None = None,
         pool: bool = True,
-        wl_rounds: int = 1,
+        wl_rounds: Size = 1,
         proxies: bool = True,
-        refit: int = 1,
+        refit: Count = 1,
     ) -> None:
         super().__init__(problem, seed)
         self.model, self.acquisition = model or ProcessModel(), acquisition or ExpectedImprovement()
         self.candidates, self.start = candidates or Mutants(), start or Start()
         self.pool, self.wl_rounds, self.proxies, self.refit = pool, wl_rounds, proxies, refit
-        check_numbers("strategy", self, wl_rounds=0, refit=1)
-        check_flags("strategy", self, "pool", "proxies")
         self._kept: tuple[int, Belief] | None = None  # length of the history at the last fit, and what was learned
 
     @property

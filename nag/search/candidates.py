@@ -7,8 +7,9 @@ from typing import Protocol
 
 import torch
 
+from nag.core.numbers import Count, Size
+from nag.core.signatures import checked
 from nag.diffusion import Score
-from nag.errors import check_numbers
 from nag.graphs import DagBatch
 from nag.search.draws import random_architectures
 from nag.search.history import History
@@ -34,6 +35,7 @@ class CandidateSource(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True)
 class Mutants:
     """Random architectures and mutants of the best observed ones, then mutants of the most promising of these (BANANAS).
@@ -48,13 +50,10 @@ class Mutants:
         InvalidRequest: A number is out of range.
     """
 
-    parents: int = 10
-    count: int = 300
-    rounds: int = 3
-    random: int = 300
-
-    def __post_init__(self) -> None:
-        check_numbers("candidates", self, parents=1, count=0, rounds=1, random=1)
+    parents: Count = 10
+    count: Size = 300
+    rounds: Count = 3
+    random: Count = 300
 
     def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
         """See `CandidateSource`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from nag.errors import check_numbers
+from nag.core.numbers import Count, DerivedSeed
+from nag.core.signatures import checked
 from nag.graphs import Architecture
 from nag.search.draws import random_architectures
 from nag.search.moves import random_neighbours
@@ -18,6 +19,7 @@ _TRIES = 8
 _EDITS = 4
 
 
+@checked
 class RegularisedEvolution(Strategy):
     """Regularised evolution (Real et al. 2019): the best of a random few of the youngest gets a child with one edit.
 
@@ -35,10 +37,9 @@ class RegularisedEvolution(Strategy):
         InvalidRequest: A number is below 1.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, population: int = 30, tournament: int = 10) -> None:
+    def __init__(self, problem: Problem, seed: DerivedSeed, *, population: Count = 30, tournament: Count = 10) -> None:
         super().__init__(problem, seed)
         self.population, self.tournament = population, tournament
-        check_numbers("strategy", self, population=1, tournament=1)
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """Random architectures until there is a population, then children."""

@@ -9,8 +9,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from nag.core.numbers import Count, DerivedSeed
+from nag.core.signatures import checked
 from nag.diffusion import Evolution, Request, UniformGenerator
-from nag.errors import check_numbers
 from nag.graphs import Architecture, DagBatch
 from nag.search.draws import random_architectures
 from nag.search.history import History
@@ -23,6 +24,7 @@ __all__ = ["EvolutionaryDenoising"]
 _SEEDS = 1 << 20
 
 
+@checked
 class EvolutionaryDenoising(Strategy):
     """Evaluates each generation of `Evolution` before the next one is denoised (EDNAG; Zhou and Yu 2025).
 
@@ -40,10 +42,9 @@ class EvolutionaryDenoising(Strategy):
         InvalidRequest: A number is out of range.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, evolution: Evolution | None = None, runs: int = 100) -> None:
+    def __init__(self, problem: Problem, seed: DerivedSeed, *, evolution: Evolution | None = None, runs: Count = 100) -> None:
         super().__init__(problem, seed)
         self.evolution, self.runs = evolution or Evolution(), runs
-        check_numbers("strategy", self, runs=1)
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """See `Strategy`."""

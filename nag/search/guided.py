@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import torch
 
+from nag.core.numbers import Count
+from nag.core.signatures import checked
 from nag.diffusion import Guidance, Score
-from nag.errors import check_numbers
 from nag.graphs import DagBatch
 from nag.search.candidates import CandidateSource, Mutants, unseen
 from nag.search.history import History
@@ -16,6 +17,7 @@ from nag.search.problem import Problem
 __all__ = ["Generated"]
 
 
+@checked
 @dataclass(frozen=True)
 class Generated:
     """Architectures that the problem's generator draws, guided by what a query is worth, beside those of another source.
@@ -30,11 +32,8 @@ class Generated:
     """
 
     guidance: Guidance = field(default_factory=lambda: Guidance(scale=3.0, pool=4, corrector=None))
-    count: int = 64
+    count: Count = 64
     beside: CandidateSource = field(default_factory=Mutants)
-
-    def __post_init__(self) -> None:
-        check_numbers("candidates", self, count=1)
 
     def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
         """See `CandidateSource`."""

@@ -6,7 +6,8 @@ import hashlib
 
 import torch
 
-from nag.errors import check_numbers
+from nag.core.numbers import Count, DerivedSeed
+from nag.core.signatures import checked
 from nag.graphs import Architecture
 from nag.search.draws import random_architectures
 from nag.search.history import Observation
@@ -19,6 +20,7 @@ __all__ = ["LocalSearch"]
 _DRAWS = 2
 
 
+@checked
 class LocalSearch(Strategy):
     """Local search (White et al. 2021): goes to a better neighbour as soon as one is found, and restarts where none is better.
 
@@ -36,10 +38,9 @@ class LocalSearch(Strategy):
         InvalidRequest: A number is below 1.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, initial: int = 10, width: int = 64) -> None:
+    def __init__(self, problem: Problem, seed: DerivedSeed, *, initial: Count = 10, width: Count = 64) -> None:
         super().__init__(problem, seed)
         self.initial, self.width = initial, width
-        check_numbers("strategy", self, initial=1, width=1)
         self._neighbours: dict[str, dict[str, Architecture]] = {}
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:

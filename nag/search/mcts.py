@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from nag.errors import check_numbers
+from nag.core.numbers import DerivedSeed, NonNegative
+from nag.core.signatures import checked
 from nag.graphs import Architecture
 from nag.search.decision_tree import Decision, decision_tree, draw
 from nag.search.draws import python_random
@@ -29,6 +30,7 @@ class _Node:
     children: dict[int, _Node] = field(default_factory=dict)
 
 
+@checked
 class TreeSearch(Strategy):
     """Monte-Carlo tree search with upper confidence bounds (UCT; Kocsis and Szepesvari 2006).
 
@@ -47,10 +49,9 @@ class TreeSearch(Strategy):
         InvalidRequest: A number is below 0.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, exploration: float = 0.3, bisect: bool = False) -> None:
+    def __init__(self, problem: Problem, seed: DerivedSeed, *, exploration: NonNegative = 0.3, bisect: bool = False) -> None:
         super().__init__(problem, seed)
         self.exploration, self.bisect = exploration, bisect
-        check_numbers("strategy", self, exploration=0)
         self._paths: dict[str, tuple[int, ...]] = {}
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:

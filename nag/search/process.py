@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from nag.errors import check_numbers
+from nag.core.numbers import Count, Rate, Size
+from nag.core.signatures import checked
 from nag.predictors import Prediction
 from nag.predictors.matern import matern, squared_distances
 from nag.search.evidence import JITTER, WIDER, Evidence
@@ -154,6 +155,7 @@ class FittedProcess:
         return curved.mul_(self.amplitude / len(self.sizes))
 
 
+@checked
 @dataclass(frozen=True)
 class SearchProcess:
     """Regression with a Matern 5/2 kernel that has one length scale for each group of features, on top of a linear trend.
@@ -174,13 +176,10 @@ class SearchProcess:
         InvalidRequest: A number is out of range.
     """
 
-    steps: int = 60
-    learning_rate: float = 0.1
-    max_points_hyper: int = 200
+    steps: Size = 60
+    learning_rate: Rate = 0.1
+    max_points_hyper: Count = 200
     additive: bool = True
-
-    def __post_init__(self) -> None:
-        check_numbers("surrogate", self, steps=0, learning_rate=0, max_points_hyper=1)
 
     def fit(self, features: Tensor, sizes: tuple[int, ...], linear: int, targets: Tensor) -> FittedProcess:
         """Conditions on labels.

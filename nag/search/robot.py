@@ -7,7 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from nag.errors import check_numbers
+from nag.core.numbers import Count, DerivedSeed, Size
+from nag.core.signatures import checked
 from nag.graphs import Architecture, DagBatch, reduce
 from nag.predictors.structure import structure_counts
 from nag.search.acquisition import Acquisition, UpperConfidence
@@ -24,6 +25,7 @@ __all__ = ["RoBoT"]
 _MOST_LABELLED = 100
 
 
+@checked
 class RoBoT(Strategy):
     """Robust estimation by Bayesian optimisation over the weights of training-free scores (He et al. 2024).
 
@@ -51,17 +53,16 @@ class RoBoT(Strategy):
     def __init__(
         self,
         problem: Problem,
-        seed: int,
+        seed: DerivedSeed,
         *,
-        explore: int = 10,
-        weights: int = 1000,
-        draws: int = 4000,
+        explore: Size = 10,
+        weights: Count = 1000,
+        draws: Count = 4000,
         pool: bool = True,
         acquisition: Acquisition | None = None,
     ) -> None:
         super().__init__(problem, seed)
         self.explore, self.weights, self.draws, self.pool = explore, weights, draws, pool
-        check_numbers("strategy", self, explore=0, weights=1, draws=1)
         self.acquisition = acquisition or UpperConfidence(2.0)
 
     @property

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import Count, DerivedSeed, Fraction
+from nag.core.signatures import checked
 from nag.graphs import Architecture, DagBatch, reduce
 from nag.predictors import NormalScores, Predictor
 from nag.predictors.structure import structure_counts
@@ -22,6 +23,7 @@ _AHEAD = 8
 _PENALTIES = tuple(10.0**k for k in range(-3, 4))
 
 
+@checked
 class ModelBasedSearch(Strategy):
     """Sequential model-based optimisation as in DeepArchitect (Negrinho and Gordon 2017).
 
@@ -44,19 +46,16 @@ class ModelBasedSearch(Strategy):
     def __init__(
         self,
         problem: Problem,
-        seed: int,
+        seed: DerivedSeed,
         *,
-        rollouts: int = 128,
-        epsilon: float = 0.1,
-        initial: int = 10,
-        max_points: int = 1000,
+        rollouts: Count = 128,
+        epsilon: Fraction = 0.1,
+        initial: Count = 10,
+        max_points: Count = 1000,
         surrogate: Callable[[SearchSpace], Predictor] | None = None,
     ) -> None:
         super().__init__(problem, seed)
         self.rollouts, self.epsilon, self.initial, self.max_points = rollouts, epsilon, initial, max_points
-        check_numbers("strategy", self, rollouts=1, epsilon=0, initial=1, max_points=1)
-        if epsilon > 1:
-            raise InvalidRequest(f"strategy epsilon is {epsilon}", "It must be at most 1.")
         self.surrogate = surrogate
 
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:

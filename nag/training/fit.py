@@ -13,6 +13,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from nag.core.numbers import BatchSize, FractionBelowOne, NonNegative, Positive, Rate, Size
+from nag.core.signatures import checked
 from nag.errors import InvalidRequest
 from nag.tracking import NullTracker, RunTracker
 from nag.training.ema import MovingAverage
@@ -23,6 +25,7 @@ __all__ = ["FitOptions", "FitResult", "fit"]
 _STEPS_BETWEEN_CLOCKS = 10
 
 
+@checked
 @dataclass(frozen=True)
 class FitOptions:
     """How long and how fast to train.
@@ -40,25 +43,15 @@ class FitOptions:
         save_every_seconds: Time between saved states.
     """
 
-    max_steps: int = 3000
-    max_seconds: float | None = None
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    warmup_steps: int = 100
-    weight_decay: float = 0.0
-    gradient_clip: float = 1.0
-    ema_decay: float = 0.999
-    save_every_seconds: float = 10.0
-
-    def __post_init__(self) -> None:
-        for name, least in (("max_steps", 0), ("batch_size", 1), ("warmup_steps", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InvalidRequest(f"{name} is {value}", f"It must be a whole number of at least {least}.")
-        for name in ("learning_rate", "gradient_clip", "ema_decay", "weight_decay", "save_every_seconds", "max_seconds"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or value < 0):
-                raise InvalidRequest(f"{name} is {value}", "It must be a number of at least 0.")
+    max_steps: Size = 3000
+    max_seconds: Positive | None = None
+    batch_size: BatchSize = 256
+    learning_rate: Rate = 2e-3
+    warmup_steps: Size = 100
+    weight_decay: NonNegative = 0.0
+    gradient_clip: Positive = 1.0
+    ema_decay: FractionBelowOne = 0.999
+    save_every_seconds: NonNegative = 10.0
 
     def check_processes(self, count: int) -> None:
         """Raises `InvalidRequest` unless a step's examples can be shared equally among `count` processes."""

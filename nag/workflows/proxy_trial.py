@@ -12,7 +12,8 @@ from statistics import fmean
 import torch
 
 from nag.builders import Builder, builder_of, count_parameters
-from nag.errors import check_numbers
+from nag.core.numbers import BatchSize, Count
+from nag.core.signatures import checked
 from nag.evaluation import DataSet, Stopwatch, load_data_set
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
@@ -41,6 +42,7 @@ def batch_of(data: DataSet, size: int, seed: int) -> Batch:
     return Batch((data.graph.x, data.graph.edge_index), labels, inputs)
 
 
+@checked
 @dataclass(frozen=True)
 class ProxyTrial:
     """Scores the network of an architecture on one batch, by a proxy, averaged over initial weights.
@@ -70,8 +72,8 @@ class ProxyTrial:
     data_set: str
     proxy: Proxy | str = "naswot"
     builder: Builder | None = None
-    batch_size: int = 64
-    initialisations: int = 1
+    batch_size: BatchSize = 64
+    initialisations: Count = 1
     normal: bool = True
     device: str = "cpu"
     data_dir: str | Path | None = None
@@ -79,7 +81,6 @@ class ProxyTrial:
     image_size: int | None = None
 
     def __post_init__(self) -> None:
-        check_numbers("ProxyTrial's", self, batch_size=1, initialisations=1)
         if isinstance(self.proxy, str):
             object.__setattr__(self, "proxy", proxy_named(self.proxy))
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
+from pydantic import Field
 
-from nag.core.numbers import Count, Fraction, FractionBelowOne, Rate, Seed, at_least
+from nag.core.numbers import Count, Fraction, FractionBelowOne, Rate, Seed
 from nag.core.signatures import checked, conform, described
 from nag.errors import InvalidRequest
 
@@ -33,7 +34,7 @@ class Model:
         dropout: FractionBelowOne = 0.1,
         rate: Rate = 0.1,
         top: Fraction | None = None,
-        folds: Annotated[int, at_least(2)] = 2,
+        folds: Annotated[int, Field(ge=2)] = 2,
         labels: Sequence[int] = (),
         pair: tuple[float, float] = (0.0, 1.0),
         mode: Literal["a", "b"] = "a",

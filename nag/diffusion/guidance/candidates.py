@@ -7,18 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nag.core.numbers import Count
+from nag.core.signatures import checked
 from nag.diffusion.chains import Denoise
 from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import draw
-from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 
 __all__ = ["Candidates", "GuidedDenoiser"]
 
 
+@checked
 @dataclass(frozen=True)
 class Candidates:
     """Proposal: the guided denoiser in place of the plain one (discrete generators).
@@ -30,10 +32,7 @@ class Candidates:
         InvalidRequest: The number is below 1.
     """
 
-    number: int = 64
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.proposal", self, number=1)
+    number: Count = 64
 
     def sample(self, request: Request) -> DagBatch:
         """Draws with the guided denoiser (see `Proposal`)."""

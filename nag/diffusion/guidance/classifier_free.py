@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from nag.core.numbers import NonNegative
+from nag.core.signatures import checked
 from nag.diffusion.chains import Denoise
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.request import Request
-from nag.errors import InvalidRequest, check_numbers, did_you_mean
+from nag.errors import InvalidRequest, did_you_mean
 from nag.graphs import DagBatch, GraphBatch
 
 __all__ = ["ClassifierFree", "drop_conditions"]
@@ -33,6 +35,7 @@ def drop_conditions(condition: Tensor, rng: torch.Generator, probability: float 
     return condition.masked_fill(lost, float("nan"))
 
 
+@checked
 @dataclass(frozen=True)
 class ClassifierFree:
     """Proposal: predictions with and without the condition, extrapolated (Ho and Salimans 2022, eq. 6).
@@ -49,10 +52,9 @@ class ClassifierFree:
     """
 
     condition: Mapping[str, float] = field(default_factory=dict)
-    weight: float = 2.0
+    weight: NonNegative = 2.0
 
     def __post_init__(self) -> None:
-        check_numbers("guidance.proposal", self, weight=0)
         for name, value in self.condition.items():
             if not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise InvalidRequest(f"the condition {name} is {value}", "It must be a quantile, 0 to 1.")

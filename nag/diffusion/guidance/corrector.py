@@ -9,13 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nag.core.numbers import Size
+from nag.core.signatures import checked
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain, simulate
 from nag.diffusion.discrete import DiscreteGenerator, require_discrete
 from nag.diffusion.generator import Generator
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import DiscreteProcess
-from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 
 __all__ = [
@@ -56,6 +57,7 @@ class Corrector(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True)
 class Metropolis:
     """Each graph moves on its own, by the Metropolis rule (see `metropolis_corrector`).
@@ -67,10 +69,7 @@ class Metropolis:
         InvalidRequest: The number is below 0.
     """
 
-    rounds: int = 300
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.corrector", self, rounds=0)
+    rounds: Size = 300
 
     def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
         """See `Corrector`."""
@@ -80,6 +79,7 @@ class Metropolis:
         return moved.to_dags()
 
 
+@checked
 @dataclass(frozen=True)
 class Offspring:
     """Each graph has one offspring a round, and the population is drawn anew from parents and offspring together.
@@ -95,10 +95,7 @@ class Offspring:
         InvalidRequest: The number is below 0.
     """
 
-    rounds: int = 20
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.corrector", self, rounds=0)
+    rounds: Size = 20
 
     def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
         """See `Corrector`."""

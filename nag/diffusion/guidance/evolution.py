@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from nag.core.numbers import Count, Fraction, FractionBelowOne, NonNegative
+from nag.core.signatures import checked
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
-from nag.errors import InvalidRequest, check_numbers
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import SearchSpace
 
 __all__ = ["Evolution"]
 
 
+@checked
 @dataclass(frozen=True)
 class Evolution:
     """Proposal: DDIM on one-hot graphs whose clean estimate is a fitness-weighted mean of the best graphs so far.
@@ -48,19 +52,11 @@ class Evolution:
         InvalidRequest: A number is out of range.
     """
 
-    population: int = 30
-    generations: int = 60
-    pressure: float = 10.0
-    fresh: float = 1.0
-    least_alpha: float = 0.6
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.proposal", self, population=1, generations=1, pressure=0, fresh=0, least_alpha=0)
-        if self.fresh > 1 or not 0 < self.least_alpha < 1:
-            raise InvalidRequest(
-                f"guidance.proposal fresh is {self.fresh} and least_alpha {self.least_alpha}",
-                "The first must be at most 1, the second between 0 and 1.",
-            )
+    population: Count = 30
+    generations: Count = 60
+    pressure: NonNegative = 10.0
+    fresh: Fraction = 1.0
+    least_alpha: Annotated[FractionBelowOne, Field(gt=0)] = 0.6
 
     @torch.no_grad()
     def sample(self, request: Request) -> DagBatch:

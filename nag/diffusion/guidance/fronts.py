@@ -9,10 +9,11 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from nag.core.numbers import Count, Size
+from nag.core.signatures import checked
 from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
 from nag.diffusion.guidance.corrector import refill, rounds_evaluations
-from nag.errors import check_numbers
 from nag.graphs import DagBatch
 
 __all__ = ["FrontGuidance", "assign"]
@@ -21,6 +22,7 @@ _FRONT = "a front", "Train one with generator=absorbing."
 _REPEATED = -1e9
 
 
+@checked
 @dataclass(frozen=True)
 class FrontGuidance:
     """Samples that together cover a front: the best assignment of graphs to directions, improved over generations.
@@ -37,11 +39,8 @@ class FrontGuidance:
         InvalidRequest: A number is out of range.
     """
 
-    pool: int = 10
-    rounds: int = 30
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance", self, pool=1, rounds=0)
+    pool: Count = 10
+    rounds: Size = 30
 
     @torch.no_grad()
     def sample(

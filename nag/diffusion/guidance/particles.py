@@ -10,17 +10,19 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from nag.core.numbers import Count, Fraction
+from nag.core.signatures import checked
 from nag.diffusion.chains import Chain
 from nag.diffusion.generator import Generator, SamplingCost, at_once
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.process import draw
-from nag.errors import InvalidRequest, check_numbers
 from nag.graphs import DagBatch, GraphBatch
 
 __all__ = ["Particles", "steer", "systematic"]
 
 
+@checked
 @dataclass(frozen=True)
 class Particles:
     """Proposal: a population of particles is resampled by the score of what each is about to become.
@@ -37,14 +39,9 @@ class Particles:
         InvalidRequest: A number is out of range.
     """
 
-    per_sample: int = 4
-    every: int = 1
-    threshold: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.proposal", self, per_sample=1, every=1, threshold=0)
-        if self.threshold > 1:
-            raise InvalidRequest(f"guidance.proposal threshold is {self.threshold}", "It must be a share, 0 to 1.")
+    per_sample: Count = 4
+    every: Count = 1
+    threshold: Fraction = 0.5
 
     @torch.no_grad()
     def sample(self, request: Request) -> DagBatch:

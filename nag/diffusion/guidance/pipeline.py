@@ -8,11 +8,12 @@ from typing import Protocol
 
 import torch
 
+from nag.core.numbers import Count, NonNegative
+from nag.core.signatures import checked
 from nag.diffusion.generator import Generator, SamplingCost, batches, check_counts
 from nag.diffusion.guidance.corrector import Corrector, Offspring, require_correctable, rounds_evaluations, select
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
-from nag.errors import check_numbers
 from nag.graphs import DagBatch
 
 __all__ = ["Guidance", "Proposal", "Unguided"]
@@ -50,6 +51,7 @@ class Unguided:
         """Every generator serves."""
 
 
+@checked
 @dataclass(frozen=True)
 class Guidance:
     """How a score steers the samples: a proposal draws a pool, a part of it is selected, and the corrector moves that.
@@ -65,14 +67,11 @@ class Guidance:
         InvalidRequest: A number is out of range.
     """
 
-    scale: float = 30.0
+    scale: NonNegative = 30.0
     proposal: Proposal = field(default_factory=Unguided)
-    pool: int = 5
+    pool: Count = 5
     corrector: Corrector | None = field(default_factory=Offspring)
     distinct: bool = True
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance", self, scale=0, pool=1)
 
     @torch.no_grad()
     def sample(

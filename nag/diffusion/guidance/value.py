@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nag.core.numbers import Count
+from nag.core.signatures import checked
 from nag.diffusion.chains import Tilt
 from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
-from nag.errors import check_numbers
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagBody
 
@@ -76,15 +77,13 @@ def fit_value(
     return value.eval().requires_grad_(False)
 
 
+@checked
 @dataclass(frozen=True)
 class _ValueTilt(ABC):
     """Proposal: transitions tilted by a noisy value that is fitted first."""
 
-    graphs: int = 2000
-    training_steps: int = 300
-
-    def __post_init__(self) -> None:
-        check_numbers("guidance.proposal", self, graphs=1, training_steps=1)
+    graphs: Count = 2000
+    training_steps: Count = 300
 
     def sample(self, request: Request) -> DagBatch:
         """Fits the value, then samples with the tilted transitions (see `Proposal`)."""

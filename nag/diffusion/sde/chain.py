@@ -9,9 +9,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nag.core.numbers import Positive
+from nag.core.signatures import checked
 from nag.diffusion.chains import Denoise
 from nag.diffusion.sde.process import ScoreProcess, each
-from nag.errors import InvalidRequest, check_numbers
+from nag.errors import InvalidRequest
 from nag.graphs import GraphBatch
 
 __all__ = ["Move", "PredictorCorrector", "ProbabilityFlow", "ReverseDiffusion", "SDEChain", "SDESampler"]
@@ -39,6 +41,7 @@ class ReverseDiffusion:
         return (_euler_maruyama,)
 
 
+@checked
 @dataclass(frozen=True)
 class PredictorCorrector:
     """An Euler-Maruyama step of the reverse SDE, then one of annealed Langevin dynamics (Song et al. 2021, alg. 2 to 5).
@@ -50,10 +53,7 @@ class PredictorCorrector:
         InvalidRequest: The ratio is not positive.
     """
 
-    snr: float = 0.16
-
-    def __post_init__(self) -> None:
-        check_numbers("the sampler's", self, snr=1e-6)
+    snr: Positive = 0.16
 
     @property
     def moves(self) -> tuple[Move, ...]:

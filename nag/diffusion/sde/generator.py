@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nag.core.numbers import Count
+from nag.core.signatures import checked
 from nag.diffusion.chains import Chain, Denoise
 from nag.diffusion.generator import Generator
 from nag.diffusion.losses import LossTerms
@@ -17,7 +19,7 @@ from nag.diffusion.sde.chain import PredictorCorrector, ProbabilityFlow, Reverse
 from nag.diffusion.sde.predictions import CleanPrediction, NoisePrediction, Prediction
 from nag.diffusion.sde.process import ScoreProcess
 from nag.diffusion.sde.sdes import SDE, VESDE, VPSDE, SubVPSDE
-from nag.errors import DamagedFile, check_numbers
+from nag.errors import DamagedFile
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
@@ -30,6 +32,7 @@ _SAMPLERS: dict[str, type[SDESampler]] = {c.__name__: c for c in (PredictorCorre
 _SHAPE = ("width", "layers", "heads")
 
 
+@checked
 class ScoreGenerator(Generator):
     """Score-based diffusion of the operations and edges of one search space (Song et al. 2021; for graphs Jo et al. 2022).
 
@@ -59,7 +62,7 @@ class ScoreGenerator(Generator):
         sde: SDE,
         prediction: Prediction | None = None,
         sampler: SDESampler | None = None,
-        steps: int = 64,
+        steps: Count = 64,
         width: int = 128,
         layers: int = 4,
         heads: int = 4,
@@ -67,7 +70,6 @@ class ScoreGenerator(Generator):
     ) -> None:
         super().__init__(space)
         self.steps = steps
-        check_numbers("the generator's", self, steps=1)
         self.shape = {"width": width, "layers": layers, "heads": heads}
         self.conditions = tuple(conditions)
         self.prediction = CleanPrediction() if prediction is None else prediction

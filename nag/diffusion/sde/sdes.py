@@ -9,7 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import Positive
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 
 __all__ = ["SDE", "VESDE", "VPSDE", "SubVPSDE"]
 
@@ -43,6 +45,7 @@ class SDE(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True)
 class VESDE:
     """Variance exploding: sigma_t = sigma_min (sigma_max / sigma_min)^t (Song et al. 2021, eq. 30 and 31).
@@ -55,11 +58,10 @@ class VESDE:
         InvalidRequest: Not 0 < sigma_min < sigma_max.
     """
 
-    sigma_min: float = 0.1
-    sigma_max: float = 5.0
+    sigma_min: Positive = 0.1
+    sigma_max: Positive = 5.0
 
     def __post_init__(self) -> None:
-        check_numbers("the VE SDE's", self, sigma_min=1e-6, sigma_max=1e-6)
         if self.sigma_max <= self.sigma_min:
             raise InvalidRequest("the VE SDE's sigma_max is not above its sigma_min", "Give 0 < sigma_min < sigma_max.")
 
@@ -86,6 +88,7 @@ class VESDE:
         return torch.zeros_like(x), self.sigma(t) * math.sqrt(2 * math.log(self.sigma_max / self.sigma_min))
 
 
+@checked
 @dataclass(frozen=True)
 class _LinearBeta:
     """beta(t) = beta_min + t (beta_max - beta_min), the rate at which the signal is lost.
@@ -98,11 +101,10 @@ class _LinearBeta:
         InvalidRequest: Not 0 < beta_min < beta_max.
     """
 
-    beta_min: float = 0.1
-    beta_max: float = 20.0
+    beta_min: Positive = 0.1
+    beta_max: Positive = 20.0
 
     def __post_init__(self) -> None:
-        check_numbers("the VP SDE's", self, beta_min=1e-6, beta_max=1e-6)
         if self.beta_max <= self.beta_min:
             raise InvalidRequest("the VP SDE's beta_max is not above its beta_min", "Give 0 < beta_min < beta_max.")
 

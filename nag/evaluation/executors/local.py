@@ -14,7 +14,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
-from nag.errors import InvalidRequest, NagError, check_numbers
+from nag.core.numbers import Count
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest, NagError
 from nag.evaluation.executors.executor import Ended, drive, ignore_count, task_and_evaluator
 from nag.evaluation.store import EvaluationStore, Record, Request
 from nag.evaluation.trial import Trial
@@ -27,6 +29,7 @@ _SECONDS_TO_STOP = 5.0
 _STARTS, _PAUSE = 4, 0.2
 
 
+@checked
 @dataclass(frozen=True)
 class LocalExecutor:
     """Runs trials in processes of this host, which end when this one does.
@@ -46,7 +49,7 @@ class LocalExecutor:
         InvalidRequest: A number makes no sense.
     """
 
-    workers: int | None = None
+    workers: Count | None = None
     lease_seconds: float = 60.0
     timeout_seconds: float | None = None
     max_attempts: int = 3
@@ -54,8 +57,6 @@ class LocalExecutor:
     patience: float = 600.0
 
     def __post_init__(self) -> None:
-        if self.workers is not None:
-            check_numbers("executor", self, workers=1)
         self._options()
 
     def run(

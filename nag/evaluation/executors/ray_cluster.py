@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from nag.errors import InvalidRequest, MissingData, NagError, check_numbers
+from nag.core.numbers import Count, NonNegative
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest, MissingData, NagError
 from nag.evaluation.executors.executor import Ended, drive, ignore_count, task_and_evaluator
 from nag.evaluation.store import EvaluationStore, Record, Request
 from nag.evaluation.trial import Trial
@@ -24,6 +26,7 @@ _SECONDS_TO_STOP = 10.0
 _OF_LOCAL_CLUSTERS: dict[str, Any] = {"include_dashboard": False, "_system_config": {"worker_niceness": 0}}
 
 
+@checked
 @dataclass(frozen=True)
 class RayExecutor:
     """Runs trials on a Ray cluster (Moritz et al. 2018): a local one that lasts as long as the run, or one that is there.
@@ -48,9 +51,9 @@ class RayExecutor:
     """
 
     address: str | None = None
-    workers: int | None = None
-    cpus_per_trial: float = 1
-    gpus_per_trial: float = 0
+    workers: Count | None = None
+    cpus_per_trial: NonNegative = 1
+    gpus_per_trial: NonNegative = 0
     lease_seconds: float = 60.0
     timeout_seconds: float | None = None
     max_attempts: int = 3
@@ -59,9 +62,6 @@ class RayExecutor:
     runtime_env: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        check_numbers("executor", self, cpus_per_trial=0, gpus_per_trial=0)
-        if self.workers is not None:
-            check_numbers("executor", self, workers=1)
         self._options()
 
     def run(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from sklearn.linear_model import BayesianRidge
 from sklearn.svm import NuSVR
 from torch import Tensor
 
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import Count
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 from nag.predictors.gaussian_process import GaussianProcess
 from nag.predictors.structure import group_scales
 
@@ -81,6 +85,7 @@ class LinearRegressor(CurveRegressor):
         return lambda seen: units.targets(torch.from_numpy(model.predict(torch.cat(units.blocks(seen), 1).numpy())))
 
 
+@checked
 class ProcessRegressor(CurveRegressor):
     """A Gaussian process with a length scale for each block.
 
@@ -92,9 +97,8 @@ class ProcessRegressor(CurveRegressor):
         InvalidRequest: A number is less than 1.
     """
 
-    def __init__(self, max_points_hyper: int = 200, steps: int = 60) -> None:
+    def __init__(self, max_points_hyper: Count = 200, steps: Count = 60) -> None:
         self.max_points_hyper, self.steps = max_points_hyper, steps
-        check_numbers("the process regressor's", self, max_points_hyper=1, steps=1)
 
     def fit(self, blocks: list[Tensor], targets: Tensor, folds: Tensor, rng: torch.Generator) -> Regression:
         """Learns hyperparameters and conditions on the runs, anew for each fold."""
@@ -158,6 +162,7 @@ class _Machine:
         return lambda rows: torch.from_numpy(model.predict(rows.numpy()))
 
 
+@checked
 class SupportVectors(CurveRegressor):
     """Nu-support-vector regression with an RBF kernel and random search (Baker et al. 2017).
 
@@ -174,9 +179,8 @@ class SupportVectors(CurveRegressor):
         InvalidRequest: A number is less than 1, or `max_rows` less than 20.
     """
 
-    def __init__(self, trials: int = 40, averaged: int = 3, max_rows: int = 300) -> None:
+    def __init__(self, trials: Count = 40, averaged: Count = 3, max_rows: Annotated[int, Field(ge=20)] = 300) -> None:
         self.trials, self.averaged, self.max_rows = trials, averaged, max_rows
-        check_numbers("the support vectors'", self, trials=1, averaged=1, max_rows=20)
 
     def fit(self, blocks: list[Tensor], targets: Tensor, folds: Tensor, rng: torch.Generator) -> Regression:
         """Searches hyperparameters, then fits the best to all runs."""

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from nag.benchmarks import Task
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import Count, NonNegative
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 from nag.predictors import CrossConformalIntervals, Prediction, Predictor
 
 __all__ = ["CalibrationDraw", "CalibrationPreset"]
 
 
+@checked
 @dataclass(frozen=True)
 class CalibrationPreset:
     """How much the suite computes.
@@ -43,19 +48,18 @@ class CalibrationPreset:
     predictor: Callable[..., Predictor]
     interval_tasks: Sequence[str]
     selection_tasks: Sequence[str]
-    labels: int = 100
-    calibration: int = 200
-    test: int = 5000
-    splits: int = 20
-    seeds: int = 5
-    fits: int = 10
-    folds: int = 3
+    labels: Annotated[int, Field(ge=2)] = 100
+    calibration: Count = 200
+    test: Count = 5000
+    splits: Count = 20
+    seeds: Count = 5
+    fits: Annotated[int, Field(ge=2)] = 10
+    folds: Annotated[int, Field(ge=2)] = 3
     coverages: Sequence[float] = (0.8, 0.9, 0.95)
     levels: Sequence[float] = (0.1, 0.2, 0.3)
-    percentile: float = 90.0
+    percentile: NonNegative = 90.0
 
     def __post_init__(self) -> None:
-        check_numbers("suite", self, labels=2, calibration=1, test=1, splits=1, seeds=1, fits=2, folds=2, percentile=0)
         for share in (*self.coverages, *self.levels, self.percentile / 100):
             if not 0 < share < 1:
                 raise InvalidRequest(f"the suite has a share of {share:g}", "It lies between 0 and 1.")

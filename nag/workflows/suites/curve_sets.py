@@ -6,11 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import torch
+from pydantic import Field
 
 from nag.benchmarks.curves import CurveTable
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import Count, Size
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 from nag.evaluation.small_networks import train_small_networks
 from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping
 
@@ -57,6 +61,7 @@ class PublishedCurves(CurveSource):
         return self.read(data_dir)
 
 
+@checked
 @dataclass(frozen=True)
 class TrainedCurves(CurveSource):
     """Small networks that are trained anew for each seed; see `train_small_networks`.
@@ -69,11 +74,8 @@ class TrainedCurves(CurveSource):
         InvalidRequest: Too few networks to split, or no epoch.
     """
 
-    count: int = 100
-    epochs: int = 30
-
-    def __post_init__(self) -> None:
-        check_numbers("trained curves'", self, count=20, epochs=1)
+    count: Annotated[int, Field(ge=20)] = 100
+    epochs: Count = 30
 
     def num_budgets(self, data_dir: str | None) -> int:
         """Number of epochs; needs no data."""
@@ -108,6 +110,7 @@ class CurveSet:
             raise InvalidRequest(what, f"Checks are numbers from 1 to {last}, and what is seen is some of them.")
 
 
+@checked
 @dataclass(frozen=True)
 class CurvesPreset:
     """How much the suite computes.
@@ -126,15 +129,14 @@ class CurvesPreset:
     """
 
     sets: Sequence[CurveSet]
-    seeds: int = 5
-    offset: int = 100
+    seeds: Count = 5
+    offset: Size = 100
     share: float = 0.5
     rules: Sequence[Callable[[CurvePredictor], EarlyStopping]] = (EarlyStopping, partial(EarlyStopping, good=1.0))
-    streams: int = 8
-    orders: int = 15
+    streams: Count = 8
+    orders: Count = 15
 
     def __post_init__(self) -> None:
-        check_numbers("suite", self, seeds=1, offset=0, streams=1, orders=1)
         if not 0 < self.share < 1:
             raise InvalidRequest(f"the suite trains on a share of {self.share:g}", "It lies between 0 and 1.")
         for rule in self.rules:

@@ -6,15 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from scipy.stats import kendalltau, spearmanr
 
 from nag.benchmarks import Task, load_task
 from nag.builders import Builder
-from nag.errors import InvalidRequest, check_numbers
+from nag.core.numbers import Count
+from nag.core.signatures import checked
+from nag.errors import InvalidRequest
 from nag.evaluation import load_data_set
 from nag.files import read_json, write_json
 from nag.proxies import combined_scores, proxy_named
@@ -29,6 +32,7 @@ __all__ = ["ProxiesJob", "ProxiesPreset", "ProxiesSuite", "ProxyRun", "measure_c
 _TOP = 10  # percent
 
 
+@checked
 @dataclass(frozen=True)
 class ProxyRun:
     """Part of a preset: proxies that score networks of one size.
@@ -48,16 +52,16 @@ class ProxyRun:
     setting: str
     proxies: Sequence[str]
     builder: Builder
-    batch_size: int = 64
-    initialisations: int = 3
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    initialisations: Count = 3
     normal: bool = True
 
     def __post_init__(self) -> None:
-        check_numbers("a run's", self, batch_size=2, initialisations=1)
         for name in self.proxies:
             proxy_named(name)
 
 
+@checked
 @dataclass(frozen=True)
 class ProxiesPreset:
     """How much the suite computes.
@@ -81,12 +85,11 @@ class ProxiesPreset:
     task: str = "nasbench201/cifar10"
     data_set: str = "cifar10_sample"
     released: Mapping[str, str] = field(default_factory=dict)
-    count: int = 1000
-    seeds: int = 1
-    part: int = 50
+    count: Annotated[int, Field(ge=3)] = 1000
+    seeds: Count = 1
+    part: Count = 50
 
     def __post_init__(self) -> None:
-        check_numbers("the preset's", self, count=3, seeds=1, part=1)
         names = [name for run in self.runs for name in run.proxies]
         for name in (*names, *(name for combined in self.combinations.values() for name in combined)):
             if names.count(name) != 1:
