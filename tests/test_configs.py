@@ -11,9 +11,14 @@ import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
+from nag.cli.commands import COMMANDS
+from nag.cli.targets import conform_all
+from nag.core.signatures import annotations_of, conform
+
 CONF = Path(__file__).parents[1] / "conf"
 ROOTS = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "base")
 FILES = sorted(CONF.rglob("*.yaml"))
+GROUPS = [file for file in FILES if file.parent != CONF]
 
 
 def targets(node: Any) -> list[str]:
@@ -35,3 +40,24 @@ def test_targets_resolve(file):
     for target in targets(yaml.safe_load(file.read_text())):
         module, _, name = target.rpartition(".")
         assert callable(getattr(import_module(module), name)), target
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_type(name):
+    """A command's schema and its root configuration have the same options, and the defaults pass the schema."""
+    command = COMMANDS[name]
+    with initialize_config_module("nag.conf", version_base="1.3"):
+        cfg = compose(command.config)
+    assert set(annotations_of(command.schema)) == set(map(str, cfg))
+    missing = {str(key) for key in OmegaConf.missing_keys(cfg)}
+    values = OmegaConf.to_container(cfg, resolve=True)
+    conform(command.schema, {key: value for key, value in values.items() if key not in missing})
+
+
+@pytest.mark.parametrize("file", GROUPS, ids=lambda path: str(path.relative_to(CONF)))
+def test_defaults_of_groups_pass_their_types(file):
+    with initialize_config_module("nag.conf", version_base="1.3"):
+        cfg = compose(overrides=[f"+{file.parent.name}={file.stem}"])
+    values = OmegaConf.to_container(cfg, resolve=True)[file.parent.name]
+    missing = {str(key) for key in OmegaConf.missing_keys(cfg[file.parent.name])}
+    conform_all({key: value for key, value in values.items() if key not in missing}, file.parent.name)

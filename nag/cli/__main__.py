@@ -1,6 +1,6 @@
 """`python -m nag.cli`."""
 
-from nag.cli.main import main
+from nag.cli import main
 
 if __name__ == "__main__":
     main()

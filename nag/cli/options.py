@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nag.errors import InvalidRequest, NagError
+from nag.cli.targets import build, locate
+from nag.core.signatures import accepts
+from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -25,20 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "any_task_of",
-    "build",
     "builder_maker_of",
     "conditions_of",
     "digests_of",
     "evaluator_of",
     "fabric_of",
-    "first_line",
-    "flag",
     "folder_of",
     "graphs_of",
-    "integer",
-    "number",
     "objective_of",
-    "paths_of",
     "run_folder_of",
     "task_of",
     "tracker_of",
@@ -71,7 +66,9 @@ def any_task_of(cfg: DictConfig) -> AnyTask:
 def builder_maker_of(cfg: DictConfig) -> Callable[..., Builder]:
     """(space=...) -> the builder that the configuration names."""
     made = build(cfg.builder)
-    return made if cfg.builder.get("_partial_") else lambda space: made
+    if not cfg.builder.get("_partial_"):
+        return lambda space: made
+    return made if accepts(locate(cfg.builder._target_), "space") else lambda space: made()
 
 
 def evaluator_of(cfg: DictConfig, task: AnyTask, folder: Path, probe: bool = False) -> Evaluator:
@@ -82,7 +79,7 @@ def evaluator_of(cfg: DictConfig, task: AnyTask, folder: Path, probe: bool = Fal
     bench = Bench(
         store,
         build(cfg.executor),
-        integer(cfg, "seed", 0),
+        cfg.seed,
         builder_maker_of(cfg),
         folder / "weights",
         cfg.data_dir,
@@ -98,32 +95,6 @@ def fabric_of(cfg: DictConfig) -> Fabric:
     from nag.training import make_fabric
 
     return make_fabric(cfg.device)
-
-
-def build(part: DictConfig) -> Any:
-    """The object of a group, or for a `_partial_` one a function that makes it; wrong options are told in one line."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    for key in sorted(OmegaConf.missing_keys(part)):  # Hydra would leave it out of a partial call
-        name = part._get_full_key(key)
-        raise InvalidRequest(f"{name} is missing", f"Give it as {name}=VALUE.")
-    target = str(part.get("_target_", "an object"))
-
-    def told(make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        try:
-            return make(*args, **kwargs)
-        except NagError:
-            raise
-        except (InstantiationException, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
-            cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-            if isinstance(cause, NagError):
-                raise cause from error
-            raise InvalidRequest(f"cannot build {target}: {first_line(cause)}", "Check its options.") from error
-
-    made = told(instantiate, part)
-    return partial(told, made) if part.get("_partial_") else made
 
 
 def try_generator(make_generator: Callable[..., Any], space: SearchSpace, conditions: Mapping[str, Any] | None = None) -> None:
@@ -147,10 +118,6 @@ def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) 
     """Name -> what the generator is to be told of each architecture: a predictor's score or a computed cost."""
     if not cfg.conditions:
         return None
-    if not isinstance(cfg.conditions, Mapping):
-        raise InvalidRequest(
-            f"conditions is {cfg.conditions}", "Write 'conditions={NAME: predictor.safetensors, depth: null}'."
-        )
     from nag.workflows.objectives import condition_score
     from nag.workflows.train_predictor import load_predictor
 
@@ -165,12 +132,6 @@ def graphs_of(cfg: DictConfig, space: SearchSpace) -> DagBatch:
     from nag.workflows.evaluate import read_architectures
 
     return space.to_dags(read_architectures(Path(str(cfg.architectures)), space))
-
-
-def paths_of(cfg: DictConfig, key: str) -> list[str]:
-    """The paths of an option that takes one or a list."""
-    value = cfg[key]
-    return [str(path) for path in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])]
 
 
 def folder_of(cfg: DictConfig, command: str) -> Path:
@@ -214,7 +175,7 @@ def run_folder_of(
     return RunFolder(
         path,
         command,
-        integer(cfg, "seed", 0),
+        cfg.seed,
         device,
         {str(key): value for key, value in config.items()},
         tracker_of(cfg, path),
@@ -235,32 +196,3 @@ def tracker_of(cfg: DictConfig, path: Path) -> RunTracker:
     if options.console:
         trackers.append(ConsoleTracker())
     return CompositeTracker(trackers)
-
-
-def integer(cfg: DictConfig, key: str, least: int) -> int:
-    """A whole number of at least so much."""
-    value = cfg[key]
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidRequest(f"{key} is {value}", f"It must be a whole number of at least {least}.")
-    return value
-
-
-def number(cfg: DictConfig, key: str, above: float, up_to: float) -> float:
-    """A number above one bound and up to another."""
-    value = cfg[key]
-    if not isinstance(value, int | float) or isinstance(value, bool) or not above < value <= up_to:
-        raise InvalidRequest(f"{key} is {value}", f"It must be a number above {above} and up to {up_to}.")
-    return float(value)
-
-
-def flag(cfg: DictConfig, key: str) -> bool:
-    """True or false."""
-    if not isinstance(cfg[key], bool):
-        raise InvalidRequest(f"{key} is {cfg[key]}", "It must be true or false.")
-    return bool(cfg[key])
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message, without its full stop."""
-    text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return text.strip().rstrip(".")

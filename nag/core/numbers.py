@@ -8,6 +8,7 @@ from pydantic import Field
 
 __all__ = [
     "LARGEST",
+    "WIDEST",
     "BatchSize",
     "Count",
     "DerivedSeed",
@@ -30,6 +31,9 @@ LARGEST = 10**9
 """The greatest number that an option may hold, and the greatest whole number in a file."""
 
 
+WIDEST = 1e30
+"""The greatest size of a number in a file: float32 holds it."""
+
 Size = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 """A whole number of at least 0."""
 
@@ -51,13 +55,13 @@ Seed = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 DerivedSeed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 """A seed that is computed from another one, as torch and numpy's generators take it."""
 
-Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e30, le=1e30)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-WIDEST, le=WIDEST)]
 """A finite number of a size that float32 holds."""
 
-NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1e30)]
+NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=WIDEST)]
 """A finite number of at least 0."""
 
-Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1e30)]
+Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=WIDEST)]
 """A finite number above 0."""
 
 Rate = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1000)]

@@ -28,23 +28,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from nag.core.documents import shortened
-from nag.core.numbers import LARGEST
+from nag.core.numbers import LARGEST, WIDEST
 from nag.errors import InvalidRequest, did_you_mean
 
-__all__ = ["accepts", "checked", "conform", "described", "shown"]
+__all__ = ["accepts", "annotations_of", "checked", "conform", "described", "shown"]
 
 _LEAVES: dict[Any, Any] = {
     int: Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)],
     float: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)],
     bool: Annotated[bool, Field(strict=True)],
     str: Annotated[str, Field(strict=True)],
+}
+_FREE: dict[Any, Any] = {
+    int: Annotated[int, Field(strict=True)],
+    float: Annotated[float, Field(strict=True, allow_inf_nan=False)],
 }
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
 _SEQUENCES = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
@@ -81,7 +85,9 @@ def conform(function: Callable[..., Any], options: Mapping[str, Any], where: str
                 continue
             raise InvalidRequest(f"unknown option '{key}'", did_you_mean(name, parameters))
         parameter = parameters[name]
-        if parameter.adapter is not None and not (isinstance(value, Mapping) and "_target_" in value):
+        if _is_schema(parameter.annotation) and isinstance(value, Mapping):
+            conform(parameter.annotation, value, key)
+        elif parameter.adapter is not None and not (isinstance(value, Mapping) and "_target_" in value):
             _check(parameter, value, key)
 
 
@@ -112,6 +118,11 @@ def checked(cls: _Class) -> _Class:
 def accepts(function: Callable[..., Any], name: str) -> bool:
     """Whether a function or class has a parameter of this name."""
     return name in _parameters(function)[0]
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The type hint of each named parameter of a function or class, or of each field of a schema."""
+    return {name: parameter.annotation for name, parameter in _parameters(function)[0].items()}
 
 
 def described(annotation: Any, value: Any = None) -> str:
@@ -147,6 +158,8 @@ def described(annotation: Any, value: Any = None) -> str:
 
 def shown(value: Any) -> str:
     """A value as it is written on the command line, on one line and shortened."""
+    if value == "":
+        return "''"
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -175,7 +188,7 @@ def _limits(base: Any, metadata: list[Any], value: Any) -> str:
 
 def _is_own(base: Any, bound: Any) -> bool:
     """Whether an upper bound is another than the general one."""
-    return bound < LARGEST or (base is int and bound > LARGEST)
+    return bound != LARGEST and bound < WIDEST
 
 
 def _is_large(value: Any) -> bool:
@@ -208,6 +221,9 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, _Parameter], bo
     """The named parameters of a function or class, and whether it takes any others."""
     if isinstance(function, functools.partial):
         return _parameters(function.func)
+    if _is_schema(function):
+        hints = typing.get_type_hints(function, include_extras=True)
+        return {name: _parameter(hints[name]) for name in function.model_fields}, False
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # a built-in
@@ -215,10 +231,17 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, _Parameter], bo
     found = {}
     for name, parameter in signature.parameters.items():
         if _is_named(parameter):
-            annotation = _annotation(function, name, parameter.annotation)
-            leaf = _checkable(annotation)
-            found[name] = _Parameter(annotation, None if leaf is Any else TypeAdapter(leaf))
+            found[name] = _parameter(_annotation(function, name, parameter.annotation))
     return found, any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+
+
+def _parameter(annotation: Any) -> _Parameter:
+    leaf = _checkable(annotation)
+    return _Parameter(annotation, None if leaf is Any else TypeAdapter(leaf))
+
+
+def _is_schema(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
 
 
 def _annotation(function: Callable[..., Any], name: str, annotation: Any) -> Any:
@@ -250,8 +273,11 @@ def _checkable(annotation: Any) -> Any:
     if annotation is None or annotation is type(None) or origin is Literal:
         return annotation
     if origin is Annotated:
-        bounded = any(isinstance(part, Le) for item in annotation.__metadata__ for part in getattr(item, "metadata", [item]))
-        inner = parts[0] if parts[0] is int and bounded else _checkable(parts[0])
+        bounds = [part for item in annotation.__metadata__ for part in getattr(item, "metadata", [item])]
+        bounded = any(
+            isinstance(part, Le) and cast(float, part.le) < WIDEST for part in bounds
+        )  # in place of the general bound
+        inner = _FREE[parts[0]] if bounded and parts[0] in _FREE else _checkable(parts[0])
         return Any if inner is Any else Annotated[(inner, *annotation.__metadata__)]
     if origin in (Union, types.UnionType):
         members = [_checkable(part) for part in parts]

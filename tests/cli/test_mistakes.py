@@ -50,7 +50,7 @@ def expect(outcome, *words: str) -> None:
         ("train-predictor task=nas_bench_graph/cora out_dir=/proc/nag", ["/proc/nag"]),
         ("train-generator search_space=nasbench201 training.batch_size=many", ["batch_size"]),
         ("train-generator search_space=nasbench201 generator=gan", ["gan"]),
-        ("train-generator search_space=nasbench201 generator.width=wide", ["DiscreteGenerator"]),
+        ("train-generator search_space=nasbench201 generator.width=wide", ["generator.width is wide", "whole number"]),
         ("train-generator search_space=nasbench201 generator.heads=0", ["DiscreteGenerator"]),
         ("train-predictor task=nas_bench_graph/cora predictor=gnn predictor.members=some", ["members is some"]),
         ("train-predictor task=nas_bench_graph/cora predictor=gnn predictor.members=0", ["members"]),

@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics, warn
-from nag.cli.options import any_task_of, build, evaluator_of, fabric_of, flag, integer, paths_of, run_folder_of
+from nag.cli.options import any_task_of, evaluator_of, fabric_of, run_folder_of
+from nag.cli.targets import build
 from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from nag.cli.schemas import BenchmarkOptions, EvaluateOptions, ReportOptions
+
 __all__ = ["benchmark", "evaluate", "report"]
 
 
-def evaluate(cfg: DictConfig) -> None:
+def evaluate(cfg: DictConfig, options: EvaluateOptions) -> None:
     """Measure architectures: look them up, train them, or call what you wrote."""
-    probe, wanted = flag(cfg, "probe"), flag(cfg, "export")
+    probe, wanted = options.probe, options.export
     task = any_task_of(cfg)
 
     from nag.workflows.evaluate import evaluate, export_best, read_architectures
 
-    archs = read_architectures(Path(str(cfg.architectures)), task.space)
+    archs = read_architectures(Path(options.architectures), task.space)
     run = run_folder_of(cfg, "evaluate")
     evaluator = evaluator_of(cfg, task, run.path, probe)
     path = evaluate(run, archs, evaluator, task)
@@ -48,44 +51,42 @@ def evaluate(cfg: DictConfig) -> None:
         say(f"best network: {exported}")
 
 
-def benchmark(cfg: DictConfig) -> None:
+def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
     """Compute a table of comparisons, or what is missing of it in out_dir."""
-    seeds = None if cfg.seeds is None else integer(cfg, "seeds", 1)
-    jobs, first_seed = integer(cfg, "jobs", 1), integer(cfg, "seed", 0)
-    only = [str(cfg.only)] if isinstance(cfg.only, str | int) else [str(word) for word in cfg.only or []]
+    jobs = options.jobs
 
     from nag.workflows.suites import Selection, SuiteOptions, benchmark, hardware
 
-    kept = [text for text in sys.argv[1:] if not text.startswith(("out_dir=", "data_dir=", "tracker", "earlier="))]
+    kept = [text for text in sys.argv[2:] if not text.startswith(("out_dir=", "data_dir=", "tracker", "earlier="))]
     suite = build(cfg.suite)
     if not any(text.startswith("suite=") for text in kept):
         kept.insert(0, f"suite={suite.name}")
     device = fabric_of(cfg).device
-    options = SuiteOptions(str(cfg.preset), seeds, first_seed, device.type, cfg.data_dir)
-    selection = Selection.of(suite, options, only)
+    suite_options = SuiteOptions(options.preset, options.seeds, options.seed, device.type, options.data_dir)
+    selection = Selection.of(suite, suite_options, options.only)
     run = run_folder_of(cfg, "benchmark")
     page = benchmark(
         run,
         suite,
-        options,
+        suite_options,
         selection,
         jobs,
-        hardware(device.type, 1 if jobs > 1 else cfg.threads),
+        hardware(device.type, 1 if jobs > 1 else options.threads),
         " ".join(["nag benchmark", *kept]),
         warn,
-        None if cfg.earlier is None else Path(str(cfg.earlier)),
+        None if options.earlier is None else Path(options.earlier),
     )
     say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))
     say(f"results: {page}")
 
 
-def report(cfg: DictConfig) -> None:
+def report(cfg: DictConfig, options: ReportOptions) -> None:
     """Write one self-contained HTML page about runs."""
     from nag.workflows.report import write_report
 
-    runs = [Path(run) for run in paths_of(cfg, "runs")]
+    runs = [Path(run) for run in options.runs]
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
     folder = runs[0] if len(runs) == 1 else Path(".")
-    path = (Path(cfg.out_dir) if cfg.out_dir else folder) / "report.html"
-    say(f"report: {write_report(runs, path, str(cfg.title))}")
+    path = (folder if options.out_dir is None else Path(options.out_dir)) / "report.html"
+    say(f"report: {write_report(runs, path, options.title)}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics, warn
-from nag.cli.options import any_task_of, build, digests_of, evaluator_of, fabric_of, flag, integer, run_folder_of
+from nag.cli.options import any_task_of, digests_of, evaluator_of, fabric_of, run_folder_of
+from nag.cli.targets import build
 from nag.errors import InvalidRequest, did_you_mean
 
 if TYPE_CHECKING:
+    import torch
     from omegaconf import DictConfig
 
+    from nag.cli.schemas import SearchOptions
     from nag.evaluation.tasks import AnyTask
     from nag.predictors import Predictor, ProxyColumns
     from nag.search import Goal
@@ -19,37 +21,36 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 
-def search(cfg: DictConfig) -> None:
+def search(cfg: DictConfig, options: SearchOptions) -> None:
     """Search for the best architecture with few labels."""
     from nag.workflows.inputs import digest_of_task
     from nag.workflows.search import SearchPlan, search
 
-    budget, resume, probe = integer(cfg, "budget", 1), flag(cfg, "resume"), flag(cfg, "probe")
-    overwrite = flag(cfg, "overwrite")
+    budget, resume, probe = options.budget, options.resume, options.probe
     task = any_task_of(cfg)
 
     from nag.search import Problem
 
-    goal, device = _goal_of(cfg, task), fabric_of(cfg).device
+    goal, device = _goal_of(options, task), fabric_of(cfg).device
     workers = getattr(build(cfg.executor), "workers", None)
-    plan = SearchPlan(budget, integer(cfg, "batch", 1) if cfg.batch is not None else _side_by_side(cfg, workers))
+    plan = SearchPlan(budget, options.batch if options.batch is not None else _side_by_side(cfg, workers))
     consumed: dict[str, float] = {"labels_of_other_tasks": 0}
     generator = None
-    if cfg.generator.path is not None:
+    if options.generator is not None:
         from nag.workflows.train_generator import load_generator
 
-        trained = load_generator(cfg.generator.path, device)
+        trained = load_generator(options.generator, device)
         if trained.space.fingerprint != task.space.fingerprint:
-            raise InvalidRequest(f"'{cfg.generator.path}' is a generator of another space", f"Train one for {task.space.name}.")
+            raise InvalidRequest(f"'{options.generator}' is a generator of another space", f"Train one for {task.space.name}.")
         generator = trained.generator
         consumed["generator_train_cpu_seconds"] = float(trained.facts.get("train_cpu_seconds", 0))
-    prior = None if cfg.meta_predictor is None else _prior_of(cfg, task, consumed)
-    problem = Problem(task.space, goal, _proxies_of(cfg, task), prior, generator)
-    strategy = build(cfg.strategy)(problem=problem, seed=integer(cfg, "seed", 0))
-    inputs = digests_of(cfg, "generator.path", "meta_predictor", "evaluator.data_set")
-    run = run_folder_of(cfg, "search", inputs={**inputs, "task": digest_of_task(task, cfg.data_dir)})
+    prior = None if options.meta_predictor is None else _prior_of(options.meta_predictor, task, consumed, device)
+    problem = Problem(task.space, goal, _proxies_of(options, task), prior, generator)
+    strategy = build(cfg.strategy)(problem=problem, seed=options.seed)
+    inputs = digests_of(cfg, "generator", "meta_predictor", "evaluator.data_set")
+    run = run_folder_of(cfg, "search", inputs={**inputs, "task": digest_of_task(task, options.data_dir)})
     evaluator = evaluator_of(cfg, task, run.path, probe)
-    path = search(run, task, evaluator, strategy, plan, resume, consumed, overwrite, warn)
+    path = search(run, task, evaluator, strategy, plan, resume, consumed, options.overwrite, warn)
     say_metrics(
         run.path,
         (
@@ -69,26 +70,21 @@ def _side_by_side(cfg: DictConfig, workers: int | None) -> int:
     return workers or len(os.sched_getaffinity(0))
 
 
-def _goal_of(cfg: DictConfig, task: AnyTask) -> Goal:
+def _goal_of(options: SearchOptions, task: AnyTask) -> Goal:
     """The search metric, further objectives, and limits."""
     from nag.search import Goal, Objective
 
-    if not isinstance(cfg.limits, Mapping):
-        raise InvalidRequest(f"limits is {cfg.limits}", "Write 'limits={latency: 3}'.")
-    further = [(str(name), False) for name in cfg.minimise] + [(str(name), True) for name in cfg.maximise]
-    for name in [*(name for name, _ in further), *map(str, cfg.limits)]:
+    further = [(name, False) for name in options.minimise] + [(name, True) for name in options.maximise]
+    for name in [*(name for name, _ in further), *options.limits]:
         if name not in task.side_metrics:
             raise InvalidRequest(f"task {task.name} has no side metric '{name}'", did_you_mean(name, task.side_metrics))
-    for name, bound in cfg.limits.items():
-        if not isinstance(bound, int | float) or isinstance(bound, bool):
-            raise InvalidRequest(f"the limit of {name} is {bound}", "It must be a number.")
     objectives = (Objective(task.search_metric, task.maximise), *(Objective(name, up) for name, up in further))
-    return Goal(objectives, {str(name): float(bound) for name, bound in cfg.limits.items()})
+    return Goal(objectives, {name: float(bound) for name, bound in options.limits.items()})
 
 
-def _proxies_of(cfg: DictConfig, task: AnyTask) -> ProxyColumns | None:
+def _proxies_of(options: SearchOptions, task: AnyTask) -> ProxyColumns | None:
     """Training-free columns of the task's table."""
-    if not cfg.proxies:
+    if not options.proxies:
         return None
 
     from nag.benchmarks import Task
@@ -96,15 +92,15 @@ def _proxies_of(cfg: DictConfig, task: AnyTask) -> ProxyColumns | None:
 
     if not isinstance(task, Task):
         raise InvalidRequest(f"task {task.name} has no table of proxies", "Use proxies=[].")
-    return proxies_of(task, [str(name) for name in cfg.proxies])
+    return proxies_of(task, options.proxies)
 
 
-def _prior_of(cfg: DictConfig, task: AnyTask, consumed: dict[str, float]) -> Predictor:
+def _prior_of(path: str, task: AnyTask, consumed: dict[str, float], device: torch.device) -> Predictor:
     """What other tasks make one believe of this one, before any label."""
     from nag.workflows.train_meta_predictor import adapt, load_meta_predictor
 
-    trained = load_meta_predictor(cfg.meta_predictor, fabric_of(cfg).device)
+    trained = load_meta_predictor(path, device)
     if trained.space.fingerprint != task.space.fingerprint:
-        raise InvalidRequest(f"'{cfg.meta_predictor}' is of another space than {task.space.name}", "Train one for that space.")
+        raise InvalidRequest(f"'{path}' is of another space than {task.space.name}", "Train one for that space.")
     consumed["labels_of_other_tasks"] = int(trained.facts["labels_used"])
     return adapt(trained, dict(task.descriptor), None, task.name, task.search_metric).predictor

@@ -6,39 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_comparison, say_metrics
-from nag.cli.options import (
-    any_task_of,
-    build,
-    builder_maker_of,
-    fabric_of,
-    flag,
-    folder_of,
-    integer,
-    number,
-    run_folder_of,
-    task_of,
-    try_generator,
-)
+from nag.cli.options import any_task_of, builder_maker_of, fabric_of, folder_of, run_folder_of, task_of, try_generator
+from nag.cli.targets import build
 from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from nag.cli.schemas import ExportOptions, ImportTableOptions, QuickstartOptions, ShowOptions
     from nag.workflows.run import RunFolder
 
 __all__ = ["export", "import_table", "quickstart", "show"]
 
 
-def quickstart(cfg: DictConfig) -> None:
+def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
     """Run every stage once and write a report."""
-    num_train, num_samples = integer(cfg, "num_train", 2), integer(cfg, "num_samples", 1)
-    fraction = number(cfg, "train_fraction", 0, 1)
+    num_train, num_samples = options.num_train, options.num_samples
+    fraction = options.train_fraction
     task = task_of(cfg)
 
     from nag.workflows.quickstart import quickstart
 
     parts = [build(cfg[name]) for name in ("generator", "training", "predictor", "guidance")]
-    make_generator, options, make_predictor, guidance = parts
+    make_generator, fitting, make_predictor, guidance = parts
     try_generator(make_generator, task.table.space)
     make_predictor(space=task.table.space)
     folder = folder_of(cfg, "quickstart")
@@ -48,77 +38,77 @@ def quickstart(cfg: DictConfig) -> None:
         return run_folder_of(cfg, commands.get(name, "sample"), folder / name)
 
     result = quickstart(
-        make_run, task, make_generator, options, fabric_of(cfg), make_predictor, guidance, num_train, num_samples, fraction
+        make_run, task, make_generator, fitting, fabric_of(cfg), make_predictor, guidance, num_train, num_samples, fraction
     )
     say_comparison(result.metrics)
     say(f"report: {result.report}")
 
 
-def show(cfg: DictConfig) -> None:
+def show(cfg: DictConfig, options: ShowOptions) -> None:
     """Draw an architecture and tell facts about it."""
     from nag.graphs import save_drawing
     from nag.spaces import load_space
     from nag.workflows.show import facts_of
 
-    space = load_space(cfg.search_space)
-    arch = space.decode(str(cfg.architecture))
-    task = None if cfg.task is None else task_of(cfg)
+    space = load_space(options.search_space)
+    arch = space.decode(options.architecture)
+    task = None if options.task is None else task_of(cfg)
     if task is not None and task.table.space.fingerprint != space.fingerprint:
         raise InvalidRequest(f"task {task.name} is not on {space.name}", f"Its space is {task.table.space.name}.")
     facts = facts_of(arch, space, task)
-    path = Path(str(cfg.file or f"{facts['canonical_hash'][:12]}.svg"))
+    path = Path(options.file or f"{facts['canonical_hash'][:12]}.svg")
     save_drawing(arch, path, title=space.name, operations=space.vocabulary)
     for name, value in facts.items():
         say(f"{name}: {value}")
     say(f"drawing: {path}")
 
 
-def import_table(cfg: DictConfig) -> None:
+def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
     """Make a task of a CSV table."""
     from nag.benchmarks import import_table, load_task
 
     path = import_table(
-        str(cfg.csv),
-        str(cfg.search_space),
+        options.csv,
+        options.search_space,
         folder_of(cfg, "import-table"),
-        str(cfg.search_metric),
-        cfg.report_metric,
-        flag(cfg, "maximise"),
-        list(cfg.side_metrics),
-        str(cfg.arch_column),
-        cfg.name,
+        options.search_metric,
+        options.report_metric,
+        options.maximise,
+        options.side_metrics,
+        options.arch_column,
+        options.name,
     )
     task = load_task(path)
     say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
     say(f"use it: task={path}")
 
 
-def export(cfg: DictConfig) -> None:
+def export(cfg: DictConfig, options: ExportOptions) -> None:
     """Write the network of an architecture as weights, PyTorch program and ONNX."""
     from nag.spaces import load_space
 
-    if cfg.search_space is None and cfg.task is None:
+    if options.search_space is None and options.task is None:
         raise InvalidRequest("an architecture needs its search space", "Give search_space=SPACE or task=DATA_SET/SPACE.")
 
     from nag.builders import DataShape
     from nag.evaluation import TrainingTask
     from nag.workflows.export import export_network
 
-    task = None if cfg.task is None else any_task_of(cfg)
+    task = None if options.task is None else any_task_of(cfg)
     if task is not None and not isinstance(task, TrainingTask):
         raise InvalidRequest(f"task {task.name} has no data", "Name one such as digits/nasbench201, or give search_space=.")
-    space = load_space(cfg.search_space) if task is None else task.space
-    arch = space.decode(str(cfg.architecture))
-    data = None if task is None else task.load_data(cfg.data_dir)
+    space = task.space if task is not None else load_space(str(options.search_space))
+    arch = space.decode(options.architecture)
+    data = None if task is None else task.load_data(options.data_dir)
     if data is not None:
         shape = data.shape
     else:
-        channels, classes = integer(cfg, "channels", 1), integer(cfg, "classes", 1)
-        height, width = integer(cfg, "height", 0), integer(cfg, "width", 0)
+        channels, classes = options.channels, options.classes
+        height, width = options.height, options.width
         shape = DataShape("images" if height else "graph", channels, classes, height, width)
     builder = builder_maker_of(cfg)(space=space)
     run = run_folder_of(cfg, "export")
-    exported = export_network(run, arch, builder, shape, None if cfg.weights is None else Path(str(cfg.weights)), data)
+    exported = export_network(run, arch, builder, shape, None if options.weights is None else Path(options.weights), data)
     say_metrics(run.path, ("parameters", "trained", "difference_pt2", "difference_onnx"))
     for path in (exported.weights, exported.program, exported.onnx):
         say(f"{path.suffix[1:]}: {path}")

@@ -3,90 +3,81 @@
 from __future__ import annotations
 
 import logging
-import sys
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics
-from nag.cli.options import (
-    build,
-    conditions_of,
-    digests_of,
-    fabric_of,
-    flag,
-    graphs_of,
-    integer,
-    number,
-    paths_of,
-    run_folder_of,
-    task_of,
-    try_generator,
-)
+from nag.cli.options import conditions_of, digests_of, fabric_of, graphs_of, run_folder_of, task_of, try_generator
+from nag.cli.targets import build
 from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from nag.cli.schemas import (
+        FinetuneGeneratorOptions,
+        TrainGeneratorOptions,
+        TrainMetaPredictorOptions,
+        TrainPredictorOptions,
+    )
+
 __all__ = ["finetune_generator", "train_generator", "train_meta_predictor", "train_predictor"]
 
-GIVEN = tuple(sys.argv)
 
-
-def train_generator(cfg: DictConfig) -> None:
+def train_generator(cfg: DictConfig, options: TrainGeneratorOptions) -> None:
     """Train a diffusion model on a search space."""
     from nag.spaces import load_space
 
-    space = load_space(cfg.search_space)
-    fraction = number(cfg, "train_fraction", 0, 1)
+    space = load_space(options.search_space)
+    fraction = options.train_fraction
 
     from nag.training import ending_together, make_fabric
     from nag.workflows.inputs import digest_of_graphs
     from nag.workflows.train_generator import train_generator
 
-    options, make, devices = build(cfg.training), build(cfg.generator), integer(cfg, "devices", 1)
-    options.check_processes(devices)
-    graphs = None if cfg.architectures is None else graphs_of(cfg, space)
+    fitting, make, devices = build(cfg.training), build(cfg.generator), options.devices
+    fitting.check_processes(devices)
+    graphs = None if options.architectures is None else graphs_of(cfg, space)
     conditions = conditions_of(cfg, space, graphs)
     try_generator(make, space, conditions)
     inputs = {**digests_of(cfg, *(f"conditions.{name}" for name in conditions or ())), "search_space": space.fingerprint}
     if graphs is not None:
         inputs["architectures"] = digest_of_graphs(graphs)
     run = run_folder_of(cfg, "train-generator", inputs=inputs)
-    numbers = integer(cfg, "num_architectures", 1), integer(cfg, "metric_samples", 1)
-    resume, overwrite = flag(cfg, "resume"), flag(cfg, "overwrite")
-    sys.argv = list(GIVEN)  # what the further processes are started with
+    numbers = options.num_architectures, options.metric_samples
+    resume, overwrite = options.resume, options.overwrite
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    fabric = make_fabric(cfg.device, devices)
+    fabric = make_fabric(options.device, devices)
     with ending_together(fabric):
-        path = train_generator(run, space, make, options, fabric, fraction, *numbers, resume, graphs, conditions, overwrite)
+        path = train_generator(run, space, make, fitting, fabric, fraction, *numbers, resume, graphs, conditions, overwrite)
     if not fabric.is_global_zero:
         return
     say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
     say(f"generator: {path}")
 
 
-def train_predictor(cfg: DictConfig) -> None:
+def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
     """Buy labels of a task and train a predictor."""
-    num_train = integer(cfg, "num_train", 2)
+    num_train = options.num_train
     task = task_of(cfg)
 
     from nag.workflows.train_predictor import side_task, train_predictor
 
     make = build(cfg.predictor)
-    if cfg.metric is not None and cfg.metric != task.search_metric:
-        side_task(task, str(cfg.metric))
+    if options.metric is not None and options.metric != task.search_metric:
+        side_task(task, options.metric)
     run = run_folder_of(cfg, "train-predictor")
-    path = train_predictor(run, task, make, num_train, fabric_of(cfg).device, cfg.metric)
-    say(f"{task.name}: {task.protocol if cfg.metric is None else f'predicts {cfg.metric}'}")
+    path = train_predictor(run, task, make, num_train, fabric_of(cfg).device, options.metric)
+    say(f"{task.name}: {task.protocol if options.metric is None else f'predicts {options.metric}'}")
     say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
     say(f"predictor: {path}")
 
 
-def train_meta_predictor(cfg: DictConfig) -> None:
+def train_meta_predictor(cfg: DictConfig, options: TrainMetaPredictorOptions) -> None:
     """Train a predictor across tasks, for tasks that it never saw."""
     from nag.benchmarks import load_task
 
-    num_train = None if cfg.num_train is None else integer(cfg, "num_train", 2)
-    tasks = [load_task(name, cfg.data_dir) for name in paths_of(cfg, "tasks")]
+    num_train = options.num_train
+    tasks = [load_task(name, options.data_dir) for name in options.tasks]
 
     from nag.workflows.train_meta_predictor import check_sources, train_meta_predictor
 
@@ -98,18 +89,18 @@ def train_meta_predictor(cfg: DictConfig) -> None:
     say(f"meta-predictor: {path}")
 
 
-def finetune_generator(cfg: DictConfig) -> None:
+def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> None:
     """Raise the reward of a generator's samples, from a predictor or from labels."""
     from nag.checkpoints import load_checkpoint
 
-    if (cfg.predictor.path is None) == (cfg.task is None):
+    if (options.predictor is None) == (options.task is None):
         raise InvalidRequest("a reward is needed, and one only", "Give predictor=PATH, or task=TASK budget=LABELS.")
-    samples = integer(cfg, "metric_samples", 1)
-    budget = None if cfg.task is None else integer(cfg, "budget", 1)
-    task = None if cfg.task is None else task_of(cfg)
-    load_checkpoint(cfg.generator.path, "generator")  # mistakes come before heavy imports
-    if cfg.predictor.path is not None:
-        load_checkpoint(cfg.predictor.path, "predictor")
+    samples = options.metric_samples
+    budget = options.budget
+    task = None if options.task is None else task_of(cfg)
+    load_checkpoint(options.generator, "generator")  # mistakes come before heavy imports
+    if options.predictor is not None:
+        load_checkpoint(options.predictor, "predictor")
 
     from nag.evaluation import TableEvaluator
     from nag.workflows.finetune_generator import finetune_generator
@@ -117,15 +108,16 @@ def finetune_generator(cfg: DictConfig) -> None:
     from nag.workflows.train_generator import load_generator
     from nag.workflows.train_predictor import load_predictor
 
-    options, device = build(cfg.finetuning), fabric_of(cfg).device
-    trained = load_generator(cfg.generator.path, device)
+    finetuning, device = build(cfg.finetuning), fabric_of(cfg).device
+    trained = load_generator(options.generator, device)
     source: LabelSource | PredictorSource
-    if task is not None and budget is not None:
+    if task is not None:
         source = LabelSource(task, TableEvaluator(task), budget)
     else:
-        source = PredictorSource(load_predictor(cfg.predictor.path, device))
+        assert options.predictor is not None  # one of the two is given
+        source = PredictorSource(load_predictor(options.predictor, device))
     run = run_folder_of(cfg, "finetune-generator")
-    path = finetune_generator(run, trained, source, options, samples)
+    path = finetune_generator(run, trained, source, finetuning, samples)
     say_metrics(
         run.path,
         (

@@ -1,0 +1,241 @@
+"""What each command takes: one schema a command, which checks and types its options before anything else happens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from nag.core.documents import Document
+from nag.core.numbers import Count, Finite, PositiveFraction, Seed, Size, Text
+
+__all__ = [
+    "BenchmarkOptions",
+    "CommandOptions",
+    "EvaluateOptions",
+    "ExportOptions",
+    "FinetuneGeneratorOptions",
+    "Group",
+    "ImportTableOptions",
+    "QuickstartOptions",
+    "ReportOptions",
+    "SampleOptions",
+    "SearchOptions",
+    "ShowOptions",
+    "TrainGeneratorOptions",
+    "TrainMetaPredictorOptions",
+    "TrainPredictorOptions",
+]
+
+Group = Annotated[dict[str, Any], "chosen by name"]
+"""A part that a folder of the configuration has several of, such as `strategy`; checked by what its `_target_` takes."""
+
+PathText = Annotated[str, Field(strict=True, min_length=1, max_length=4096, description="a path")]
+
+
+def _no_list(path: str) -> str:
+    if (path[0], path[-1]) in {("[", "]"), ("{", "}")}:
+        raise ValueError(f"It must be a path; a folder of this name is written ./{path}")
+    return path
+
+
+OutPath = Annotated[PathText, AfterValidator(_no_list)]
+Architectures = Annotated[int, Field(strict=True, ge=1, le=10**7)]
+Bound = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]
+Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
+
+
+class TrackerOptions(Document):
+    """Where progress and results go beside the run folder."""
+
+    mode: Literal["offline", "online", "disabled"]
+    project: Text
+    entity: Text | None
+    console: bool
+
+
+class CommandOptions(Document):
+    """Options of every command."""
+
+    seed: Seed
+    out_dir: OutPath | None
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Threads
+    data_dir: PathText | None
+    tracker: TrackerOptions
+
+
+class QuickstartOptions(CommandOptions):
+    """Options of `nag quickstart`."""
+
+    task: PathText
+    num_train: Annotated[Architectures, Field(ge=2)]
+    num_samples: Architectures
+    train_fraction: PositiveFraction
+    generator: Group
+    training: Group
+    predictor: Group
+    guidance: Group
+
+
+class TrainGeneratorOptions(CommandOptions):
+    """Options of `nag train-generator`."""
+
+    search_space: PathText
+    train_fraction: PositiveFraction
+    num_architectures: Architectures
+    metric_samples: Architectures
+    devices: Annotated[int, Field(strict=True, ge=1, le=1024)]
+    architectures: PathText | None
+    conditions: dict[str, PathText | None]
+    resume: bool
+    generator: Group
+    training: Group
+
+
+class TrainPredictorOptions(CommandOptions):
+    """Options of `nag train-predictor`."""
+
+    task: PathText
+    num_train: Annotated[Architectures, Field(ge=2)]
+    metric: Text | None
+    predictor: Group
+
+
+class TrainMetaPredictorOptions(CommandOptions):
+    """Options of `nag train-meta-predictor`."""
+
+    tasks: list[PathText]
+    num_train: Annotated[Architectures, Field(ge=2)] | None
+    predictor: Group
+    episodes: Group
+
+
+class ObjectiveOptions(Document):
+    """What samples are to be good at; see `parse_objective`."""
+
+    maximise: Any
+    minimise: Any
+    limits: dict[str, Any] | None
+    pareto: bool
+    risk: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, lt=1)]
+    daring: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
+
+
+class SampleOptions(CommandOptions):
+    """Options of `nag sample`."""
+
+    generator: PathText
+    predictor: PathText | None
+    meta_predictor: PathText | None
+    labels: PathText | None
+    descriptor: dict[str, Finite] | None
+    predictors: list[PathText]
+    task: PathText | None
+    budget: Architectures | None
+    search_space: PathText | None
+    num_samples: Architectures
+    compile: bool
+    steps: Annotated[int, Field(strict=True, ge=1, le=10**6)] | None
+    guidance: Group
+    objective: ObjectiveOptions
+
+
+class EvaluateOptions(CommandOptions):
+    """Options of `nag evaluate`."""
+
+    architectures: PathText
+    task: PathText
+    store: PathText | None
+    probe: bool
+    export: bool
+    evaluator: Group
+    executor: Group
+    builder: Group
+
+
+class SearchOptions(CommandOptions):
+    """Options of `nag search`."""
+
+    task: PathText
+    budget: Architectures
+    batch: Count | None
+    minimise: list[Text]
+    maximise: list[Text]
+    limits: dict[str, Bound]
+    proxies: list[Text]
+    generator: PathText | None
+    meta_predictor: PathText | None
+    store: PathText | None
+    probe: bool
+    resume: bool
+    overwrite: bool
+    strategy: Group
+    evaluator: Group
+    executor: Group
+    builder: Group
+
+
+class ReportOptions(CommandOptions):
+    """Options of `nag report`."""
+
+    runs: list[PathText]
+    title: Text
+
+
+class ShowOptions(CommandOptions):
+    """Options of `nag show`."""
+
+    architecture: str
+    search_space: PathText
+    task: PathText | None
+    file: OutPath | None
+
+
+class ExportOptions(CommandOptions):
+    """Options of `nag export`."""
+
+    architecture: str
+    search_space: PathText | None
+    task: PathText | None
+    weights: PathText | None
+    channels: Annotated[int, Field(strict=True, ge=1, le=10**6)]
+    height: Annotated[Size, Field(le=10**4)]
+    width: Annotated[Size, Field(le=10**4)]
+    classes: Annotated[int, Field(strict=True, ge=1, le=10**6)]
+    builder: Group
+
+
+class ImportTableOptions(CommandOptions):
+    """Options of `nag import-table`."""
+
+    csv: PathText
+    search_space: PathText
+    search_metric: Text
+    report_metric: Text | None
+    maximise: bool
+    side_metrics: list[Text]
+    arch_column: Text
+    name: Text | None
+
+
+class FinetuneGeneratorOptions(CommandOptions):
+    """Options of `nag finetune-generator`."""
+
+    generator: PathText
+    predictor: PathText | None
+    task: PathText | None
+    budget: Architectures
+    metric_samples: Architectures
+    finetuning: Group
+
+
+class BenchmarkOptions(CommandOptions):
+    """Options of `nag benchmark`."""
+
+    preset: Text
+    seeds: Annotated[int, Field(strict=True, ge=1, le=1000)] | None
+    only: list[Text]
+    jobs: Annotated[int, Field(strict=True, ge=1, le=1024)]
+    earlier: PathText | None
+    suite: Group
