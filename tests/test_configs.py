@@ -59,5 +59,4 @@ def test_defaults_of_groups_pass_their_types(file):
     with initialize_config_module("nag.conf", version_base="1.3"):
         cfg = compose(overrides=[f"+{file.parent.name}={file.stem}"])
     values = OmegaConf.to_container(cfg, resolve=True)[file.parent.name]
-    missing = {str(key) for key in OmegaConf.missing_keys(cfg[file.parent.name])}
-    conform_all({key: value for key, value in values.items() if key not in missing}, file.parent.name)
+    conform_all({key: value for key, value in values.items() if value != "???"}, file.parent.name)
