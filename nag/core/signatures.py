@@ -87,7 +87,7 @@ def conform(function: Callable[..., Any], options: Mapping[str, Any], where: str
         parameter = parameters[name]
         if _is_schema(parameter.annotation) and isinstance(value, Mapping):
             conform(parameter.annotation, value, key)
-        elif parameter.adapter is not None and not (isinstance(value, Mapping) and "_target_" in value):
+        elif not (isinstance(value, Mapping) and "_target_" in value):
             _check(parameter, value, key)
 
 
@@ -150,7 +150,8 @@ def described(annotation: Any, value: Any = None) -> str:
         items = dict.fromkeys(described(part) for part in get_args(annotation) if part is not Ellipsis)
         return f"a list, each item {' or '.join(items)}"
     if origin in _MAPPINGS or annotation in _MAPPINGS:
-        return "a mapping {NAME: VALUE}"
+        item = _item_type(annotation)
+        return "a mapping {NAME: " + ("VALUE" if item in (None, Any) else described(item)) + "}"
     if annotation in _SEQUENCES:
         return "a list"
     return f"an object ({getattr(annotation, '__name__', 'of a class')}) given by _target_"
@@ -205,15 +206,29 @@ def _is_named(parameter: inspect.Parameter) -> bool:
 
 
 def _check(parameter: _Parameter, value: Any, key: str) -> None:
-    assert parameter.adapter is not None
+    if parameter.adapter is None:
+        return
     try:
         parameter.adapter.validate_python(value)
     except ValidationError as fault:
+        item = _item_type(parameter.annotation)
+        if item is not None and isinstance(value, Mapping):
+            for name, entry in value.items():
+                _check(_parameter(item), entry, f"{key}.{shortened(str(name), 60)}")
         own = [str(error["ctx"]["error"]) for error in fault.errors() if error["type"] == "value_error"]
         must = own[0] if own and "It must" in own[0] else f"It must be {described(parameter.annotation, value)}."
+        if item is not None and not isinstance(value, Mapping):
+            must = f"{must.removesuffix('.')}, written '{key}={{NAME: VALUE}}'."
         raise InvalidRequest(f"{key} is {shown(value)}", must) from fault
     except RecursionError as fault:
         raise InvalidRequest(f"{key} is nested too deeply", f"It must be {described(parameter.annotation)}.") from fault
+
+
+def _item_type(annotation: Any) -> Any:
+    """The type of a mapping's values; None for other types."""
+    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+        return next(filter(None, map(_item_type, get_args(annotation))), None)
+    return get_args(annotation)[1] if get_origin(annotation) in _MAPPINGS and get_args(annotation) else None
 
 
 @functools.lru_cache(maxsize=1024)
