@@ -84,7 +84,7 @@ def evaluator_of(cfg: DictConfig, task: AnyTask, folder: Path, probe: bool = Fal
         folder / "weights",
         cfg.data_dir,
         probe,
-        flag(cfg, "retry_failed"),
+        cfg.retry_failed,
     )
     made: Evaluator = build(cfg.evaluator)(task=task, bench=bench)
     return made

@@ -89,6 +89,7 @@ class TrainGeneratorOptions(CommandOptions):
     architectures: PathText | None
     conditions: dict[str, PathText | None]
     resume: bool
+    overwrite: bool
     generator: Group
     training: Group
 
@@ -147,6 +148,7 @@ class EvaluateOptions(CommandOptions):
     architectures: PathText
     task: PathText
     store: PathText | None
+    retry_failed: bool
     probe: bool
     export: bool
     evaluator: Group
@@ -167,6 +169,7 @@ class SearchOptions(CommandOptions):
     generator: PathText | None
     meta_predictor: PathText | None
     store: PathText | None
+    retry_failed: bool
     probe: bool
     resume: bool
     overwrite: bool
