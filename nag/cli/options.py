@@ -99,7 +99,10 @@ def fabric_of(cfg: DictConfig) -> Fabric:
 
 def try_generator(make_generator: Callable[..., Any], space: SearchSpace, conditions: Mapping[str, Any] | None = None) -> None:
     """Builds a generator and drops it, so that wrong options fail before any work."""
-    make_generator(space=space, data=space.to_dags([]), **({"conditions": tuple(conditions)} if conditions else {}))
+    from nag.core.randomness import seeded
+
+    with seeded(0):  # its initial weights are of no use
+        make_generator(space=space, data=space.to_dags([]), **({"conditions": tuple(conditions)} if conditions else {}))
 
 
 def objective_of(cfg: DictConfig) -> ObjectiveSpec | None:

@@ -37,7 +37,9 @@ def seeded(seed: int) -> Iterator[None]:
         try:
             random.seed(seed)
             np.random.seed(seed % 2**32)
-            torch.manual_seed(seed)
+            torch.random.default_generator.manual_seed(seed)
+            if devices:  # torch.manual_seed would also seed devices that are made ready later
+                torch.cuda.manual_seed_all(seed)
             yield
         finally:
             random.setstate(python)

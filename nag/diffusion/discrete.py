@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nag.core.randomness import seeded
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain
 from nag.diffusion.generator import Generator
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
@@ -91,7 +92,8 @@ class DiscreteGenerator(Generator):
             schedule = _SCHEDULES[description["schedule"]]()
             shape = {key: int(description[key]) for key in _SHAPE}
             conditions = [str(name) for name in description.get("conditions", [])]
-            generator = cls(space, space.to_dags([]), kernel, schedule, **shape, conditions=conditions)
+            with seeded(0):  # initial weights, which are replaced
+                generator = cls(space, space.to_dags([]), kernel, schedule, **shape, conditions=conditions)
             generator.load_state_dict(dict(tensors))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error

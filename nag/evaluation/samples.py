@@ -31,7 +31,8 @@ def sample_metrics(space: SearchSpace, raw: DagBatch, reference: SpaceReference,
 
     `uniqueness` and `functional_uniqueness` are shares of distinct architectures and of distinct functions, `novelty`
     the share that was not trained on; `tv_ops` and `tv_edges` are total-variation distances of the shares of
-    operations, and of edges between levels, to the whole space. References are what uniform draws give: expectations
+    operations, and of edges between levels, to the whole space; `tv_ops_raw` and `tv_edges_raw` are those of all
+    samples, valid or not. References are what uniform draws give: expectations
     where they are exact, else one simulated set of the same size (distances; none for spaces that cannot be sampled).
 
     Args:
@@ -46,7 +47,7 @@ def sample_metrics(space: SearchSpace, raw: DagBatch, reference: SpaceReference,
     values.update(_distinct(space, dags, reference, ""))
     if len(dags) > _FIRST:
         values.update(_distinct(space, dags[:_FIRST], reference, f"_first_{_FIRST}"))
-    compared = {"": dags}
+    compared = {"": dags, "_raw": raw}
     if can_sample_uniform(space):
         compared["_reference"] = sample_uniform(space, max(len(dags), 1), seed)
     for suffix, graphs in compared.items():

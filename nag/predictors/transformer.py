@@ -11,6 +11,7 @@ from torch.nn.functional import one_hot
 from typing_extensions import Self
 
 from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
+from nag.core.randomness import seeded
 from nag.core.signatures import checked
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch, levels
@@ -113,8 +114,7 @@ class TransformerPredictor(NetworkPredictor):
         vocabulary, output = self.space.semantics.vocabulary, self.space.semantics.output
         extra = 0 if self.proxies is None else self.proxies.columns
         sizes = (len(vocabulary), vocabulary.index(output), self.space.max_nodes, extra)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             options = (self.width, self.layers, self.heads, self.dropout)
             return nn.ModuleList(_Scorer(*sizes, *options) for _ in range(self.members))
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from nag.diffusion import FrontGuidance, Generator, Guidance, SamplingCost
+from nag.diffusion.guidance.corrector import repeated
 from nag.graphs import DagBatch
 
 __all__ = ["Aim", "Drawn"]
@@ -20,7 +22,7 @@ class Drawn:
 
     Args:
         raw: As generated.
-        kept: The valid ones that are predicted to keep all limits.
+        kept: The valid ones that are predicted to keep all limits; distinct ones where the guidance asks for that.
     """
 
     raw: DagBatch
@@ -46,6 +48,11 @@ class Aim:
     daring: Any = None
     share: float = 0.0
 
+    @property
+    def distinct(self) -> bool:
+        """Whether no two samples may compute the same function."""
+        return isinstance(self.guidance, Guidance) and self.guidance.distinct and self.guidance.scale > 0
+
     def _daring(self, count: int) -> int:
         """How many daring samples go with `count` samples in all."""
         return 0 if self.daring is None else round(self.share * count)
@@ -67,6 +74,7 @@ class Aim:
         rng: torch.Generator,
         steps: int | None = None,
         on_step: Callable[[], None] = lambda: None,
+        taken: Tensor | None = None,
     ) -> Drawn:
         """Draws samples.
 
@@ -76,14 +84,17 @@ class Aim:
             rng: Source of randomness, on the generator's device.
             steps: Steps of the reverse process; None for the generator's default.
             on_step: Called after each network evaluation.
+            taken: Codes of functions that are there already; a guidance of distinct samples repeats none of them.
         """
         daring = self._daring(count)
-        drawn = [self._draw(self.objective, generator, count - daring, rng, steps, on_step)] if count > daring else []
+        known = torch.zeros(0, dtype=torch.int64) if taken is None else taken
+        drawn = [self._draw(self.objective, generator, count - daring, rng, steps, on_step, known)] if count > daring else []
         careful = sum(len(part.kept) for part in drawn)
         if drawn:  # where few could keep the limit with the margin, few may be daring
             daring = min(daring, round(self.share / (1 - self.share) * careful))
         if daring:
-            drawn.append(self._draw(self.daring, generator, daring, rng, steps, on_step))
+            known = torch.cat([known, *(generator.space.function_codes(part.kept).to(known.device) for part in drawn)])
+            drawn.append(self._draw(self.daring, generator, daring, rng, steps, on_step, known))
         return Drawn(DagBatch.cat([part.raw for part in drawn]), DagBatch.cat([part.kept for part in drawn]))
 
     def _draw(
@@ -94,9 +105,21 @@ class Aim:
         rng: torch.Generator,
         steps: int | None,
         on_step: Callable[[], None],
+        taken: Tensor,
     ) -> Drawn:
         if isinstance(self.guidance, FrontGuidance):
             dags = self.guidance.sample(generator, count, rng, objective.scores, steps, on_step)
         else:
-            dags = self.guidance.sample(generator, count, rng, objective.score, steps, on_step)
-        return Drawn(dags, dags[objective.feasible(dags)])
+            dags = self.guidance.sample(generator, count, rng, objective.score, steps, on_step, taken)
+        kept = objective.feasible(dags)
+        if self.distinct:
+            codes = generator.space.function_codes(dags)
+            kept = kept & ~_repeated_among(codes, kept, taken.to(codes.device))
+        return Drawn(dags, dags[kept])
+
+
+def _repeated_among(codes: Tensor, kept: Tensor, taken: Tensor) -> Tensor:
+    """Which codes stand at an earlier kept place too, or among those taken: (B,) bool."""
+    found = torch.ones_like(kept)
+    found[kept] = repeated(codes[kept], taken)
+    return found

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from nag.benchmarks import Task
+from nag.core.randomness import seeded
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.finetuning import FineTuning, finetune
 from nag.diffusion.finetuning.policy_gradient import kl_to
@@ -152,8 +153,8 @@ def pretrain(
         seed: Of the training.
     """
     data = task.table.dags[torch.from_numpy(rows)]
-    torch.manual_seed(seed)
-    generator = make_generator(space=task.table.space, data=data)
+    with seeded(seed):
+        generator = make_generator(space=task.table.space, data=data)
     data = data.to(fabric.device)
 
     def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:

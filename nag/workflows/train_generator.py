@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nag.benchmarks import split_by_class
 from nag.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from nag.core.randomness import seeded
 from nag.diffusion import Generator, Score, restore_generator
 from nag.errors import DamagedFile, InvalidRequest
 from nag.evaluation import SpaceReference, Stopwatch, sample_metrics
@@ -116,8 +117,8 @@ def train_generator(
     told = quantiles(everything[train], conditions) if conditions else None
     feed = GraphFeed(everything[train].to(fabric.device), options.batch_size, told, fabric.world_size, run.seed)
 
-    torch.manual_seed(run.seed)
-    generator = make_generator(space=space, data=everything[train], **({"conditions": names} if names else {}))
+    with seeded(run.seed):
+        generator = make_generator(space=space, data=everything[train], **({"conditions": names} if names else {}))
     watch, share = Stopwatch(), slice(fabric.global_rank, None, fabric.world_size)
 
     def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:

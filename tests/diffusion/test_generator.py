@@ -19,6 +19,7 @@ from nag.diffusion import (
     Metropolis,
     Offspring,
     Particles,
+    UniformGenerator,
     UniformKernel,
 )
 from nag.diffusion.guidance.corrector import select
@@ -309,3 +310,34 @@ def test_a_short_training_learns_a_small_space(kernel, least):
     assert validity > least
     assert validity > validity_before + 0.3
     assert len(set(space.hashes(dags[space.is_valid(dags)]))) > 0.6 * len(data)
+
+
+@pytest.mark.parametrize("corrector", [None, Metropolis(3), Offspring(3)], ids=["pool", "metropolis", "offspring"])
+def test_distinct_holds_over_the_whole_output(tiny, monkeypatch, corrector):
+    """Not within a batch alone, here of 64 graphs; half of all functions are asked for, or three quarters."""
+    everything = enumerate_space(tiny)
+    monkeypatch.setattr("nag.diffusion.generator._BATCH", 64)
+    count = len(tiny.function_codes(everything).unique()) * (3 if corrector is None else 2) // 4
+    assert count > 128
+    guidance = Guidance(2.0, pool=5, corrector=corrector)
+    uniform = UniformGenerator(tiny, everything)
+    generator = uniform if corrector is None else untrained(tiny, UniformKernel()).eval()
+    found = guidance.sample(generator, count, rng(), count_fours, 1)
+    assert len(found) == count
+    assert len(tiny.function_codes(found).unique()) == count
+
+
+def test_functions_that_are_there_already_are_not_drawn_again(tiny):
+    everything = enumerate_space(tiny)
+    generator = UniformGenerator(tiny, everything)
+    guidance = Guidance(2.0, corrector=None)
+    first = guidance.sample(generator, 40, rng(1), count_fours)
+    taken = tiny.function_codes(first)
+    again = guidance.sample(generator, 40, rng(1), count_fours, taken=taken)
+    assert not torch.isin(tiny.function_codes(again), taken).any()
+
+
+def test_nan_scores_are_selected_last():
+    weight = torch.tensor([float("nan"), 0.0, float("-inf"), 1.0, float("nan")])
+    for seed in range(20):
+        assert set(select(weight, None, 2, rng(seed)).tolist()) == {1, 3}

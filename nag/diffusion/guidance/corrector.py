@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +26,7 @@ __all__ = [
     "Offspring",
     "metropolis_corrector",
     "refill",
+    "repeated",
     "require_correctable",
     "rounds_evaluations",
     "select",
@@ -43,13 +45,20 @@ class Corrector(Protocol):
         """How often the whole batch is noised and filled in again."""
         ...
 
-    def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
+    def correct(
+        self,
+        request: Request,
+        dags: DagBatch,
+        code: Callable[[DagBatch], Tensor] | None = None,
+        taken: Tensor | None = None,
+    ) -> DagBatch:
         """As many graphs as before.
 
         Args:
             request: The law that the graphs are moved toward; its generator is a discrete one.
             dags: B graphs.
             code: (B,) code of each graph, which no two graphs are to share; None where they may be alike.
+            taken: (T,) codes that no graph is to have; None for none.
 
         Raises:
             InvalidRequest: The generator is of another family.
@@ -71,11 +80,19 @@ class Metropolis:
 
     rounds: Size = 300
 
-    def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
+    def correct(
+        self,
+        request: Request,
+        dags: DagBatch,
+        code: Callable[[DagBatch], Tensor] | None = None,
+        taken: Tensor | None = None,
+    ) -> DagBatch:
         """See `Corrector`."""
         generator, score, scale = require_correctable(request.generator), request.score, request.scale
         denoise, process, x_0 = generator.denoise, generator.process, generator.clean(dags)
-        moved = metropolis_corrector(denoise, process, x_0, score, scale, self.rounds, request.rng, code, request.on_step)
+        moved = metropolis_corrector(
+            denoise, process, x_0, score, scale, self.rounds, request.rng, code, request.on_step, taken
+        )
         return moved.to_dags()
 
 
@@ -97,14 +114,20 @@ class Offspring:
 
     rounds: Size = 20
 
-    def correct(self, request: Request, dags: DagBatch, code: Callable[[DagBatch], Tensor] | None) -> DagBatch:
+    def correct(
+        self,
+        request: Request,
+        dags: DagBatch,
+        code: Callable[[DagBatch], Tensor] | None = None,
+        taken: Tensor | None = None,
+    ) -> DagBatch:
         """See `Corrector`."""
         generator, score, rng = require_correctable(request.generator), request.score, request.rng
         value = score(dags)
         for i in range(self.rounds):
             new = refill(generator.denoise, generator.process, generator.clean(dags), i, rng, request.on_step).to_dags()
             both, values = DagBatch.cat([dags, new]), torch.cat([value, score(new)])
-            rows = select(request.scale * values, None if code is None else code(both), len(dags), rng)
+            rows = select(request.scale * values, None if code is None else code(both), len(dags), rng, taken)
             dags, value = both[rows], values[rows]
         return dags
 
@@ -133,6 +156,7 @@ def metropolis_corrector(
     rng: torch.Generator,
     distinct: Callable[[DagBatch], Tensor] | None = None,
     on_step: Callable[[], None] = lambda: None,
+    taken: Tensor | None = None,
 ) -> GraphBatch:
     """Moves samples toward p(x_0) exp(scale * score(x_0)).
 
@@ -155,6 +179,7 @@ def metropolis_corrector(
         distinct: (B,) code of each graph; a move to a code that another graph of the batch has is refused, so that
             the samples are drawn without replacement. None for independent samples.
         on_step: Called after each network evaluation.
+        taken: (T,) further codes that moves to are refused; None for none.
     """
     dags = x_0.to_dags()
     value, code = score(dags), None if distinct is None else distinct(dags)
@@ -166,6 +191,7 @@ def metropolis_corrector(
         accept = u.log() < scale * (proposed - value)
         if distinct is not None and code is not None:
             fresh = distinct(dags)
+            accept = accept & (True if taken is None else ~torch.isin(fresh, taken))
             accept = accept & _no_copies(fresh, code, accept)
             code = torch.where(accept, fresh, code)
         x_0 = GraphBatch(
@@ -233,23 +259,30 @@ def _mask(x: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen.unsqueeze(-1), masked, x)
 
 
-def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Generator) -> Tensor:
+def repeated(code: Tensor, taken: Tensor | None = None) -> Tensor:
+    """Which codes stand at an earlier place too, or among those taken: (B,) bool."""
+    order = code.argsort(stable=True)
+    found = torch.zeros_like(code, dtype=torch.bool)
+    found[order[1:]] = code[order[1:]] == code[order[:-1]]
+    return found if taken is None else found | torch.isin(code, taken)
+
+
+def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Generator, taken: Tensor | None = None) -> Tensor:
     """Draws graphs without replacement with probability proportional to their weights (Gumbel top-k; Kool et al. 2019).
 
     Args:
-        log_weight: (B,) logarithms of the weights.
+        log_weight: (B,) logarithms of the weights; nan counts as minus infinity.
         code: (B,) int64; of the graphs with one code only the first is drawn while there are others. None for no codes.
         count: Number of draws, at most B.
         rng: Source of randomness.
+        taken: (T,) codes that are drawn only where nothing else is left; None for none.
 
     Returns:
         (count,) int64 positions.
     """
     u = torch.rand(log_weight.shape, generator=rng, device=log_weight.device, dtype=torch.float64)
-    key = log_weight.double() - (-u.clamp(min=1e-300).log()).log()
+    weight = log_weight.double().nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+    key = weight - (-u.clamp(min=1e-300).log()).log()
     if code is not None:
-        order = code.argsort(stable=True)
-        repeated = torch.zeros_like(code, dtype=torch.bool)
-        repeated[order[1:]] = code[order[1:]] == code[order[:-1]]
-        key = torch.where(repeated, key - 1e9, key)
+        key = torch.where(repeated(code, taken), key - 1e9, key)
     return key.topk(count).indices

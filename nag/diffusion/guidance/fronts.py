@@ -13,7 +13,7 @@ from nag.core.numbers import Count, Size
 from nag.core.signatures import checked
 from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
-from nag.diffusion.guidance.corrector import refill, rounds_evaluations
+from nag.diffusion.guidance.corrector import refill, repeated, rounds_evaluations
 from nag.graphs import DagBatch
 
 __all__ = ["FrontGuidance", "assign"]
@@ -99,10 +99,7 @@ def assign(values: Tensor, code: Tensor) -> Tensor:
     Returns:
         (W,) int64: the row of each direction.
     """
-    order = code.argsort(stable=True)
-    repeated = torch.zeros_like(code, dtype=torch.bool)
-    repeated[order[1:]] = code[order[1:]] == code[order[:-1]]
-    values = torch.where(repeated[:, None], torch.full_like(values, _REPEATED), values)
+    values = torch.where(repeated(code)[:, None], torch.full_like(values, _REPEATED), values)
     directions, rows = linear_sum_assignment(values.T.double().cpu().numpy(), maximize=True)
     chosen = torch.empty(len(directions), dtype=torch.int64)
     chosen[torch.from_numpy(directions)] = torch.from_numpy(rows)

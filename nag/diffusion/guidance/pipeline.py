@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from nag.core.numbers import Count, NonNegative
 from nag.core.signatures import checked
 from nag.diffusion.generator import Generator, SamplingCost, batches, check_counts
-from nag.diffusion.guidance.corrector import Corrector, Offspring, require_correctable, rounds_evaluations, select
+from nag.diffusion.guidance.corrector import Corrector, Offspring, repeated, require_correctable, rounds_evaluations, select
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.graphs import DagBatch
@@ -61,7 +62,8 @@ class Guidance:
         proposal: What draws the pool.
         pool: Graphs drawn for each one that is selected.
         corrector: What improves the selected graphs (discrete generators only); None for nothing.
-        distinct: Whether no two samples of a batch shall compute the same function.
+        distinct: Whether no two samples shall compute the same function; where the pools hold too few functions, some are
+            repeated.
 
     Raises:
         InvalidRequest: A number is out of range.
@@ -82,6 +84,7 @@ class Guidance:
         score: Score,
         steps: int | None = None,
         on_step: Callable[[], None] = lambda: None,
+        taken: Tensor | None = None,
     ) -> DagBatch:
         """Generates graphs that the score likes; they may be invalid.
 
@@ -92,6 +95,7 @@ class Guidance:
             score: What is to be high.
             steps: Steps of the reverse process; None for the generator's default.
             on_step: Called after each network evaluation.
+            taken: (T,) codes of functions that are there already and shall not be repeated; None for none.
 
         Raises:
             InvalidRequest: `count` or `steps` is below 1, or the corrector does not know the generator's family.
@@ -101,19 +105,34 @@ class Guidance:
         if self.scale == 0:
             return generator.sample(count, rng, steps, on_step=on_step)
         code = generator.space.function_codes if self.distinct else None
-        found = []
+        known = torch.zeros(0, dtype=torch.int64, device=rng.device) if taken is None else taken.to(rng.device)
+        found: list[DagBatch] = []
         for size in batches(count):
             request = Request(generator, size, rng, score, self.scale, steps, on_step)
             dags = self.proposal.sample(replace(request, count=size * self.pool))
-            if self.pool > 1:
-                dags = dags[select(self.scale * score(dags), code(dags) if code else None, size, rng)]
+            if code is not None and len(known) and not bool(repeated(known).any()):
+                dags = self._enlarged(dags, request, code, known)
+            if len(dags) > size:
+                dags = dags[select(self.scale * score(dags), code(dags) if code else None, size, rng, known)]
             if self.corrector is not None:
-                dags = self.corrector.correct(request, dags, code)
+                dags = self.corrector.correct(request, dags, code, known)
+            if code is not None:
+                known = torch.cat([known, code(dags)])
             found.append(dags)
         return DagBatch.cat(found)
 
+    def _enlarged(self, dags: DagBatch, request: Request, code: Callable[[DagBatch], Tensor], taken: Tensor) -> DagBatch:
+        """A pool with enough functions that are not taken, as long as drawing again finds more of them."""
+        fresh = int((~repeated(code(dags), taken)).sum())
+        while fresh < request.count:
+            dags = DagBatch.cat([dags, self.proposal.sample(replace(request, count=request.count * self.pool))])
+            before, fresh = fresh, int((~repeated(code(dags), taken)).sum())
+            if fresh == before:
+                break
+        return dags
+
     def cost(self, generator: Generator, count: int, steps: int | None = None) -> SamplingCost:
-        """What `sample` with the same arguments evaluates."""
+        """What `sample` with the same arguments evaluates, unless many functions are taken and pools have to be enlarged."""
         if self.scale == 0:
             return generator.cost(count, steps)
         total = SamplingCost()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nag.core.numbers import Count
+from nag.core.randomness import seeded
 from nag.core.signatures import checked
 from nag.diffusion.chains import Tilt
 from nag.diffusion.discrete import require_discrete
@@ -60,8 +61,8 @@ def fit_value(
     """
     dags = generator.sample(graphs, rng, steps)
     target = score(dags).float()
-    torch.manual_seed(int(torch.randint(1 << 31, (1,), generator=rng, device=rng.device)))
-    value = NoisyValue(generator).to(dags.device)
+    with seeded(int(torch.randint(1 << 31, (1,), generator=rng, device=rng.device))):
+        value = NoisyValue(generator).to(dags.device)
     optimizer = torch.optim.AdamW(value.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=max(training_steps, 2))
     for _ in range(training_steps):

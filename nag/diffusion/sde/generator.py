@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nag.core.numbers import Count
+from nag.core.randomness import seeded
 from nag.core.signatures import checked
 from nag.diffusion.chains import Chain, Denoise
 from nag.diffusion.generator import Generator
@@ -103,16 +104,17 @@ class ScoreGenerator(Generator):
             DamagedFile: The description or the tensors do not fit.
         """
         try:
-            generator = cls(
-                space,
-                space.to_dags([]),
-                _rebuild(_SDES, description["sde"]),
-                _rebuild(_PREDICTIONS, description["prediction"]),
-                _rebuild(_SAMPLERS, description["sampler"]),
-                int(description["steps"]),
-                **{key: int(description[key]) for key in _SHAPE},
-                conditions=[str(name) for name in description.get("conditions", [])],
-            )
+            with seeded(0):  # initial weights, which are replaced
+                generator = cls(
+                    space,
+                    space.to_dags([]),
+                    _rebuild(_SDES, description["sde"]),
+                    _rebuild(_PREDICTIONS, description["prediction"]),
+                    _rebuild(_SAMPLERS, description["sampler"]),
+                    int(description["steps"]),
+                    **{key: int(description[key]) for key in _SHAPE},
+                    conditions=[str(name) for name in description.get("conditions", [])],
+                )
             generator.load_state_dict(dict(tensors))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch_geometric.utils import stochastic_blockmodel_graph
 
 from nag.builders import DataShape
+from nag.core.randomness import seeded
 from nag.evaluation.data_sets.data_set import DataSet, Graph, Split, digest_of
 from nag.evaluation.data_sets.splitting import Rows, stratified_rows
 
@@ -34,8 +35,7 @@ def load_sbm(seed: int) -> DataSet:
     centres = _SIGNAL * torch.randn(_CLASSES, _FEATURES, generator=rng, dtype=torch.float64)
     x = centres[labels] + torch.randn(len(labels), _FEATURES, generator=rng, dtype=torch.float64)
     links = torch.full((_CLASSES, _CLASSES), _ACROSS).fill_diagonal_(_INSIDE)
-    with torch.random.fork_rng(devices=[]):  # the library draws from the global state
-        torch.manual_seed(_SEED)
+    with seeded(_SEED):  # the library draws from the global state
         edges = stochastic_blockmodel_graph([_BLOCK] * _CLASSES, links)
     features = (x * 10**_DECIMALS).round().div(10**_DECIMALS).float()  # alike on all machines
     return graph_data_set("sbm", features, edges, labels, stratified_rows(labels, seed))

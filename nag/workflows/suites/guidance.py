@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nag.benchmarks import Task, load_task
+from nag.core.randomness import seeded
 from nag.diffusion import ClassifierFree, FineTuning, Guidance, Unguided, finetune
 from nag.diffusion.guidance.corrector import select
 from nag.errors import InvalidRequest
@@ -269,8 +270,8 @@ def _told(
     space, before = task.table.space, cpu_seconds()
     fabric = make_fabric(job.device)
     names = tuple(condition.condition)
-    torch.manual_seed(job.seed)
-    generator = job.make_generators["default"](space=space, data=space.to_dags([]), conditions=names)
+    with seeded(job.seed):
+        generator = job.make_generators["default"](space=space, data=space.to_dags([]), conditions=names)
     generator.load_state_dict(base.state_dict(), strict=False)  # what the condition needs starts at zero
     rng = torch.Generator(device=fabric.device).manual_seed(job.seed)
     pseudo = base.sample(_PSEUDO_LABELLED, rng)

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from nag.benchmarks import load_task, split_by_class
+from nag.core.randomness import seeded
 from nag.evaluation import Stopwatch, graph_distances
 from nag.files import read_json
 from nag.graphs import DagBatch, random_layered_dags
-from nag.spaces import layered_space
+from nag.spaces import SearchSpace, layered_space
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.cells import Cell, Measurement, cell_key
@@ -137,12 +138,16 @@ class ScaleSuite(Suite):
         names = ("tv_ops", "tv_in_degree", "tv_out_degree", "w1_depth", "w1_nodes", "w1_edge_count")
         titles = ("TV operations", "TV in-degree", "TV out-degree", "W1 depth", "W1 nodes", "W1 edges")
         distances = tuple(Column(name, title) for name, title in zip(names, titles, strict=True))
+        valid = tuple(Column(f"{column.metric}_valid", f"{column.title}, valid samples alone") for column in distances[-3:])
         quality = tuple(Column(name, name) for name in ("validity_raw", "uniqueness", "novelty"))
         return (
             Table("time and memory by number of nodes", growth, ("nodes=*",)),
             Table("growth", law, ("fit",)),
             Table(
-                "real computation graphs", (*quality, *distances), ("held out",), (Baseline("_reference", "training graphs"),)
+                "real computation graphs",
+                (*quality, *distances, *valid),
+                ("held out",),
+                (Baseline("_reference", "training graphs"),),
             ),
         )
 
@@ -155,8 +160,9 @@ class ScaleSuite(Suite):
             "each as long as the first step, which is timed. Each size runs in a process of its own, whose greatest memory "
             "beyond what it held before is the peak. Exponents are slopes of "
             f"log-log fits from {_FIT_FROM} nodes on. Real graphs: grouped by canonical hash, a fifth of the classes held "
-            "out; distances of the samples to the held-out graphs, beside those of the training graphs to them; nothing "
-            "is repaired."
+            "out; uniqueness, novelty and distances to the held-out graphs are those of all samples, valid or not, beside the "
+            "distances of the training graphs; which samples are valid depends on their size, so the distances of the valid "
+            "ones alone stand apart. Nothing is repaired."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -211,8 +217,9 @@ def _made(job: ScaleJob, size: int) -> tuple[Any, DagBatch, torch.device]:
     device = make_fabric(job.device).device
     space = layered_space(size, _OPS)
     dags = random_layered_dags(_GRAPHS, size, _OPS, torch.Generator().manual_seed(job.seed))
-    torch.manual_seed(job.seed)
-    return job.make(space=space, data=dags).to(device), dags.to(device), device
+    with seeded(job.seed):
+        generator = job.make(space=space, data=dags)
+    return generator.to(device), dags.to(device), device
 
 
 def _peak_mb(device: torch.device) -> float:
@@ -274,20 +281,44 @@ def measure_real_graphs(job: RealGraphsJob, workshop: Workshop) -> list[Measurem
     raw = trained.generator.sample(job.samples, torch.Generator(device=make_fabric(job.device).device).manual_seed(job.seed))
     raw = raw.to("cpu")
     cpu = watch.cpu
-    valid = table.space.is_valid(raw)
-    dags = raw[valid] if bool(valid.any()) else raw
-    codes, known = table.space.function_codes(dags), table.space.function_codes(train)
-    num_ops = len(table.space.vocabulary)
     values = {
-        "validity_raw": float(valid.double().mean()),
-        "uniqueness": len(codes.unique()) / len(codes),
-        "novelty": float((~torch.isin(codes, known)).double().mean()),
-        "novelty_reference": float((~torch.isin(table.space.function_codes(held_out), known)).double().mean()),
+        **sample_distances(table.space, raw, train, held_out),
         "samples_per_cpu_second": job.samples / cpu,
         "train_cpu_seconds": float(read_json(folder / "metrics.json")["train_cpu_seconds"]),
         "train_graphs": float(len(train)),
         "held_out_graphs": float(len(held_out)),
     }
-    values |= graph_distances(dags, held_out, num_ops)
-    values |= {f"{key}_reference": value for key, value in graph_distances(train, held_out, num_ops).items()}
     return [Measurement(table.space.name, "", "default", "held out", metric, value) for metric, value in values.items()]
+
+
+def sample_distances(space: SearchSpace, raw: DagBatch, train: DagBatch, held_out: DagBatch) -> dict[str, float]:
+    """Quality of samples beside held-out graphs, over all samples and over the valid ones alone.
+
+    Which samples are valid depends on their size, so that distances of the valid ones alone are those of another set.
+
+    Args:
+        space: The search space.
+        raw: Samples as generated.
+        train: The training graphs, whose distances are the reference.
+        held_out: What samples are compared with.
+
+    Returns:
+        Metric -> value; `NAME_valid` is NAME over the valid samples alone and is missing where there are none.
+    """
+    valid, known, num_ops = space.is_valid(raw), space.function_codes(train), len(space.vocabulary)
+    found = {"validity_raw": float(valid.double().mean())}
+    for suffix, dags in (("", raw), ("_valid", raw[valid])):
+        if not len(dags):
+            continue
+        codes = space.function_codes(dags)
+        values = {
+            "uniqueness": len(codes.unique()) / len(codes),
+            "novelty": float((~torch.isin(codes, known)).double().mean()),
+            **graph_distances(dags, held_out, num_ops),
+        }
+        found |= {f"{name}{suffix}": value for name, value in values.items()}
+    reference = {
+        "novelty": float((~torch.isin(space.function_codes(held_out), known)).double().mean()),
+        **graph_distances(train, held_out, num_ops),
+    }
+    return found | {f"{name}_reference": value for name, value in reference.items()}
