@@ -20,6 +20,9 @@ from nag.graphs import DagBatch
 __all__ = ["Guidance", "Proposal", "Unguided"]
 
 
+_MOST_DRAWS = 20  # of a pool that is to hold functions that are not taken
+
+
 class Proposal(Protocol):
     """Draws graphs that a score likes."""
 
@@ -122,13 +125,11 @@ class Guidance:
         return DagBatch.cat(found)
 
     def _enlarged(self, dags: DagBatch, request: Request, code: Callable[[DagBatch], Tensor], taken: Tensor) -> DagBatch:
-        """A pool with enough functions that are not taken, as long as drawing again finds more of them."""
-        fresh = int((~repeated(code(dags), taken)).sum())
-        while fresh < request.count:
-            dags = DagBatch.cat([dags, self.proposal.sample(replace(request, count=request.count * self.pool))])
-            before, fresh = fresh, int((~repeated(code(dags), taken)).sum())
-            if fresh == before:
+        """A pool with enough functions that are not taken, if drawing again finds as many."""
+        for _ in range(_MOST_DRAWS):
+            if int((~repeated(code(dags), taken)).sum()) >= request.count:
                 break
+            dags = DagBatch.cat([dags, self.proposal.sample(replace(request, count=request.count * self.pool))])
         return dags
 
     def cost(self, generator: Generator, count: int, steps: int | None = None) -> SamplingCost:
