@@ -181,19 +181,26 @@ def run_folder_of(
         cfg.seed,
         device,
         {str(key): value for key, value in config.items()},
-        tracker_of(cfg, path),
+        tracker_of(cfg, path, command),
         (*MAY_DIFFER, *(inputs or ())),
         dict(inputs or {}),
     )
 
 
-def tracker_of(cfg: DictConfig, path: Path) -> RunTracker:
+def tracker_of(cfg: DictConfig, path: Path, command: str) -> RunTracker:
     """Weights & Biases, JSON lines and, if wanted, the terminal."""
     from nag.tracking import CompositeTracker, ConsoleTracker, JsonLinesTracker, WandbTracker
 
     options = cfg.tracker
     trackers: list[RunTracker] = [
-        WandbTracker(str(options.project), str(options.mode), path, options.entity),
+        WandbTracker(
+            str(options.project),
+            str(options.mode),
+            path,
+            options.entity,
+            job_type=command,
+            resume=bool(cfg.get("resume", False)),
+        ),
         JsonLinesTracker(path / "log.jsonl"),
     ]
     if options.console:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nag.tracking.protocol import Progress, RunTracker
@@ -68,6 +69,11 @@ class CompositeTracker:
         with ExitStack() as stack:
             contexts = [tracker.progress(total, description, unit, initial) for tracker in self.trackers]
             yield _Progresses([stack.enter_context(context) for context in contexts])
+
+    def artifact(self, name: str, kind: str, paths: Sequence[Path]) -> None:
+        """Records the files in all trackers."""
+        for tracker in self.trackers:
+            tracker.artifact(name, kind, paths)
 
     def summary(self, metrics: Mapping[str, Any]) -> None:
         """Records the final values in all trackers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from nag.tracking.bars import Bars
@@ -58,6 +59,9 @@ class ConsoleTracker:
                 yield lines
             finally:
                 lines.close()
+
+    def artifact(self, name: str, kind: str, paths: Sequence[Path]) -> None:
+        """Does nothing."""
 
     def summary(self, metrics: Mapping[str, Any]) -> None:
         """Does nothing."""

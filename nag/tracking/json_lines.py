@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
+from nag.core.secrets import masked_config
 from nag.errors import InvalidRequest
 from nag.tracking.image import Image
 from nag.tracking.null import hidden_progress
@@ -26,8 +27,9 @@ class JsonLinesTracker:
     """Appends one JSON object a line and flushes it.
 
     Each has an `event`: `start` (`name`, `config`), `log` (`step`, `metrics`), `table` (`name`, `columns`, `rows`),
-    `summary` (`metrics`) or `finish`, and a `time` in seconds since the epoch. Numbers that are not finite become null;
-    pictures go to the folder `<stem>.media` beside the file, and their cells hold `{"image": relative path}`.
+    `artifact` (`name`, `kind`, `files`), `summary` (`metrics`) or `finish`, and a `time` in seconds since the epoch. Numbers
+    that are not finite become null; passwords and keys are masked; pictures go to the folder `<stem>.media` beside the file,
+    and their cells hold `{"image": relative path}`.
 
     Args:
         path: The file. If it exists it is continued, less a last line that an interrupted run left torn. Where a
@@ -66,6 +68,10 @@ class JsonLinesTracker:
         """A progress that shows nothing."""
         return hidden_progress()
 
+    def artifact(self, name: str, kind: str, paths: Sequence[Path]) -> None:
+        """Records the names of files that the run has written."""
+        self._write("artifact", name=name, kind=kind, files=[path.name for path in paths])
+
     def summary(self, metrics: Mapping[str, Any]) -> None:
         """Records final values."""
         self._write("summary", metrics=metrics)
@@ -80,7 +86,7 @@ class JsonLinesTracker:
     def _write(self, event: str, **content: Any) -> None:
         if self._file is None:
             raise InvalidRequest(f"'{event}' was tracked outside a run", "Call start first, and finish last.")
-        line = {"event": event, "time": round(time.time(), 3), **self._plain(content)}
+        line = {"event": event, "time": round(time.time(), 3), **self._plain(masked_config(content))}
         self._file.write(json.dumps(line, allow_nan=False) + "\n")
         self._file.flush()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from nag.tracking.protocol import Progress
@@ -44,6 +45,9 @@ class NullTracker:
     ) -> AbstractContextManager[Progress]:
         """A progress that shows nothing."""
         return hidden_progress()
+
+    def artifact(self, name: str, kind: str, paths: Sequence[Path]) -> None:
+        """Does nothing."""
 
     def summary(self, metrics: Mapping[str, Any]) -> None:
         """Does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 __all__ = ["Progress", "RunTracker"]
@@ -65,6 +66,16 @@ class RunTracker(Protocol):
             description: What is being done.
             unit: What is counted, in the plural.
             initial: Units done before (by an earlier run that is resumed); they do not count for the speed.
+        """
+        ...
+
+    def artifact(self, name: str, kind: str, paths: Sequence[Path]) -> None:
+        """Records files that the run has written.
+
+        Args:
+            name: What they are together.
+            kind: Kind of artifact, such as the command that wrote it.
+            paths: The files.
         """
         ...
 

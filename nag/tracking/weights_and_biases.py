@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import netrc
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
@@ -12,8 +13,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
+from nag.core.documents import shortened
+from nag.core.secrets import masked, masked_config
 from nag.errors import InvalidRequest, did_you_mean
+from nag.files import write_text
 from nag.tracking.image import Image
 from nag.tracking.null import hidden_progress
 from nag.tracking.protocol import Progress
@@ -24,7 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["WandbTracker"]
 
-_MODES = ("offline", "online", "disabled")
+_MODES = ("disabled", "offline", "online")  # from the least to the most that leaves the process
+_ID_FILE = "run_id"
+_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NOT_IN_PROJECTS = "/\\#?%:"
+_LONGEST_NAME, _LONGEST_TAG = 128, 64
 _OWN_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")  # two names of one service; either one's key serves both
 _QUIET: dict[str, Any] = {
     "silent": True,
@@ -45,18 +54,24 @@ _QUIET: dict[str, Any] = {
 class WandbTracker:
     """Records one run with Weights & Biases; nothing is written outside `directory`.
 
-    Every metric is plotted over `step`, which may also be logged out of order. `wandb sync` uploads an offline run.
+    Every metric is plotted over `step`, which may also be logged out of order. `wandb sync --append` uploads an offline run,
+    of which each resumption is a part. Passwords and keys are masked.
 
     Args:
         project: The project's name.
-        mode: `offline` writes files alone, `online` uploads too, `disabled` does nothing.
-        directory: Folder to hold wandb's files.
+        mode: `offline` writes files alone, `online` uploads too, `disabled` does nothing. Where the environment variable
+            WANDB_MODE asks for less, or WANDB_DISABLED is true, that counts.
+        directory: Folder to hold wandb's files; `wandb/run_id` in it names the run.
         entity: User or team that owns the project; None means the account's default.
         group: Groups runs that belong together, if given.
         run_id: Continues the run with this id, if given and if it exists.
+        tags: Labels of the run.
+        job_type: What kind of run it is, if given.
+        resume: Whether to go on with the run that the folder names, if it names one.
+        artifacts: Whether to record the files that a run writes, such as checkpoints.
 
     Raises:
-        InvalidRequest: Unknown mode, or `online` without an API key.
+        InvalidRequest: Unknown mode, `online` without an API key, or a name that wandb does not take.
     """
 
     def __init__(
@@ -67,13 +82,20 @@ class WandbTracker:
         entity: str | None = None,
         group: str | None = None,
         run_id: str | None = None,
+        tags: Sequence[str] = (),
+        job_type: str | None = None,
+        resume: bool = False,
+        artifacts: bool = True,
     ) -> None:
         if mode not in _MODES:
             raise InvalidRequest(f"unknown wandb mode '{mode}'", did_you_mean(mode, _MODES))
+        mode = min(mode, _mode_of_environment(), key=_MODES.index)
+        _check_names(project, {"group": group, "job_type": job_type}, tags)
         if mode == "online" and not _has_api_key():
             raise InvalidRequest("wandb has no API key", "Run 'wandb login', set WANDB_API_KEY, or use the mode 'offline'.")
         self.project, self.mode, self.directory = project, mode, Path(directory)
         self.entity, self.group, self.run_id = entity, group, run_id
+        self.tags, self.job_type, self.resume, self.artifacts = tuple(tags), job_type, resume, artifacts
         self._run: Run | None = None
 
     def start(self, config: Mapping[str, Any], name: str) -> None:
@@ -88,15 +110,18 @@ class WandbTracker:
 
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            run_id = self._identified()
             with self._contained():
                 self._run = wandb.init(
                     project=self.project,
                     entity=self.entity,
                     group=self.group,
-                    id=self.run_id,
-                    resume="allow" if self.run_id is not None else None,
+                    job_type=self.job_type,
+                    tags=self.tags or None,
+                    id=run_id,
+                    resume="allow" if self.resume or self.run_id is not None else None,
                     name=name,
-                    config=dict(config),
+                    config=masked_config(config),
                     mode="online" if self.mode == "online" else "offline",
                     dir=str(self.directory.resolve()),
                     reinit="create_new",
@@ -105,10 +130,10 @@ class WandbTracker:
         except OSError as error:
             raise InvalidRequest(f"wandb cannot write to '{self.directory}' ({error})", "Choose another folder.") from error
         except wandb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise InvalidRequest(
-                f"wandb cannot start: {reason}", "Check network and key, or use the mode 'offline'."
-            ) from error
+            reason = shortened(masked(str(error).splitlines()[0].rstrip(".")))
+            online = "Check network and key, or use the mode 'offline'."
+            hint = online if self.mode == "online" else "Use the mode 'disabled' to do without."
+            raise InvalidRequest(f"wandb cannot start: {reason}", hint) from error
         self._run.define_metric("*", step_metric="step")
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
@@ -123,7 +148,7 @@ class WandbTracker:
         import wandb
 
         with self._contained():
-            data: list[Iterable[Any]] = [[_cell(value) for value in row] for row in rows]
+            data: list[Iterable[Any]] = [[_cell(value) for value in masked_config(row)] for row in rows]
             self._run.log({name: wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)})
 
     def progress(
@@ -132,10 +157,22 @@ class WandbTracker:
         """A progress that shows nothing."""
         return hidden_progress()
 
+    def artifact(self, name: str, kind: str, paths: Sequence[Path]) -> None:
+        """Records files as an artifact of the run."""
+        if self._run is None or not self.artifacts or not paths:
+            return
+        import wandb
+
+        with self._contained():
+            artifact = wandb.Artifact(re.sub(r"[^A-Za-z0-9._-]", "-", name)[:_LONGEST_NAME], kind)
+            for path in paths:
+                artifact.add_file(str(path), name=path.name)
+            self._run.log_artifact(artifact)
+
     def summary(self, metrics: Mapping[str, Any]) -> None:
         """Records the final values."""
         if self._run is not None:
-            self._run.summary.update(dict(metrics))
+            self._run.summary.update(masked_config(metrics))
 
     def finish(self) -> None:
         """Ends the run; online, waits for the upload, at most two minutes.
@@ -146,6 +183,14 @@ class WandbTracker:
             with self._contained():
                 self._run.finish()
             self._run = None
+
+    def _identified(self) -> str:
+        """Id of the run: as given, or as the folder names it on resume, or a new one; the folder names it from now on."""
+        path = self.directory / "wandb" / _ID_FILE
+        kept = path.read_text(encoding="utf-8", errors="replace").strip() if self.resume and path.is_file() else ""
+        run_id = self.run_id or (kept if _RUN_ID.fullmatch(kept) else uuid4().hex[:12])
+        write_text(path, f"{run_id}\n")
+        return run_id
 
     @contextmanager
     def _contained(self) -> Iterator[None]:
@@ -169,6 +214,27 @@ def _settings() -> Settings:
     import wandb
 
     return wandb.Settings(**{key: value for key, value in _QUIET.items() if key in wandb.Settings.model_fields})
+
+
+def _mode_of_environment() -> str:
+    """The most that the environment allows."""
+    if os.environ.get("WANDB_DISABLED", "").lower() in {"true", "1"}:
+        return "disabled"
+    named = {"dryrun": "offline"}.get(mode := os.environ.get("WANDB_MODE", ""), mode)
+    return named if named in _MODES else "online"
+
+
+def _check_names(project: str, names: Mapping[str, str | None], tags: Sequence[str]) -> None:
+    """Raises `InvalidRequest` for what wandb would refuse."""
+    if not project or len(project) > _LONGEST_NAME or set(project) & set(_NOT_IN_PROJECTS):
+        hint = f"At most {_LONGEST_NAME} characters, none of {' '.join(_NOT_IN_PROJECTS)}."
+        raise InvalidRequest(f"wandb takes no project named '{shortened(project)}'", hint)
+    for key, name in names.items():
+        if name is not None and not 0 < len(name) <= _LONGEST_NAME:
+            raise InvalidRequest(f"wandb takes no {key} '{shortened(name)}'", f"Use 1 to {_LONGEST_NAME} characters.")
+    for tag in tags:
+        if not 0 < len(tag) <= _LONGEST_TAG:
+            raise InvalidRequest(f"wandb takes no tag '{shortened(tag)}'", f"Use 1 to {_LONGEST_TAG} characters.")
 
 
 def _has_api_key() -> bool:

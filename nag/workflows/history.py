@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -20,10 +20,13 @@ from nag.core.documents import Document, check, parse_json, read_bounded, shorte
 from nag.core.numbers import Count, Finite, NonNegative, Size
 from nag.errors import DamagedFile, InvalidRequest, NagError
 
-__all__ = ["HistoryFile", "HistoryRow", "read_history"]
+__all__ = ["HistoryFile", "HistoryRow", "read_history", "tracked_metrics", "tracked_table"]
 
 _SYNC_SECONDS = 1.0
 """Least time between two synchronisations with the disk."""
+
+_TRACKED = ("report_value", "percentile", "epochs", "cpu_seconds", "gpu_seconds")
+_MOST_TRACKED = 10_000  # rows of a tracked table
 
 _Text = Annotated[str, Field(max_length=200_000)]
 _Edge = Annotated[list[Size], Field(min_length=2, max_length=2)]
@@ -163,6 +166,22 @@ class HistoryFile:
         assert self._file is not None
         os.fsync(self._file)
         self._synced = time.monotonic()
+
+
+def tracked_metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    """What a tracker logs of a query: all its numbers, side metrics as `search/side/NAME`."""
+    found = {"search/value": row["search_value"], **{f"search/{name}": row[name] for name in _TRACKED}}
+    found |= {f"search/side/{name}": value for name, value in row["side"].items()}
+    known = {name: float(value) for name, value in found.items() if value is not None}
+    return {**known, "search/failed": float(bool(row["error"]))}
+
+
+def tracked_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of the table of a search's queries, the first ten thousand of them."""
+    shown = rows[:_MOST_TRACKED]
+    side = sorted({name for row in shown for name in row["side"]})
+    columns = ["query", "arch", "search_value", *_TRACKED, "error"]
+    return [*columns, *side], [[*(row[name] for name in columns), *(row["side"].get(name) for name in side)] for row in shown]
 
 
 def _read(path: Path) -> tuple[list[HistoryRow], int, int]:

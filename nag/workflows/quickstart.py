@@ -123,8 +123,9 @@ def _run_stages(
         **pick,
         **_random_search(task, num_train, own.seed),
     }
-    written = own.finish(metrics)
-    return QuickstartResult(write_report([own.path], own.path / "report.html", f"nag quickstart: {task.name}"), written)
+    report = own.path / "report.html"
+    written = own.finish(metrics, also=lambda: [write_report([own.path], report, f"nag quickstart: {task.name}")])
+    return QuickstartResult(report, written)
 
 
 def _headline(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import math
 import os
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -135,7 +135,13 @@ class RunFolder:
         (self.path / _STAGED).mkdir(parents=True, exist_ok=True)
         return self.path / _STAGED / name
 
-    def finish(self, metrics: Mapping[str, Any], outdated: tuple[str, ...] = ()) -> dict[str, Any]:
+    def finish(
+        self,
+        metrics: Mapping[str, Any],
+        outdated: tuple[str, ...] = (),
+        files: tuple[str, ...] = (),
+        also: Callable[[], Sequence[Path]] = tuple,
+    ) -> dict[str, Any]:
         """Puts the results in place, writes `config.yaml` and `metrics.json` and ends tracking; returns the metrics.
 
         A folder without `metrics.json` holds no finished run: the file is removed first and written last.
@@ -143,6 +149,8 @@ class RunFolder:
         Args:
             metrics: The stage's own entries of `metrics.json`.
             outdated: Files of an earlier run that this run has no new version of; they are removed.
+            files: Names of results in the folder that did not pass through `output`.
+            also: Called when all is in place; writes and returns further files, such as a report.
         """
         everything: dict[str, Any] = finite(
             {
@@ -160,20 +168,24 @@ class RunFolder:
         self.discard_metrics()
         for name in outdated:
             (self.path / name).unlink(missing_ok=True)
-        self.commit()
+        written = [self.path / name for name in files] + self.commit()
         self._write_config()
         write_json(self.path / "metrics.json", everything)
+        written += also()
+        self.tracker.artifact(f"{self.command}-{self.path.name}", self.command, written)
         self.tracker.summary({key: value for key, value in everything.items() if isinstance(value, int | float | str)})
         self.tracker.finish()
         self.release()
         return everything
 
-    def commit(self) -> None:
-        """Moves what was written to `output` into the folder."""
+    def commit(self) -> list[Path]:
+        """Moves what was written to `output` into the folder; returns where it is."""
         staged = self.path / _STAGED
-        for path in sorted(staged.iterdir()) if staged.is_dir() else []:
+        found = sorted(staged.iterdir()) if staged.is_dir() else []
+        for path in found:
             os.replace(path, self.path / path.name)
         shutil.rmtree(staged, ignore_errors=True)
+        return [self.path / path.name for path in found]
 
     def discard_metrics(self) -> None:
         """Removes `metrics.json`: from now on the folder holds an unfinished run."""

@@ -15,7 +15,7 @@ from nag.evaluation.tasks import AnyTask
 from nag.graphs import Architecture
 from nag.search import Goal, Observation, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace
-from nag.workflows.history import HistoryFile
+from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
 from nag.workflows.run import RunFolder, finite, stage
 
 __all__ = ["SearchPlan", "observation_of", "queries", "search"]
@@ -101,12 +101,13 @@ def search(
             history.append([finite(_row(query, evaluation, space)) for query, evaluation in enumerate(evaluations, first)])
             for row in rows[first - 1 :]:
                 best = _best([row] if best is None else [best, row], task)
-                run.tracker.log(_logged(row, best), row["query"])
+                run.tracker.log({**tracked_metrics(row), **_logged(row, best)}, row["query"])
             progress.update(len(rows))
             progress.note(f"best {task.search_metric} {best['search_value']:.6g}" if best else "nothing measured yet")
     minimised = [objective.metric for objective in goal.objectives[1:] if not objective.maximise]
     about = {"strategy": type(strategy).__name__, "minimised": minimised, "limits": dict(goal.limits)}
-    run.finish({**_result(rows, task), **(consumed or {}), **about})
+    run.tracker.table("queries", *tracked_table(rows))
+    run.finish({**_result(rows, task), **(consumed or {}), **about}, files=("history.jsonl",))
     return path
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -9,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from nag.benchmarks import BenchmarkTable, Task
 from nag.errors import InvalidRequest
+from nag.evaluation import TableEvaluator
 from nag.graphs import Architecture, draw_png, draw_svg
+from nag.search import Goal, Objective, Problem
+from nag.search.random_search import RandomSearch
+from nag.spaces import enumerate_space, load_space
 from nag.tracking import Image, WandbTracker
+from nag.workflows.run import RunFolder
+from nag.workflows.search import SearchPlan, search
 
 ARCH = Architecture(("input", "a", "output"), ((0, 1), (1, 2)))
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -20,7 +28,7 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
     """An empty home folder, without account."""
-    for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_BASE_URL", "WANDB_CONFIG_DIR", "WANDB_MODE", "NETRC"):
+    for name in [*(name for name in os.environ if name.startswith("WANDB_")), "NETRC"]:
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "home"
     folder.mkdir()
@@ -176,3 +184,125 @@ def test_only_tracking_a_run_imports_wandb():
     code = "import sys, nag.tracking; print([m for m in ('wandb', 'rich', 'torch') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+SPACE = """
+name: chains
+title: Chains
+operations: {a: parametric, b: parametric, c: parametric}
+nodes: 4
+edges: [[0, 1], [1, 2], [2, 3]]
+codec: {name: edge_list}
+"""
+SECRET = "pl4nted-s3cret"
+
+
+def run_search(folder: Path, budget: int, **options: bool) -> None:
+    """Searches nine chains with two side metrics, two queries at a time, and fails at none."""
+    (folder.parent / "space.yaml").write_text(SPACE)
+    space = load_space(str(folder.parent / "space.yaml"))
+    dags = enumerate_space(space)
+    columns = {"accuracy": dags.ops.sum(1).double().numpy(), "cost": dags.ops[:, 1].double().numpy()}
+    task = Task("chains", BenchmarkTable("chains", space, dags, columns), "accuracy", "accuracy", side_metrics=("cost",))
+    strategy = RandomSearch(Problem(space, Goal((Objective("accuracy", True),), {})), 0)
+    named = {"group": "g", "tags": ["one", "two"], "job_type": "search"}
+    tracker = WandbTracker("project", directory=folder, resume=options.get("resume", False), **named)
+    config = {"store": f"postgresql://me:{SECRET}@host/nag", "api_key": SECRET}
+    run = RunFolder(folder, "search", 0, "cpu", config, tracker, ("budget",))
+    search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, 2), **options)
+
+
+def records_of(folder: Path) -> list[list]:
+    """The records of each offline run in a folder, in the order of their start."""
+    files = sorted(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime)
+    return [parse_records(path.read_bytes()) for path in files]
+
+
+def of_kind(records: list, kind: str) -> list:
+    return [getattr(record, kind) for record in records if record.WhichOneof("record_type") == kind]
+
+
+def test_a_search_logs_every_query_and_goes_on_in_the_same_run(tmp_path):
+    folder = tmp_path / "run"
+    run_search(folder, 3)
+    run_search(folder, 6, resume=True)
+    lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    parts = records_of(folder)
+    assert len(parts) == 2
+    logged = {}
+    for records in parts:
+        for history in of_kind(records, "history"):
+            row = values(history.item)
+            if "search/value" in row:
+                assert row["step"] not in logged
+                logged[row["step"]] = row
+    assert sorted(logged) == [1, 2, 3, 4, 5, 6]
+    for line in lines:
+        row = logged[line["query"]]
+        assert row["search/value"] == line["search_value"]
+        assert row["search/report_value"] == line["report_value"]
+        assert row["search/side/cost"] == line["side"]["cost"]
+        assert row["search/best"] == max(other["search_value"] for other in lines[: line["query"]])
+        assert row["search/failed"] == 0
+    runs = [of_kind(records, "run")[0] for records in parts]
+    assert runs[0].run_id == runs[1].run_id
+    assert [(list(run.tags), run.job_type, run.run_group) for run in runs] == [(["one", "two"], "search", "g")] * 2
+    tables = sorted(folder.glob("wandb/offline-run-*/files/media/table/queries*.json"), key=lambda path: path.stat().st_mtime)
+    table = json.loads(tables[-1].read_text())
+    assert [row[table["columns"].index("cost")] for row in table["data"]] == [line["side"]["cost"] for line in lines]
+    artifacts = [artifact for records in parts for artifact in of_kind(records, "artifact")]
+    files = {entry.path for artifact in artifacts if artifact.type == "search" for entry in artifact.manifest.contents}
+    assert files == {"history.jsonl"}
+    for path in folder.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+
+
+def test_a_new_run_in_an_old_folder_is_another_one(tmp_path):
+    folder = tmp_path / "run"
+    run_search(folder, 2)
+    run_search(folder, 2, overwrite=True)
+    first, second = (of_kind(records, "run")[0].run_id for records in records_of(folder))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("variables", "mode", "used"),
+    [
+        ({"WANDB_MODE": "disabled"}, "offline", "disabled"),
+        ({"WANDB_MODE": "disabled"}, "online", "disabled"),
+        ({"WANDB_MODE": "offline"}, "online", "offline"),
+        ({"WANDB_MODE": "dryrun"}, "online", "offline"),
+        ({"WANDB_MODE": "online"}, "offline", "offline"),
+        ({"WANDB_MODE": "online"}, "disabled", "disabled"),
+        ({"WANDB_DISABLED": "true"}, "offline", "disabled"),
+        ({"WANDB_MODE": "nonsense"}, "offline", "offline"),
+        ({}, "offline", "offline"),
+    ],
+)
+def test_the_environment_can_only_ask_for_less(tmp_path, monkeypatch, variables, mode, used):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    tracker = WandbTracker("project", mode=mode, directory=tmp_path / "run")
+    assert tracker.mode == used
+    if used == "disabled":
+        tracker.start({}, "run")
+        tracker.log({"x": 1.0}, 0)
+        tracker.finish()
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"project": "a/b"}, "no project named 'a/b'. At most 128 characters, none of /"),
+        ({"project": "a" * 129}, "no project named"),
+        ({"project": ""}, "no project named ''"),
+        ({"project": "p", "group": "g" * 129}, "no group"),
+        ({"project": "p", "job_type": ""}, "no job_type ''"),
+        ({"project": "p", "tags": ["t" * 65]}, "no tag"),
+    ],
+)
+def test_names_that_wandb_does_not_take_are_told_before_any_work(options, words):
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        WandbTracker(**options)
+    assert "etwork" not in str(caught.value)
