@@ -1,4 +1,4 @@
-"""Marks and fixtures of the test suite: tests marked `data` run where the benchmark tables are at hand."""
+"""Marks and fixtures of the test suite: tests marked `data` run where the benchmark tables are at hand, `gpu` on a GPU."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,26 @@ if "NAG_DATA_DIR" not in os.environ and _BESIDE_THE_REPOSITORY.is_dir():
     os.environ["NAG_DATA_DIR"] = str(_BESIDE_THE_REPOSITORY)
 
 
+# Tests marked `gpu` run on a CUDA device; NAG_TEST_DEVICE=cpu tries them without one.
+_DEVICE = os.environ.get("NAG_TEST_DEVICE", "cuda")
+
+
 def pytest_collection_modifyitems(items):
-    if "NAG_DATA_DIR" in os.environ:
-        return
+    reasons = {}
+    if "NAG_DATA_DIR" not in os.environ:
+        reasons["data"] = "NAG_DATA_DIR is not set: no benchmark tables"
+    if _DEVICE == "cuda" and not torch.cuda.is_available():
+        reasons["gpu"] = "there is no CUDA device"
     for item in items:
-        if "data" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="NAG_DATA_DIR is not set: no benchmark tables"))
+        for mark, reason in reasons.items():
+            if item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def device():
+    """The device of the tests marked `gpu`."""
+    return torch.device(_DEVICE)
 
 
 @pytest.fixture(scope="session")

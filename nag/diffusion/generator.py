@@ -150,10 +150,15 @@ class Generator(nn.Module, ABC):
         dags = DagBatch.cat([part.pad(self.space.max_nodes) for part in found])
         return dags[torch.randperm(count, generator=rng, device=dags.device)]
 
+    @property
+    def one_width(self) -> bool:
+        """Whether graphs are small enough for all batches to be padded to the space's greatest number of nodes."""
+        return self.space.max_nodes**2 * _BATCH <= _PAIRS
+
     def size_batches(self, count: int, rng: torch.Generator) -> list[tuple[Tensor, int]]:
         """Sizes of the graphs of each batch, with what the batch is padded to."""
         num_nodes = self.draw_sizes(count, rng)
-        if self.space.max_nodes**2 * _BATCH <= _PAIRS:
+        if self.one_width:
             return [(part, self.space.max_nodes) for part in num_nodes.split(_BATCH)]
         found, values, end = [], num_nodes.tolist(), count
         while end:

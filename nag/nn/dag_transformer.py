@@ -168,8 +168,10 @@ class DagTransformer(nn.Module):
         batch, size, _ = nodes.shape
         h = self.body(nodes, edges, mask, t, condition)
         u, v = torch.triu_indices(size, size, 1, device=nodes.device) if pairs is None else pairs
-        logits = h.new_zeros(batch, size, size, self.num_edge_types)
-        if len(u):
-            hidden = self.source(h)[:, u] + self.target(h)[:, v] + self.pair(edges[:, u, v])
-            logits[:, u, v] = self.edge_head(nn.functional.gelu(hidden))
+        if not len(u):
+            return GraphLogits(self.node_head(h), h.new_zeros(batch, size, size, self.num_edge_types))
+        hidden = self.source(h)[:, u] + self.target(h)[:, v] + self.pair(edges[:, u, v])
+        found = self.edge_head(nn.functional.gelu(hidden))
+        logits = found.new_zeros(batch, size, size, self.num_edge_types)  # under autocast their type is not that of the states
+        logits[:, u, v] = found
         return GraphLogits(self.node_head(h), logits)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nag.core.numbers import BatchSize, FractionBelowOne, NonNegative, Positive, Rate, Size
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest
+from nag.errors import InvalidRequest, NagError
 from nag.tracking import NullTracker, RunTracker
 from nag.training.ema import MovingAverage
 from nag.training.state import TrainState
@@ -113,6 +113,7 @@ def fit(
     Raises:
         InvalidRequest: The batch cannot be shared equally, or the state is of another run.
         DamagedFile: The state cannot be read.
+        NagError: The loss became infinite or no number.
     """
     options.check_processes(fabric.world_size)
     tracker = tracker if fabric.is_global_zero else NullTracker()
@@ -154,7 +155,8 @@ def fit(
             fabric.backward(terms["loss"])
             if fabric.world_size > 1:
                 _average_gradients(model, fabric)
-            fabric.clip_gradients(model, stepper, max_norm=options.gradient_clip)
+            # Fabric's own check for finite gradients would wait for the device in every step.
+            fabric.clip_gradients(model, stepper, max_norm=options.gradient_clip, error_if_nonfinite=False)
             stepper.step()
             ema.update(model, state.step)
             state.step += 1
@@ -162,7 +164,7 @@ def fit(
             recent.append(window[-1])
             progress.advance(1)
             if state.step % log_every == 0:
-                mean = _mean(window, fabric)
+                mean = _finite(_mean(window, fabric), state.step)
                 parts = {f"train/{name}": _mean([value], fabric) for name, value in terms.items() if name != "loss"}
                 tracker.log({"train/loss": mean, **parts}, step=state.step)
                 progress.note(f"loss {mean:.4f}")
@@ -173,11 +175,18 @@ def fit(
                     state.save(state_path)
                 last_save = time.monotonic()
     state.seconds = time.monotonic() - started
+    final = list(recent)[-max(1, (state.step - first) // 10) :]
+    mean_loss = _finite(_mean(final, fabric), state.step) if final else math.nan
     if state_path is not None and fabric.is_global_zero:
         state.save(state_path)
-    final = list(recent)[-max(1, (state.step - first) // 10) :]
-    mean_loss = _mean(final, fabric) if final else math.nan
     return FitResult(ema.module.eval(), state.step, state.seconds, mean_loss)
+
+
+def _finite(loss: float, step: int) -> float:
+    """The loss; raises `NagError` where training has diverged."""
+    if not math.isfinite(loss):
+        raise NagError(f"training diverged: the loss is {loss} by step {step}", "Lower training.learning_rate.")
+    return loss
 
 
 def _average_gradients(model: nn.Module, fabric: Fabric) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nag.errors import DamagedFile, InvalidRequest
+from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.tracking.null import NullTracker
 from nag.training import FitOptions, FitResult, TrainState, fit, make_fabric
 from nag.training.ema import MovingAverage
@@ -193,3 +193,12 @@ def test_the_moving_average_forgets_its_start_and_then_follows_slowly():
     assert ema.module.weight.item() == pytest.approx(0.9)
     ema.update(model, 1000)
     assert ema.module.weight.item() == pytest.approx(0.9 + 0.1 * 0.1)
+
+
+def test_a_diverged_training_is_an_error_and_keeps_no_weights(tmp_path):
+    def loss(module, rng):
+        return {"loss": module.weight.sum() * float("nan")}
+
+    with pytest.raises(NagError, match=r"training diverged: the loss is nan by step 1\. Lower training\.learning_rate"):
+        fit(nn.Linear(2, 1), loss, FitOptions(10), make_fabric("cpu"), NullTracker(), 0, tmp_path / "state.pt")
+    assert not (tmp_path / "state.pt").exists()
