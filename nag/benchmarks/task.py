@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from nag.benchmarks.table import BenchmarkTable
 from nag.errors import InvalidRequest
+from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 
 __all__ = ["Task"]
@@ -81,6 +82,14 @@ class Task:
     def distinct_rows(self) -> np.ndarray:
         """The first row of each canonical class among `rows`, ascending, int64: one row for all that a search can find."""
         return np.intersect1d(self.rows, self.table.first_rows)
+
+    def covers(self, dags: DagBatch) -> np.ndarray:
+        """Whether the table holds the report metric of each architecture or of a functional twin: (B,) bool.
+
+        Args:
+            dags: B architectures.
+        """
+        return np.isfinite(self.table.values(self.report_metric, dags))
 
     @property
     def searches_reported_metric(self) -> bool:

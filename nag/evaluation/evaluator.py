@@ -79,13 +79,14 @@ class TableEvaluator:
     def evaluate(
         self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
     ) -> list[Evaluation]:
-        """Looks up each architecture; values are None where neither it nor a twin was measured."""
+        """Looks up each architecture; where neither it nor a twin was measured, values are None and `error` says so."""
         if not archs:
             return []
         task, table = self.task, self.task.table
         dags = table.space.to_dags(archs)
         found = table.values_of({task.search_metric, task.report_metric, *task.side_metrics}, dags)
         search, report = found[task.search_metric], found[task.report_metric]
+        covered = np.isfinite(search) | np.isfinite(report)
         percentile = task.percentile(report)
         side = {name: found[name] for name in task.side_metrics}
         hashes = table.space.canonical_hashes(dags)
@@ -93,6 +94,7 @@ class TableEvaluator:
             Evaluation(
                 arch, digest, _known(search[i]), _known(report[i]), _known(percentile[i]),
                 {name: float(column[i]) for name, column in side.items() if np.isfinite(column[i])},
+                error="" if covered[i] else f"the table {table.name} does not hold it",
             )
             for i, (arch, digest) in enumerate(zip(archs, hashes, strict=True))
         ]  # fmt: skip

@@ -11,7 +11,7 @@ from nag.search.history import History, Observation
 from nag.search.local_search import LocalSearch
 from nag.search.mcts import TreeSearch
 from nag.search.models import PredictorModel, ProcessModel
-from nag.search.problem import ForbiddenMetric, Problem
+from nag.search.problem import ForbiddenMetric, Measurable, Problem
 from nag.search.random_search import RandomSearch
 from nag.search.robot import RoBoT
 from nag.search.smbo import ModelBasedSearch
@@ -26,6 +26,7 @@ __all__ = [
     "Goal",
     "History",
     "LocalSearch",
+    "Measurable",
     "ModelBasedSearch",
     "Mutants",
     "Objective",

@@ -87,7 +87,8 @@ class LocalSearch(Strategy):
             edited = random_neighbours(space, centre.architecture, _DRAWS * self.width, rng)
             found: dict[str, Architecture] = {}
             for function, arch in zip(space.canonical_hashes(space.to_dags(edited)) if edited else [], edited, strict=True):
-                if function != centre.function and len(found) < self.width:
+                useful = function != centre.function and self.problem.can_evaluate(function)
+                if useful and len(found) < self.width:
                     found.setdefault(function, arch)
             self._neighbours[centre.function] = found
         return self._neighbours[centre.function]

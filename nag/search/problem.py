@@ -15,11 +15,29 @@ from nag.predictors import Predictor, ProxyColumns
 from nag.search.goal import Goal
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable
 
-__all__ = ["ForbiddenMetric", "Problem"]
+__all__ = ["ForbiddenMetric", "Measurable", "Problem"]
 
 
 class ForbiddenMetric(NagError):
     """A strategy was shown, or asked for, a metric that the search must not see."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurable:
+    """The functions that can be evaluated.
+
+    Args:
+        functions: C canonical hashes.
+        dags: An architecture of each.
+    """
+
+    functions: tuple[str, ...]
+    dags: DagBatch
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The functions."""
+        return frozenset(self.functions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +50,7 @@ class Problem:
         proxies: Training-free scores, cheap enough to know of every architecture.
         prior: What other tasks make one believe of this one before any label, such as a `TransferPredictor`.
         generator: A trained generator of the space.
+        measurable: What can be evaluated, where that may be a part of the space, such as the rows of a table.
     """
 
     space: SearchSpace
@@ -39,10 +58,15 @@ class Problem:
     proxies: ProxyColumns | None = None
     prior: Predictor | None = None
     generator: Generator | None = None
+    measurable: Measurable | None = None
+
+    def can_evaluate(self, function: str) -> bool:
+        """Whether a function (canonical hash) of the space can be evaluated."""
+        return self.measurable is None or function in self.measurable.known
 
     @cached_property
     def pool(self) -> DagBatch | None:
-        """One architecture of each function of the space, in a fixed order; None where the space cannot be enumerated."""
+        """One architecture of each function that can be evaluated, in a fixed order; None where they cannot be listed."""
         return self._pool[0]
 
     @cached_property
@@ -53,11 +77,12 @@ class Problem:
     @cached_property
     def _pool(self) -> tuple[DagBatch | None, tuple[str, ...]]:
         if not is_enumerable(self.space):
-            return None, ()
+            return (None, ()) if self.measurable is None else (self.measurable.dags, self.measurable.functions)
         every = enumerate_space(self.space)
         first: dict[str, int] = {}
         for row, function in enumerate(self.space.canonical_hashes(every)):
-            first.setdefault(function, row)
+            if self.can_evaluate(function):
+                first.setdefault(function, row)
         return every[torch.tensor(list(first.values()), dtype=torch.int64)], tuple(first)
 
     @property

@@ -31,8 +31,8 @@ class Strategy(ABC):
     a generator made anew for each `ask`, so that a fresh strategy that is told a stored history goes on exactly as the one
     that was killed would have. Whatever a subclass keeps beside the history must follow from it.
 
-    No function (canonical hash) is asked twice, and none that was told is asked at all. Where `propose` gives too few new
-    ones, random draws fill up.
+    No function (canonical hash) is asked twice, and none that was told or cannot be evaluated is asked at all. Where
+    `propose` gives too few new ones, random draws fill up.
 
     Args:
         problem: All that it may see.
@@ -129,8 +129,9 @@ class Strategy(ABC):
         return found
 
     def is_new(self, function: str) -> bool:
-        """Whether a function was neither told nor asked."""
-        return function not in self._history.functions and function not in self._pending
+        """Whether a function can be evaluated, and was neither told nor asked."""
+        known = function in self._history.functions or function in self._pending
+        return not known and self.problem.can_evaluate(function)
 
     def generator(self, *place: int) -> torch.Generator:
         """A source of randomness that follows from the seed and from some numbers, such as the length of the history."""

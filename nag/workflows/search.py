@@ -239,6 +239,6 @@ def _result(rows: Sequence[dict[str, Any]], task: AnyTask) -> dict[str, Any]:
         "queries": len(rows),
         "queries_to_optimum": reached[0] if reached else None,
         "failed": sum(bool(row["error"]) for row in rows),
-        "labels_used": len(rows),
+        "labels_used": sum(row["search_value"] is not None for row in rows),
         "train_seconds": round(sum(row["cpu_seconds"] + row["gpu_seconds"] for row in rows), 3),
     }

@@ -198,3 +198,16 @@ def test_a_second_search_in_a_folder_is_told_who_writes_it(nag):
     assert not Path("s/history.jsonl").exists()
     lock.release()
     assert nag(f"{GRAPH} strategy=random budget=5 out_dir=s {QUIET}").code == 0
+
+
+@pytest.mark.parametrize("strategy", ["default", "random", "evolution"])
+def test_a_table_of_a_part_of_its_space_is_searched_within_its_rows(nag, strategy):
+    cells = ("nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
+    natives = [f"|{op}~0|+|none~0|skip_connect~1|+|none~0|none~1|{op}~2|" for op in cells]
+    Path("part.csv").write_text("arch,acc\n" + "".join(f"{native},{i}\n" for i, native in enumerate(natives)))
+    Path("part.yaml").write_text("space: nasbench201\ntable: part.csv\nsearch_metric: acc\n")
+    outcome = nag(f"search task=part.yaml strategy={strategy} budget=5 out_dir=part {QUIET}")
+    assert outcome.code == 0, outcome.err
+    assert sorted(row["search_value"] for row in rows("part")) == [0, 1, 2]
+    found = metrics("part")
+    assert (found["queries"], found["labels_used"], found["failed"], found["regret"]) == (3, 3, 0, 0)

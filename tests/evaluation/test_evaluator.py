@@ -3,7 +3,7 @@ import pytest
 
 from nag.benchmarks import load_task
 from nag.evaluation import TableEvaluator
-from nag.graphs import Architecture
+from nag.graphs import Architecture, DagBatch
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,9 @@ def test_what_was_not_measured_has_no_value(task):
     evaluation = TableEvaluator(task).evaluate([arch])[0]
     assert (evaluation.search_value, evaluation.report_value, evaluation.percentile) == (None, None, None)
     assert evaluation.side == {}
+    assert evaluation.error == "the table nas_bench_graph/cora does not hold it"
+    known = task.table.dags[:2]
+    assert task.covers(DagBatch.cat([known, space.to_dags([arch])])).tolist() == [True, True, False]
 
 
 def test_nothing_costs_nothing(task):

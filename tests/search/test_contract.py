@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from nag.errors import InvalidArchitecture, InvalidRequest
 from nag.graphs import Architecture
-from nag.search import ForbiddenMetric, Goal, Observation, Problem, SpaceExhausted
+from nag.search import ForbiddenMetric, Goal, Measurable, Observation, Problem, SpaceExhausted
+from nag.search.draws import random_architectures
 from nag.spaces import is_enumerable, load_space, space_from_mapping
+from nag.spaces.layered import layered_space
 
 TINY = {"name": "tiny", "operations": {"a": "parametric", "skip": "identity"}, "nodes": 4, "edges": "free"}
 NB201 = load_space("nasbench201")
@@ -60,6 +63,25 @@ def test_a_finite_space_is_asked_out_and_then_exhausted(make, observe):
     assert all(size == 3 for size in sizes[:-1])
     with pytest.raises(SpaceExhausted, match="nothing left"):
         strategy.ask(3)
+
+
+@pytest.mark.parametrize(("name", "count"), [("nasbench201", 20), ("nasbench201", 2), ("layered", 12)])
+def test_only_what_can_be_evaluated_is_asked(make, observe, name, count):
+    space = layered_space(30, 12) if name == "layered" else load_space(name)
+    dags = space.to_dags(random_architectures(space, 4 * count, torch.Generator().manual_seed(1)))
+    hashes = space.canonical_hashes(dags)
+    first = {function: row for row, function in reversed(list(enumerate(hashes)))}
+    rows = sorted(first.values())[:count]
+    known = Measurable(tuple(hashes[row] for row in rows), dags[torch.tensor(rows)])
+    strategy = make(Problem(space, GOAL, measurable=known), 0)
+    asked = []
+    while len(asked) < count:
+        archs = strategy.ask(3)
+        strategy.tell(observe(space, archs, {"score": lambda arch: float(arch.ops.count(arch.ops[1]))}))
+        asked += archs
+    assert sorted(space.canonical_hashes(space.to_dags(asked))) == sorted(known.functions)
+    with pytest.raises(SpaceExhausted, match=f"all {count} functions"):
+        strategy.ask(1)
 
 
 def test_a_strategy_cannot_see_the_report_metric(make):

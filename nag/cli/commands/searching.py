@@ -30,6 +30,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     task = any_task_of(cfg)
 
     from nag.search import Problem
+    from nag.workflows.measurable import measurable
 
     goal, device = _goal_of(options, task), fabric_of(cfg).device
     workers = getattr(build(cfg.executor), "workers", None)
@@ -45,7 +46,9 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
         generator = trained.generator
         consumed["generator_train_cpu_seconds"] = float(trained.facts.get("train_cpu_seconds", 0))
     prior = None if options.meta_predictor is None else _prior_of(options.meta_predictor, task, consumed, device)
-    problem = Problem(task.space, goal, _proxies_of(options, task), prior, generator)
+    looked_up = str(cfg.evaluator.get("_target_", "")).endswith("by_table")
+    known = measurable(task) if looked_up else None
+    problem = Problem(task.space, goal, _proxies_of(options, task), prior, generator, known)
     strategy = build(cfg.strategy)(problem=problem, seed=options.seed)
     inputs = digests_of(cfg, "generator", "meta_predictor", "evaluator.data_set")
     run = run_folder_of(cfg, "search", inputs={**inputs, "task": digest_of_task(task, options.data_dir)})

@@ -19,6 +19,7 @@ from nag.files import read_json
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Goal, Problem, Strategy
 from nag.training import FitOptions, make_fabric
+from nag.workflows.measurable import measurable
 from nag.workflows.proxies import proxies_of
 from nag.workflows.run import RunFolder
 from nag.workflows.search import queries
@@ -165,7 +166,7 @@ def _problem(
     loaded = load_task(task, data_dir)
     goal = Goal.single(loaded.search_metric, loaded.maximise)
     trained = None if generator is None else load_generator(generator, torch.device("cpu")).generator
-    return Problem(loaded.space, goal, proxies_of(loaded, proxies) if proxies else None, prior, trained)
+    return Problem(loaded.space, goal, proxies_of(loaded, proxies) if proxies else None, prior, trained, measurable(loaded))
 
 
 def _generator(job: SearchJob, task: Task, workshop: Workshop) -> tuple[Path | None, float]:

@@ -14,6 +14,7 @@ from nag.errors import InvalidRequest, MissingData
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds, front, hypervolume
 from nag.graphs import Architecture
 from nag.search import Goal, Objective, Problem, Strategy
+from nag.workflows.measurable import measurable
 from nag.workflows.proxies import proxies_of
 from nag.workflows.search import queries
 from nag.workflows.suites.cells import Measurement
@@ -84,7 +85,7 @@ def measure_front(job: FrontJob, workshop: Workshop) -> list[Measurement]:
         found = list(_nsga(task, run, job.seed))
     else:
         goal = Goal((Objective(task.search_metric, task.maximise), Objective(run.minimise, False)))
-        problem = Problem(task.space, goal, proxies_of(task, run.proxies) if run.proxies else None)
+        problem = Problem(task.space, goal, proxies_of(task, run.proxies) if run.proxies else None, measurable=measurable(task))
         strategy = job.make(problem=problem, seed=job.seed)
         found = list(chain.from_iterable(queries(task, TableEvaluator(task), strategy, run.queries)))
     cost, sign = cpu_seconds() - before, 1.0 if task.maximise else -1.0

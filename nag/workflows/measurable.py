@@ -1,0 +1,26 @@
+"""What of a search space a task can measure: all of it, or the rows of its table."""
+
+from __future__ import annotations
+
+import torch
+
+from nag.benchmarks import Task
+from nag.evaluation.tasks import AnyTask
+from nag.search import Measurable
+
+__all__ = ["measurable"]
+
+
+def measurable(task: AnyTask) -> Measurable | None:
+    """The functions whose search and report metric a table holds; None where any architecture can be measured.
+
+    Args:
+        task: The task; one that is not looked up in a table measures whatever it is given.
+    """
+    if not isinstance(task, Task):
+        return None
+    rows = task.distinct_rows
+    functions = task.table.functions
+    return Measurable(
+        tuple(functions[number] for number in task.table.canonical[rows].tolist()), task.table.dags[torch.from_numpy(rows)]
+    )
