@@ -3,8 +3,9 @@ import os
 
 import pytest
 
+from nag.core.documents import read_json, read_json_lines
 from nag.errors import DamagedFile, MissingData
-from nag.files import read_json, read_json_lines, write_bytes, write_json, write_json_lines, write_text
+from nag.files import write_bytes, write_json, write_json_lines, write_text
 
 ROWS = [{"a": 1, "text": "ä\u2028b"}, {"a": None}]
 
@@ -45,6 +46,16 @@ def test_what_cannot_be_json_leaves_the_old_file(tmp_path):
     assert read_json_lines(path) == ROWS
 
 
+def test_numbers_that_json_does_not_have_become_null_and_no_zero_is_negative(tmp_path):
+    row = {"a": float("nan"), "b": [float("inf"), -0.0, (1.5, float("-inf"))], 3: {"c": -0.0}}
+    write_json(tmp_path / "a.json", row)
+    write_json_lines(tmp_path / "a.jsonl", [row])
+    expected = {"a": None, "b": [None, 0.0, [1.5, None]], "3": {"c": 0.0}}
+    assert read_json(tmp_path / "a.json") == expected
+    assert read_json_lines(tmp_path / "a.jsonl") == [expected]
+    assert "-0" not in (tmp_path / "a.json").read_text() + (tmp_path / "a.jsonl").read_text()
+
+
 def test_missing_files_are_named(tmp_path):
     for read in (read_json, read_json_lines):
         for path in (tmp_path / "none", tmp_path):
@@ -53,7 +64,7 @@ def test_missing_files_are_named(tmp_path):
             assert str(path) in caught.value.what
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"text"])
+@pytest.mark.parametrize("content", [b"", b"{", b"NaN", b"text"])
 def test_damaged_json_is_named(tmp_path, content):
     path = tmp_path / "a.json"
     path.write_bytes(content)
@@ -67,7 +78,7 @@ def test_damaged_json_is_named(tmp_path, content):
         (b'{"a": 1}\n{"a": ', "line 2 of"),
         (b'{"a": 1}\n\n[1]\n', "line 3 of"),
         (b"null\n", "line 1 of"),
-        (b"\xff\xfe\n", "a.jsonl' is damaged"),
+        (b"\xff\xfe\n", "a.jsonl' is not UTF-8 text"),
     ],
 )
 def test_damaged_lines_are_counted(tmp_path, content, where):

@@ -26,7 +26,7 @@ def warn(text: str) -> None:
 
 def say_metrics(path: Path, names: Sequence[str]) -> None:
     """Prints some metrics of a run, each beside its reference."""
-    from nag.files import read_json
+    from nag.core.documents import read_json
 
     metrics = read_json(path / "metrics.json")
     for name in names:

@@ -17,16 +17,24 @@ def ranking_metrics(predicted: np.ndarray, true: np.ndarray, maximise: bool = Tr
         maximise: Whether high values are good (for `precision_at_10pct`).
 
     Returns:
-        `kendall_tau` (tau-b), `spearman`, `mae` (unit of the target), `precision_at_10pct` (share of the predicted
-        best tenth that belongs to the true best tenth).
+        `kendall_tau` (tau-b) and `spearman`, both nan where either side is constant, `mae` (unit of the target), and
+        `precision_at_10pct`, the share of the predicted best tenth that belongs to the true best tenth; where ties make a
+        tenth ambiguous, its expectation if they are broken at random.
     """
     count = max(1, len(true) // 10)
-    sign = -1 if maximise else 1
-    chosen = np.argsort(sign * predicted, kind="stable")[:count]
-    best = set(np.argsort(sign * true, kind="stable")[:count].tolist())
+    sign = 1.0 if maximise else -1.0
+    chosen, best = (_chances(sign * values, count) for values in (predicted, true))
+    varied = bool(np.ptp(predicted) and np.ptp(true))
     return {
-        "kendall_tau": float(stats.kendalltau(predicted, true).statistic),
-        "spearman": float(stats.spearmanr(predicted, true).statistic),
+        "kendall_tau": float(stats.kendalltau(predicted, true).statistic) if varied else float("nan"),
+        "spearman": float(stats.spearmanr(predicted, true).statistic) if varied else float("nan"),
         "mae": float(np.abs(predicted - true).mean()),
-        "precision_at_10pct": sum(int(i) in best for i in chosen) / count,
+        "precision_at_10pct": float(chosen @ best) / count,
     }
+
+
+def _chances(values: np.ndarray, count: int) -> np.ndarray:
+    """Probability of each of R values to be among the `count` greatest when ties are broken at random: (R,) float64."""
+    last = np.sort(values)[-count]
+    above, tied = values > last, values == last
+    return above + tied * ((count - above.sum()) / tied.sum())

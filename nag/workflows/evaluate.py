@@ -10,11 +10,12 @@ import numpy as np
 
 from nag.benchmarks import Task
 from nag.builders import export
+from nag.core.documents import read_json_lines
 from nag.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
 from nag.evaluation import Evaluation, Evaluator, TrainingTrial
 from nag.evaluation.stored_evaluator import StoredEvaluator
 from nag.evaluation.tasks import AnyTask
-from nag.files import read_json_lines, write_json_lines
+from nag.files import write_json_lines
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 from nag.workflows.export import example_inputs, with_raw_inputs

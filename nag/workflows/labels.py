@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from nag.benchmarks import read_csv_table
+from nag.core.documents import read_json_lines
 from nag.errors import DamagedFile, InvalidRequest, MissingData
-from nag.files import read_json_lines
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 

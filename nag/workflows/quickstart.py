@@ -11,10 +11,10 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from nag.benchmarks import Task
+from nag.core.documents import read_json, read_json_lines
 from nag.diffusion import DiscreteGenerator, Guidance
 from nag.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
-from nag.files import read_json, read_json_lines
 from nag.predictors import Predictor
 from nag.training import FitOptions
 from nag.workflows.report import write_report

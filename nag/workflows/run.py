@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import math
 import os
 import platform
 import shutil
@@ -24,10 +23,10 @@ from nag.core.locks import FolderLock
 from nag.core.secrets import masked_config
 from nag.errors import NagError
 from nag.evaluation import Stopwatch
-from nag.files import write_json, write_text
+from nag.files import finite, write_json, write_text
 from nag.tracking import RunTracker
 
-__all__ = ["RunFolder", "finite", "stage"]
+__all__ = ["RunFolder", "stage"]
 
 _PACKAGES = ("torch", "torch-geometric", "lightning-fabric", "numpy", "networkx", "hydra-core", "wandb")
 _STAGED = ".partial"
@@ -214,15 +213,6 @@ def stage(
             run.release()
 
     return wrapped
-
-
-def finite(value: Any) -> Any:
-    """A value of JSON's types with null in place of numbers that are not finite, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _without(config: Mapping[str, Any], paths: tuple[str, ...], prefix: str = "") -> dict[str, Any]:

@@ -12,11 +12,12 @@ from nag.benchmarks import Task
 from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.tasks import AnyTask
+from nag.files import finite
 from nag.graphs import Architecture
 from nag.search import Goal, Observation, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace
 from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
-from nag.workflows.run import RunFolder, finite, stage
+from nag.workflows.run import RunFolder, stage
 
 __all__ = ["SearchPlan", "observation_of", "queries", "search"]
 

@@ -40,3 +40,20 @@ def test_precision_looks_at_the_good_end():
     predicted[:50] = true[:50][::-1]
     assert ranking_metrics(predicted, true, maximise=True)["precision_at_10pct"] == 1
     assert ranking_metrics(predicted, true, maximise=False)["precision_at_10pct"] == 0
+
+
+@pytest.mark.parametrize("maximise", [True, False])
+def test_ties_count_by_chance_whatever_the_order_of_rows(maximise):
+    rng = np.random.default_rng(0)
+    predicted, constant = rng.normal(size=200), np.full(200, 3.0)
+    assert ranking_metrics(predicted, constant, maximise)["precision_at_10pct"] == pytest.approx(0.1)
+    assert ranking_metrics(constant, predicted, maximise)["precision_at_10pct"] == pytest.approx(0.1)
+    true, rough = np.round(predicted, 1), np.round(predicted + rng.normal(size=200), 0)
+    expected = ranking_metrics(rough, true, maximise)["precision_at_10pct"]
+    order = rng.permutation(200)
+    assert ranking_metrics(rough[order], true[order], maximise)["precision_at_10pct"] == pytest.approx(expected, abs=1e-12)
+    sign, shares = (1 if maximise else -1), []
+    for _ in range(2_000):
+        first, second = (np.lexsort((rng.random(200), -sign * values))[:20] for values in (rough, true))
+        shares.append(len(np.intersect1d(first, second)) / 20)
+    assert np.mean(shares) == pytest.approx(expected, abs=4 * np.std(shares) / 2_000**0.5)

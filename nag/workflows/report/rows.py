@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nag.core.documents import read_json_lines
 from nag.errors import DamagedFile
-from nag.files import read_json_lines
 from nag.graphs import Architecture
 from nag.workflows.report.runs import Run
 

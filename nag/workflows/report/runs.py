@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nag.core.documents import read_json
 from nag.errors import DamagedFile, MissingData
-from nag.files import read_json
 
 __all__ = ["Run", "find_runs"]
 

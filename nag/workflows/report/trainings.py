@@ -8,8 +8,8 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from nag.core.documents import read_json_lines
 from nag.errors import DamagedFile
-from nag.files import read_json_lines
 from nag.workflows.report.figures import COLOURS, finish, label
 from nag.workflows.report.runs import Run
 from nag.workflows.report.sections import Figure, Section, name_of

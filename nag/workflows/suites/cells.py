@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nag.core.documents import read_json
 from nag.errors import DamagedFile
 from nag.evaluation import Stopwatch
-from nag.files import read_json, write_json
+from nag.files import write_json
 from nag.workflows.suites.fingerprint import fingerprint
 from nag.workflows.suites.workshop import Workshop
 

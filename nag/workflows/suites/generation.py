@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
+from nag.core.documents import read_json
 from nag.errors import InvalidRequest, NagError, did_you_mean
 from nag.evaluation import Stopwatch, sample_metrics
-from nag.files import read_json
 from nag.graphs import DagBatch
 from nag.spaces import load_space
 from nag.training import FitOptions, make_fabric

@@ -15,11 +15,12 @@ from scipy.stats import kendalltau, spearmanr
 
 from nag.benchmarks import Task, load_task
 from nag.builders import Builder
+from nag.core.documents import read_json
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.errors import InvalidRequest
 from nag.evaluation import load_data_set
-from nag.files import read_json, write_json
+from nag.files import write_json
 from nag.proxies import combined_scores, proxy_named
 from nag.workflows.proxy_trial import LIMIT, ProxyTrial
 from nag.workflows.run import RunFolder

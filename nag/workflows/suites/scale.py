@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from nag.benchmarks import load_task, split_by_class
+from nag.core.documents import read_json
 from nag.core.randomness import seeded
 from nag.evaluation import Stopwatch, graph_distances
-from nag.files import read_json
 from nag.graphs import DagBatch, random_layered_dags
 from nag.spaces import SearchSpace, layered_space
 from nag.training import FitOptions, make_fabric

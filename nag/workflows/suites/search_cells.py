@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from nag.benchmarks import Task, load_task
+from nag.core.documents import read_json
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
-from nag.files import read_json
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Goal, Problem, Strategy
 from nag.training import FitOptions, make_fabric

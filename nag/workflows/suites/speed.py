@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from nag.core.documents import read_json
 from nag.evaluation import Stopwatch, sample_metrics
-from nag.files import read_json
 from nag.spaces import load_space
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder

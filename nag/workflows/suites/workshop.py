@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nag.core.documents import read_json
 from nag.errors import DamagedFile, MissingData
-from nag.files import read_json
 from nag.tracking import NullTracker
 from nag.workflows.run import RunFolder
 from nag.workflows.suites.fingerprint import plain
