@@ -26,7 +26,7 @@ from nag.evaluation import Stopwatch
 from nag.files import finite, write_json, write_text
 from nag.tracking import RunTracker
 
-__all__ = ["RunFolder", "stage"]
+__all__ = ["RunFolder", "stage", "version_of"]
 
 _PACKAGES = ("torch", "torch-geometric", "lightning-fabric", "numpy", "networkx", "hydra-core", "wandb")
 _STAGED = ".partial"
@@ -238,8 +238,16 @@ def _changed(before: Any, now: Mapping[str, str]) -> list[str]:
     return sorted(str(name) for name in {*known, *now} if known.get(name) != now.get(name))
 
 
+def version_of(package: str) -> str:
+    """Installed version of a package; "absent" where it is not installed, as trackers need not be."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
 def _versions() -> str:
     found = [f"python {platform.python_version()}"]
     for package in _PACKAGES:
-        found.append(f"{package} {torch.__version__ if package == 'torch' else metadata.version(package)}")
+        found.append(f"{package} {torch.__version__ if package == 'torch' else version_of(package)}")
     return ", ".join(found)

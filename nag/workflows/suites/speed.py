@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from nag.core.documents import read_json
+from nag.diffusion import Generator
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.spaces import load_space
 from nag.training import FitOptions, make_fabric
@@ -20,7 +21,7 @@ from nag.workflows.suites.suite import Column, Suite, SuiteOptions, Table, chose
 from nag.workflows.suites.workshop import Workshop
 from nag.workflows.train_generator import load_generator, train_generator
 
-__all__ = ["SpeedJob", "SpeedMethod", "SpeedPreset", "SpeedSuite", "measure_speed"]
+__all__ = ["SpeedJob", "SpeedMethod", "SpeedPreset", "SpeedSuite", "measure_speed", "step_against_floor"]
 
 _COMPARED = 256  # samples whose quality is compared, as many as every method draws
 _PUBLISHED_RATE = 0.53  # architectures a CPU-second of DiffusionNAG's code: 256 cells, 2,000 network evaluations, one thread
@@ -156,7 +157,8 @@ def measure_speed(job: SpeedJob, workshop: Workshop) -> list[Measurement]:
     for name, folder in loaded.items():
         values = _timed(job, job.methods[name], folder, device)
         rows += [Measurement(job.space, "", name, "timed", metric, value) for metric, value in values.items()]
-        values = _against_floor(job, folder, device)
+        generator = load_generator(folder / "generator.safetensors", device).generator
+        values = step_against_floor(generator, job.batch, job.seed)
         rows += [Measurement(job.space, "", name, "floor", metric, value) for metric, value in values.items()]
     return rows
 
@@ -193,19 +195,26 @@ def _timed(job: SpeedJob, method: SpeedMethod, folder: Any, device: torch.device
 
 
 @torch.no_grad()
-def _against_floor(job: SpeedJob, folder: Any, device: torch.device) -> dict[str, float]:
-    """One step of the sampler on a full batch, beside the least time that the device could take."""
-    generator = load_generator(folder / "generator.safetensors", device).generator
-    rng = torch.Generator(device=device).manual_seed(job.seed)
-    chain = generator.chain()
-    x = chain.start(generator.draw_sizes(job.batch, rng), rng, generator.space.max_nodes)
+def step_against_floor(generator: Generator, batch: int, seed: int, compiled: Generator | None = None) -> dict[str, float]:
+    """One step of the sampler on a full batch, beside the least time that the device could take.
+
+    Args:
+        generator: The generator, on the device; its operations are counted.
+        batch: Number of graphs.
+        seed: Seed of the graphs.
+        compiled: The same generator with a compiled network, which is timed in its place.
+    """
+    device = generator.sizes.device
+    rng = torch.Generator(device=device).manual_seed(seed)
+    chain, timed = generator.chain(), (compiled or generator).chain()
+    x = chain.start(generator.draw_sizes(batch, rng), rng, generator.space.max_nodes)
     t = chain.time(x, 0)
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
     roofline = measure_roofline(device, torch.bfloat16 if half else torch.float32)
     flops = count_flops(lambda: chain.denoise(x, t))
     touched = sum(tensor.numel() * tensor.element_size() for tensor in (x.nodes, x.edges))
     floor = roofline.floor(flops, parameter_bytes(generator) + 2 * touched)
-    seconds = seconds_of(lambda: chain.move(x, chain.denoise(x, t), 0, rng), device, 5)
+    seconds = seconds_of(lambda: timed.move(x, timed.denoise(x, t), 0, rng), device, 5)
     return {
         "step_seconds": seconds,
         "floor_seconds": floor,
