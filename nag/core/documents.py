@@ -91,7 +91,7 @@ def explain(fault: ValidationError, schema: type[BaseModel] | None = None) -> tu
         known = list(schema.model_fields) if schema is not None and len(first["loc"]) == 1 else []
         return f"unknown key '{key}'", did_you_mean(str(first["loc"][-1]), known) or "Remove it."
     message = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
-    return f"'{key}' is {shortened(repr(first['input']), 80)}", f"{message}."
+    return f"'{key}' is {shortened(repr(first['input']), 80)}", message if message.endswith("?") else f"{message}."
 
 
 def shortened(text: str, length: int = 200) -> str:

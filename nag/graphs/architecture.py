@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from heapq import heapify, heappop, heappush
+from operator import index
 
+from nag.core.documents import shortened
 from nag.errors import InvalidArchitecture
 
 __all__ = ["Architecture"]
@@ -30,11 +32,18 @@ class Architecture:
     edges: tuple[tuple[int, int], ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ops", tuple(self.ops))
-        object.__setattr__(self, "edges", tuple(sorted((int(u), int(v)) for u, v in self.edges)))
+        try:
+            object.__setattr__(self, "ops", tuple(self.ops))
+            object.__setattr__(self, "edges", tuple(sorted((index(u), index(v)) for u, v in self.edges)))
+        except (TypeError, ValueError) as error:
+            raise InvalidArchitecture("an edge is no pair of whole numbers", "List edges as pairs [from, to].") from error
+        strange = next((op for op in self.ops if not isinstance(op, str)), None)
+        if strange is not None:
+            raise InvalidArchitecture(f"operation {shortened(repr(strange), 60)} is no text", "Name each operation.")
         for u, v in self.edges:
             if not (0 <= u < self.num_nodes and 0 <= v < self.num_nodes):
-                raise InvalidArchitecture(f"edge {u}->{v} leaves the graph", f"It has nodes 0..{self.num_nodes - 1}.")
+                shown = shortened(f"{u}->{v}", 60)
+                raise InvalidArchitecture(f"edge {shown} leaves the graph", f"It has nodes 0..{self.num_nodes - 1}.")
             if u >= v:
                 raise InvalidArchitecture(
                     f"edge {u}->{v} breaks the topological order", "Each edge must lead from an earlier node to a later one."
@@ -59,22 +68,33 @@ class Architecture:
             InvalidArchitecture: The graph has a cycle, or an edge names an unknown node.
         """
         names = list(ops)
-        edges = list(edges)
-        waiting: dict[Any, set[Any]] = {name: set() for name in names}
-        for u, v in edges:
-            if u not in waiting or v not in waiting:
-                raise InvalidArchitecture(f"edge {u}->{v} names an unknown node", f"Nodes: {', '.join(map(str, names))}.")
-            waiting[v].add(u)
-        order: list[Any] = []
-        while waiting:
-            ready = next((name for name in names if name in waiting and not waiting[name]), None)
-            if ready is None:
-                raise InvalidArchitecture(
-                    f"the graph has a cycle through nodes {', '.join(map(str, waiting))}", "An architecture must be acyclic."
-                )
-            order.append(ready)
-            del waiting[ready]
-            for sources in waiting.values():
-                sources.discard(ready)
-        rank = {name: position for position, name in enumerate(order)}
-        return cls(ops=tuple(ops[name] for name in order), edges=tuple((rank[u], rank[v]) for u, v in edges))
+        place = {name: position for position, name in enumerate(names)}
+        readers: list[list[int]] = [[] for _ in names]
+        waiting = [0] * len(names)  # sources that are not placed yet
+        links: list[tuple[int, int]] = []
+        for edge in edges:
+            try:
+                u, v = edge
+                source, target = place[u], place[v]
+            except (KeyError, TypeError, ValueError) as error:
+                nodes = shortened(", ".join(map(str, names)), 120)
+                shown = shortened("->".join(map(str, edge)) if isinstance(edge, tuple | list) else str(edge), 60)
+                raise InvalidArchitecture(f"edge {shown} names an unknown node", f"Nodes: {nodes}.") from error
+            links.append((source, target))
+            readers[source].append(target)
+            waiting[target] += 1
+        ready = [node for node, count in enumerate(waiting) if not count]
+        heapify(ready)
+        order: list[int] = []
+        while ready:
+            node = heappop(ready)
+            order.append(node)
+            for reader in readers[node]:
+                waiting[reader] -= 1
+                if not waiting[reader]:
+                    heappush(ready, reader)
+        if len(order) < len(names):
+            cyclic = shortened(", ".join(str(names[node]) for node, count in enumerate(waiting) if count), 120)
+            raise InvalidArchitecture(f"the graph has a cycle through nodes {cyclic}", "An architecture must be acyclic.")
+        rank = {node: position for position, node in enumerate(order)}
+        return cls(ops=tuple(ops[names[node]] for node in order), edges=tuple((rank[u], rank[v]) for u, v in links))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from nag.core.documents import shortened
 from nag.errors import InvalidArchitecture, did_you_mean
 from nag.graphs.architecture import Architecture
 
@@ -105,7 +106,8 @@ class DagBatch:
         for b, arch in enumerate(archs):
             unknown = next((op for op in arch.ops if op not in index), None)
             if unknown is not None:
-                raise InvalidArchitecture(f"operation '{unknown}' is not in the vocabulary", did_you_mean(unknown, vocabulary))
+                shown = shortened(unknown, 80)
+                raise InvalidArchitecture(f"operation '{shown}' is not in the vocabulary", did_you_mean(shown, vocabulary))
             if arch.num_nodes > size:
                 raise InvalidArchitecture(f"the architecture has {arch.num_nodes} nodes", f"At most {size} are allowed.")
             ops[b, : arch.num_nodes] = torch.tensor([index[op] for op in arch.ops], dtype=torch.int64)

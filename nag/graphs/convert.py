@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from nag.core.documents import shortened
 from nag.errors import InvalidArchitecture, did_you_mean
 from nag.graphs.architecture import Architecture
 from nag.graphs.batch import DagBatch
@@ -45,9 +46,11 @@ def from_networkx(graph: nx.DiGraph) -> Architecture:
     if not graph.is_directed():
         raise InvalidArchitecture("the graph is undirected", "Pass a networkx.DiGraph.")
     ops = dict(graph.nodes(data="op"))
-    bare = next((node for node, op in ops.items() if not isinstance(op, str)), None)
-    if bare is not None:
-        raise InvalidArchitecture(f"node {bare} has no operation", "Give each node a string attribute 'op'.")
+    bare = [node for node, op in ops.items() if not isinstance(op, str)]
+    if bare:
+        raise InvalidArchitecture(
+            f"node {shortened(str(bare[0]), 60)} has no operation", "Give each node a string attribute 'op'."
+        )
     return Architecture.from_unordered(ops, list(graph.edges()))
 
 
@@ -69,7 +72,8 @@ def to_pyg(arch: Architecture, vocabulary: Sequence[str]) -> Data:
     index = {name: i for i, name in enumerate(vocabulary)}
     unknown = next((op for op in arch.ops if op not in index), None)
     if unknown is not None:
-        raise InvalidArchitecture(f"operation '{unknown}' is not in the vocabulary", did_you_mean(unknown, vocabulary))
+        shown = shortened(unknown, 80)
+        raise InvalidArchitecture(f"operation '{shown}' is not in the vocabulary", did_you_mean(shown, vocabulary))
     return Data(
         op=torch.tensor([index[op] for op in arch.ops], dtype=torch.int64),
         edge_index=torch.tensor(arch.edges, dtype=torch.int64).view(-1, 2).T.contiguous(),
@@ -90,6 +94,9 @@ def from_pyg(data: Data, vocabulary: Sequence[str]) -> Architecture:
     """
     if data.edge_index is None or "op" not in data:
         raise InvalidArchitecture("the data have no 'op' or no 'edge_index'", "Set op (N,) and edge_index (2, E).")
+    shaped = data.op.dim() == 1 and data.edge_index.dim() == 2 and len(data.edge_index) == 2
+    if not shaped or data.op.is_floating_point() or data.edge_index.is_floating_point():
+        raise InvalidArchitecture("'op' or 'edge_index' has a wrong shape or type", "Set op (N,) and edge_index (2, E), int64.")
     codes = data.op.tolist()
     strange = next((code for code in codes if not 0 <= code < len(vocabulary)), None)
     if strange is not None:

@@ -28,6 +28,9 @@ _ENDS = {"input": "#2b2b2b", "output": "#2b2b2b"}
 _EDGE = "#4d4d4d"
 _FONT = "DejaVu Sans"
 _SIZE, _MARGIN, _ROUND = 9.0, 10.0, 4.5  # points
+_MOST_ARROWS = 400  # more edges are one path without heads
+_MOST_EDGES = 4000
+_MOST_PIXELS = 2**15  # of a PNG's longer side
 
 
 def draw_svg(arch: Architecture, title: str | None = None, operations: Sequence[str] | None = None) -> str:
@@ -38,6 +41,8 @@ def draw_svg(arch: Architecture, title: str | None = None, operations: Sequence[
         title: Printed above it, if any.
         operations: Takes colours in this order; without it they follow from the operations' names alone. Either way an
             operation has one colour in all drawings.
+
+    Of more than 4,000 edges the shortest are drawn, and the title says how many are not. More than 400 have no arrow heads.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -58,12 +63,15 @@ def draw_svg(arch: Architecture, title: str | None = None, operations: Sequence[
 
 
 def draw_png(arch: Architecture, title: str | None = None, dpi: int = 150, operations: Sequence[str] | None = None) -> bytes:
-    """A drawing as a PNG file's content; arguments as in `draw_svg`, and the resolution in dots an inch."""
+    """A drawing as a PNG file's content; arguments as in `draw_svg`, and the resolution in dots an inch.
+
+    A very large drawing gets a lower resolution, so that its longer side has at most 32,768 pixels.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()
     figure = _figure(arch, title, operations)
-    figure.set_dpi(dpi)
+    figure.set_dpi(min(dpi, _MOST_PIXELS / max(figure.get_size_inches())))
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
 
@@ -88,9 +96,14 @@ def save_drawing(
 
 def _figure(arch: Architecture, title: str | None, operations: Sequence[str] | None) -> Figure:
     from matplotlib.figure import Figure
-    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 
-    widths = [max(_text_width(op), 20.0) + 16 for op in arch.ops]
+    hidden = len(arch.edges) - _MOST_EDGES
+    if hidden > 0:
+        arch = Architecture(arch.ops, tuple(sorted(arch.edges, key=lambda edge: edge[1] - edge[0])[:_MOST_EDGES]))
+        title = f"{title or 'architecture'} ({hidden} edges are not drawn)"
+    width_of = {op: max(_text_width(op), 20.0) + 16 for op in set(arch.ops)}
+    widths = [width_of[op] for op in arch.ops]
     layout = lay_out(arch, widths)
     right = max((layout.centre[(v,)][0] + width / 2 for v, width in enumerate(widths)), default=0.0)
     right = max([right, *(x for x, _ in layout.centre.values())])
@@ -106,11 +119,16 @@ def _figure(arch: Architecture, title: str | None, operations: Sequence[str] | N
     for i, line in enumerate(lines):
         axes.text(width / 2, _MARGIN + (i + 0.8) * 1.4 * _SIZE, line, color="#111111", va="baseline", **style)
     shift = (_MARGIN + (inner - right) / 2, head)
-    for curve in _curves(arch, layout, widths, shift):
+    curves = list(_curves(arch, layout, widths, shift))
+    for curve in curves if len(curves) <= _MOST_ARROWS else ():
         head_style = "-|>,head_length=4,head_width=2"
         arrow = FancyArrowPatch(path=curve, arrowstyle=head_style, mutation_scale=1, shrinkA=0, shrinkB=0, zorder=1)
         arrow.set(color=_EDGE, linewidth=1.0)
         axes.add_patch(arrow)
+    if len(curves) > _MOST_ARROWS:  # one path: all edges lead down
+        bundle = PathPatch(type(curves[0]).make_compound_path(*curves), zorder=1, fill=False)
+        bundle.set(edgecolor=_EDGE, linewidth=0.5)
+        axes.add_patch(bundle)
     fill = _colours(arch, operations)
     for v, op in enumerate(arch.ops):
         x, y = layout.centre[(v,)][0] + shift[0], layout.centre[(v,)][1] + shift[1]

@@ -7,6 +7,7 @@ passage, a slot of its own, in each of them, so that no edge runs through a box.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,12 @@ BOX_HEIGHT = 20.0
 """Height of a node's box, in points."""
 
 _LAYER_HEIGHT, _APART, _PASSAGE_WIDTH = 52.0, 12.0, 4.0  # points
+
+# Limits of effort, which architectures of ordinary size do not reach.
+_MOST_PASSAGES = 1500
+_MOST_LINKS = 20_000  # between slots; above, layers keep the order of their nodes
+_MOST_VISITS = 1_000_000  # of links, while places are found
+_MOST_COMPARISONS = 20_000  # of links, while one layer is sorted
 
 Slot = tuple[int, ...]
 """A node `(v,)`, or the passage `(u, v, layer)` of the edge u->v through a layer."""
@@ -48,7 +55,15 @@ def lay_out(arch: Architecture, widths: Sequence[float]) -> Layout:
 
     nodes = [sorted(layer) for layer in nx.topological_generations(to_networkx(arch))]
     level = {v: depth for depth, layer in enumerate(nodes) for v in layer}
-    routes = [[(u,), *((u, v, depth) for depth in range(level[u] + 1, level[v])), (v,)] for u, v in arch.edges]
+    # The shortest edges get their passages first; where these are very many, the long ones run straight.
+    left, bent = _MOST_PASSAGES, set()
+    for u, v in sorted(arch.edges, key=lambda edge: level[edge[1]] - level[edge[0]]):
+        left -= level[v] - level[u] - 1
+        if left >= 0:
+            bent.add((u, v))
+    routes: list[list[Slot]] = [
+        [(u,), *((u, v, depth) for depth in range(level[u] + 1, level[v]) if (u, v) in bent), (v,)] for u, v in arch.edges
+    ]
     layers: list[list[Slot]] = [[(v,) for v in layer] for layer in nodes]
     for route in routes:
         for passage in route[1:-1]:
@@ -59,10 +74,12 @@ def lay_out(arch: Architecture, widths: Sequence[float]) -> Layout:
         for a, b in itertools.pairwise(route):
             after[a].append(b)
             before[b].append(a)
-    layers = _fewest_crossings(layers, before, after)
+    links = sum(len(others) for others in after.values())
+    if links <= _MOST_LINKS:
+        layers = _fewest_crossings(layers, before, after)
     x = {slot: 0.0 for layer in layers for slot in layer}
     size = {slot: widths[slot[0]] if len(slot) == 1 else _PASSAGE_WIDTH for slot in x}
-    for sweep in range(60):
+    for sweep in range(min(60, 2 + _MOST_VISITS // (links + 1))):
         for layer in layers if sweep % 2 == 0 else layers[::-1]:
             # Passages pull harder than nodes, so that long edges run straight.
             pulls = [[(x[other], 1.0 if len(other) == 1 else 6.0) for other in before[slot] + after[slot]] for slot in layer]
@@ -71,9 +88,9 @@ def lay_out(arch: Architecture, widths: Sequence[float]) -> Layout:
                 for slot, pull in zip(layer, pulls, strict=True)
             ]
             x.update(zip(layer, _keep_apart(wanted, [size[slot] for slot in layer]), strict=True))
-    left = min((x[slot] - size[slot] / 2 for slot in x), default=0.0)
+    margin = min((x[slot] - size[slot] / 2 for slot in x), default=0.0)
     centre = {
-        slot: (x[slot] - left, depth * _LAYER_HEIGHT + BOX_HEIGHT / 2) for depth, layer in enumerate(layers) for slot in layer
+        slot: (x[slot] - margin, depth * _LAYER_HEIGHT + BOX_HEIGHT / 2) for depth, layer in enumerate(layers) for slot in layer
     }
     return Layout(centre, routes)
 
@@ -108,17 +125,28 @@ def _swap_neighbours(layer: list[Slot], near: Mapping[Slot, list[Slot]], rank: M
         pairs = [(rank[p], rank[q]) for p in near[a] for q in near[b]]
         return sum((p > q) - (p < q) for p, q in pairs)
 
-    for _ in layer:
+    comparisons = sum(len(near[a]) * len(near[b]) for a, b in itertools.pairwise(layer))
+    for _ in range(min(len(layer), _MOST_COMPARISONS // (comparisons + 1))):
+        swapped = False
         for i in range(len(layer) - 1):
             if excess(layer[i], layer[i + 1]) > 0:
                 layer[i], layer[i + 1] = layer[i + 1], layer[i]
+                swapped = True
+        if not swapped:
+            break
     return layer
 
 
 def _crossings(layers: list[list[Slot]], after: Mapping[Slot, list[Slot]]) -> int:
     rank = {slot: i for layer in layers for i, slot in enumerate(layer)}
-    links = [[(rank[a], rank[b]) for a in layer for b in after[a]] for layer in layers]
-    return sum(a < c and d < b for rows in links for a, b in rows for c, d in rows)
+    crossings = 0
+    for layer in layers:
+        passed: list[float] = []  # ends of the links whose starts stand further left, ascending
+        for end in (end for slot in layer for end in sorted(rank[other] for other in after[slot])):
+            place = bisect_right(passed, end)
+            crossings += len(passed) - place
+            passed.insert(place, end)
+    return crossings
 
 
 def _keep_apart(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:

@@ -1,15 +1,21 @@
-"""Native strings of architectures: how each benchmark writes a cell down."""
+"""Native strings of architectures: how each benchmark writes a cell down, and further spellings that are read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
 
+from nag.core.documents import shortened
 from nag.errors import InvalidArchitecture
 from nag.graphs import Architecture
 
-__all__ = ["CODECS", "CellString", "Codec", "EdgeList", "LinksOps", "MatrixOps", "OpList"]
+__all__ = ["CODECS", "CellString", "Codec", "EdgeList", "LinksOps", "MatrixOps", "Numbering", "OpList"]
+
+_NAME = 220  # the longest name of an operation, with what stands around it
+_LEAST = 1000  # characters that every codec reads
+_NOTHING = "-"  # a list of no operations; no operation has this name
 
 
 class Codec(Protocol):
@@ -30,15 +36,63 @@ class Codec(Protocol):
         ...
 
 
+def _refuse(text: str, what: str, example: str) -> NoReturn:
+    form = shortened(example, 120)
+    if re.search(r"genotype|normal_concat", text[:10_000], re.IGNORECASE):
+        raise InvalidArchitecture(
+            f"'{shortened(text, 80)}' is a genotype of two cells", f"This space has one, of the form {form}"
+        )
+    raise InvalidArchitecture(f"'{shortened(text, 80)}' is no {what}", f"Its form is {form}")
+
+
+def _names(text: str) -> list[str]:
+    """Names between commas, with or without quotes and brackets around them; `-` stands for none."""
+    inner = text.strip().strip("[]()").strip().removesuffix(",")
+    return [] if inner in ("", _NOTHING) else [part.strip(" \t\r\n'\"") for part in inner.split(",")]
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """How architectures of a fixed wiring are written as numbers of operations, such as `(4, 0, 3, 1, 4, 3)`.
+
+    Args:
+        operations: Operation of each number, from 0.
+        nodes: The inner node that each place of the list is about, from 1.
+    """
+
+    operations: tuple[str, ...]
+    nodes: tuple[int, ...]
+
+    def read(self, text: str) -> list[str] | None:
+        """Operations of the inner nodes in their order; None where the text is no list of numbers.
+
+        Raises:
+            InvalidArchitecture: There are too few or too many numbers, or one has no operation.
+        """
+        parts = text.strip().strip("[]()").replace(",", " ").split()
+        if not parts or not all(re.fullmatch(r"\d{1,9}", part, re.ASCII) for part in parts):
+            return None
+        numbers = [int(part) for part in parts]
+        if len(numbers) != len(self.nodes):
+            raise InvalidArchitecture(f"'{shortened(text, 80)}' has {len(numbers)} numbers", f"It needs {len(self.nodes)}.")
+        if max(numbers) >= len(self.operations):
+            meaning = ", ".join(f"{i} {name}" for i, name in enumerate(self.operations))
+            raise InvalidArchitecture(f"no operation has the number {max(numbers)}", shortened(f"Numbers: {meaning}."))
+        found = dict(zip(self.nodes, (self.operations[number] for number in numbers), strict=True))
+        return [found[node] for node in sorted(found)]
+
+
 class CellString:
     """NAS-Bench-201's `|op~0|+|op~0|op~1|+...`: labelled edges between cell nodes, one graph node for each edge.
 
     Args:
         cell_nodes: Number of cell nodes (4 in NAS-Bench-201), the first being the input and the last the output.
+        numbering: How lists of numbers are read, if they are.
     """
 
-    def __init__(self, cell_nodes: int) -> None:
+    def __init__(self, cell_nodes: int, numbering: Numbering | None = None) -> None:
         self.pairs = [(u, v) for v in range(1, cell_nodes) for u in range(v)]
+        self.numbering = numbering
         last = cell_nodes - 1
         self.edges = tuple(
             [(0, 1 + i) for i, (u, _) in enumerate(self.pairs) if u == 0]
@@ -58,21 +112,35 @@ class CellString:
         return self._write(arch.ops[1:-1])
 
     def decode(self, text: str) -> Architecture:
-        """The architecture of a cell string."""
-        found = re.findall(r"([^|+~]+)~(\d+)", text)
-        labels = [op for op, _ in found]
-        if len(labels) != len(self.pairs) or self._write(labels) != text.strip():
-            raise InvalidArchitecture(f"'{text}' is no cell string", f"Its form is {self.example}")
+        """The architecture of a cell string, with or without blanks, or of the numbers of its operations."""
+        if len(text) > _LEAST + _NAME * len(self.pairs):
+            _refuse(text, "cell string", self.example)
+        labels = self.numbering.read(text) if self.numbering is not None else None
+        if labels is None:
+            clean = "".join(text.split()).strip("'\"")
+            labels = [item.rpartition("~")[0] for group in clean.split("+") for item in group.strip("|").split("|")]
+            if len(labels) != len(self.pairs) or self._write(labels) != clean:
+                _refuse(text, "cell string", self.example)
         return Architecture(("input", *labels, "output"), self.edges)
 
 
 class MatrixOps:
     """NAS-Bench-101's matrix and operations: rows of the adjacency matrix, then the operations.
 
-    `0110/0001/0001/0000:input,conv3x3-bn-relu,maxpool3x3,output`
+    `0110/0001/0001/0000:input,conv3x3-bn-relu,maxpool3x3,output`. Nested lists are read too, as JSON or Python write them:
+    `[[0, 1], [0, 0]], ["input", "output"]`.
+
+    Args:
+        max_nodes: Greatest number of nodes of the space.
+        prune: Whether nodes on no path from input to output are left out, as the published benchmark does.
     """
 
     example = "011/001/000:input,OPERATION,output"
+
+    def __init__(self, max_nodes: int, prune: bool = False) -> None:
+        most = max(max_nodes, 32)  # before pruning
+        self.limit = _LEAST + _NAME * most + 8 * most**2
+        self.prune = prune
 
     def encode(self, arch: Architecture) -> str:
         """Matrix and operations of any architecture."""
@@ -83,22 +151,64 @@ class MatrixOps:
 
     def decode(self, text: str) -> Architecture:
         """The architecture of a matrix and its operations, whose nodes may stand in any order that has no cycle."""
-        matrix, colon, names = text.strip().partition(":")
-        rows = matrix.split("/")
-        ops = [name.strip() for name in names.split(",")]
-        if not colon or any(len(row) != len(rows) or set(row) - {"0", "1"} for row in rows) or len(ops) != len(rows):
-            raise InvalidArchitecture(f"'{text}' is no matrix with operations", f"Its form is {self.example}")
+        if len(text) > self.limit:
+            _refuse(text, "matrix with operations", self.example)
+        rows, ops = self._lists(text) if "[" in text else self._native(text)
+        if not rows or any(len(row) != len(rows) or set(row) - {"0", "1"} for row in rows) or len(ops) != len(rows):
+            _refuse(text, "matrix with operations", self.example)
         edges = [(u, v) for u, row in enumerate(rows) for v, entry in enumerate(row) if entry == "1"]
-        return Architecture.from_unordered(dict(enumerate(ops)), edges)
+        arch = Architecture.from_unordered(dict(enumerate(ops)), edges)
+        return _on_paths(arch) if self.prune else arch
+
+    @staticmethod
+    def _native(text: str) -> tuple[list[str], list[str]]:
+        matrix, colon, names = text.strip().partition(":")
+        return matrix.split("/") if colon else [], [name.strip() for name in names.split(",")]
+
+    @staticmethod
+    def _lists(text: str) -> tuple[list[str], list[str]]:
+        """Rows between innermost brackets, and names between others, or beside the matrix."""
+        found = list(re.finditer(r"\[([01,\s]+)\]", text))
+        if not found:
+            return [], []
+        rows = [re.sub(r"[,\s]", "", match[1]) for match in found]
+        rest = f"{text[: found[0].start()]} {text[found[-1].end() :]}"
+        lists = [inner for inner in re.findall(r"[\[(]([^\[\]()]*)[\])]", rest) if re.search(r"\w", inner)]
+        return rows, _names(lists[0] if lists else text[found[-1].end() :].strip(" \t\r\n[]():;,"))
+
+
+def _on_paths(arch: Architecture) -> Architecture:
+    """Without the nodes on no path from the first node, if that is the input, to the output; unchanged if there is no path."""
+    if arch.ops[0] != "input" or arch.ops.count("output") != 1:
+        return arch
+    forward, backward = {0}, {arch.ops.index("output")}
+    for u, v in arch.edges:  # in the order of their sources, which is topological
+        if u in forward:
+            forward.add(v)
+    for u, v in reversed(arch.edges):
+        if v in backward:
+            backward.add(u)
+    kept = sorted(forward & backward)
+    if 0 not in kept:
+        return arch
+    place = {node: position for position, node in enumerate(kept)}
+    edges = tuple((place[u], place[v]) for u, v in arch.edges if u in place and v in place)
+    return Architecture(tuple(arch.ops[node] for node in kept), edges)
 
 
 class EdgeList:
     """Operations between input and output, then the edges: readable for free wiring of any size.
 
     `conv,pool;0>1,0>2,1>2,2>3`: node 0 is the input, 1 a convolution, 2 a pooling, 3 the output.
+
+    Args:
+        max_nodes: Greatest number of nodes of the space.
     """
 
     example = "OPERATION,OPERATION;0>1,1>2,2>3"
+
+    def __init__(self, max_nodes: int) -> None:
+        self.limit = _LEAST + _NAME * max_nodes + 8 * max_nodes**2
 
     def encode(self, arch: Architecture) -> str:
         """Inner operations and edges of any architecture."""
@@ -109,8 +219,9 @@ class EdgeList:
         names, semicolon, links = text.strip().partition(";")
         ops = [part.strip() for part in names.split(",")] if names.strip() else []
         pairs = [part.strip() for part in links.split(",")] if links.strip() else []
-        if not semicolon or not all(ops) or not all(re.fullmatch(r"\d+>\d+", pair, re.ASCII) for pair in pairs):
-            raise InvalidArchitecture(f"'{text}' is no list of operations and edges", f"Its form is {self.example}")
+        good = len(text) <= self.limit and semicolon and all(ops)
+        if not good or not all(re.fullmatch(r"\d{1,9}>\d{1,9}", pair, re.ASCII) for pair in pairs):
+            _refuse(text, "list of operations and edges", self.example)
         edges = [(int(u), int(v)) for u, v in (pair.split(">") for pair in pairs)]
         named: dict[object, str] = dict(enumerate(["input", *ops, "output"]))
         return Architecture.from_unordered(named, edges)
@@ -138,10 +249,10 @@ class LinksOps:
     def decode(self, text: str) -> Architecture:
         """The architecture of a link list and its operations."""
         links, bar, names = text.strip().partition("|")
-        sources = [part.strip() for part in links.split(",")]
-        ops = [part.strip() for part in names.split(",")]
-        if not bar or not len(sources) == len(ops) == self.length or not all(part.isdecimal() for part in sources):
-            raise InvalidArchitecture(f"'{text}' is no link list with operations", f"Its form is {self.example}")
+        sources, ops = _names(links), _names(names)
+        good = len(text) <= _LEAST + _NAME * self.length and bar and len(sources) == len(ops) == self.length
+        if not good or not all(re.fullmatch(r"\d{1,9}", part, re.ASCII) for part in sources):
+            _refuse(text, "link list with operations", self.example)
         edges = [(int(u), v) for v, u in enumerate(sources, start=1)]
         feeding = {u for u, _ in edges}
         edges += [(v, self.length + 1) for v in range(1, self.length + 1) if v not in feeding]
@@ -150,27 +261,31 @@ class LinksOps:
 
 
 class OpList:
-    """The operations of a fixed wiring: `conv3,pool,skip`, without input and output.
+    """The operations of a fixed wiring: `conv3,pool,skip`, without input and output; `-` where there are none.
 
     Args:
         edges: The wiring, over all nodes.
         length: Number of nodes between input and output.
+        numbering: How lists of numbers are read, if they are.
     """
 
-    def __init__(self, edges: Sequence[tuple[int, int]], length: int) -> None:
+    def __init__(self, edges: Sequence[tuple[int, int]], length: int, numbering: Numbering | None = None) -> None:
         self.edges = tuple(edges)
         self.length = length
-        self.example = ",".join(["OPERATION"] * length)
+        self.numbering = numbering
+        self.example = ",".join(["OPERATION"] * length) or _NOTHING
 
     def encode(self, arch: Architecture) -> str:
         """The inner operations, in node order."""
-        return ",".join(arch.ops[1:-1])
+        return ",".join(arch.ops[1:-1]) or _NOTHING
 
     def decode(self, text: str) -> Architecture:
-        """The architecture of a list of operations."""
-        ops = [part.strip() for part in text.split(",")]
-        if len(ops) != self.length:
-            raise InvalidArchitecture(f"'{text}' is no list of {self.length} operations", f"Its form is {self.example}")
+        """The architecture of a list of operations, or of their numbers."""
+        ops = _names(text) if len(text) <= _LEAST + _NAME * self.length else []
+        if self.numbering is not None and not set(ops) <= set(self.numbering.operations):
+            ops = self.numbering.read(text) or ops
+        if len(ops) != self.length or len(text) > _LEAST + _NAME * self.length:
+            _refuse(text, f"list of {self.length} operations", self.example)
         return Architecture(("input", *ops, "output"), self.edges)
 
 

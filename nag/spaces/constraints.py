@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -46,8 +46,8 @@ class Constraint:
 class _Rule:
     check: Callable[[DagBatch, Semantics, Any], Tensor]
     reason: str
+    takes: Literal["number", "switch", "operations"]
     about_wiring_only: bool = True
-    names_operations: bool = False
 
 
 def _ends(dags: DagBatch, semantics: Semantics) -> tuple[Tensor, Tensor, Tensor]:
@@ -120,21 +120,24 @@ def _identities_lead_or_branch(dags: DagBatch, semantics: Semantics, _: int) -> 
 
 
 CONSTRAINTS: dict[str, _Rule] = {
-    "max_edges": _Rule(_max_edges, "it has more than {} edges"),
-    "in_degree": _Rule(_in_degree, "a node between input and output has not exactly {} incoming edge(s)"),
-    "all_nodes_on_a_path": _Rule(_all_nodes_on_a_path, "a node lies on no path from input to output"),
-    "output_from_leaves": _Rule(_output_from_leaves, "the output must be fed by exactly the nodes that feed nothing else"),
-    "output_in_degree": _Rule(_output_in_degree, "the output must have exactly {} incoming edge(s)"),
-    "input_feeds_leaves": _Rule(_input_feeds_leaves, "a node that reads the input must read nothing else"),
+    "max_edges": _Rule(_max_edges, "it has more than {} edges", "number"),
+    "in_degree": _Rule(_in_degree, "a node between input and output has not exactly {} incoming edge(s)", "number"),
+    "all_nodes_on_a_path": _Rule(_all_nodes_on_a_path, "a node lies on no path from input to output", "switch"),
+    "output_from_leaves": _Rule(
+        _output_from_leaves, "the output must be fed by exactly the nodes that feed nothing else", "switch"
+    ),
+    "output_in_degree": _Rule(_output_in_degree, "the output must have exactly {} incoming edge(s)", "number"),
+    "input_feeds_leaves": _Rule(_input_feeds_leaves, "a node that reads the input must read nothing else", "switch"),
     "input_readers": _Rule(
         _input_readers,
         "exactly the nodes of certain operations must read the input: {}",
+        "operations",
         about_wiring_only=False,
-        names_operations=True,
     ),
     "identities_lead_or_branch": _Rule(
         _identities_lead_or_branch,
         "an identity operation must lead the whole cell or end a branch beside another one",
+        "switch",
         about_wiring_only=False,
     ),
 }

@@ -90,14 +90,15 @@ class SearchSpace:
     def masks(self) -> SpaceMasks:
         """Allowed categories of every position."""
         size, index = self.max_nodes, {name: i for i, name in enumerate(self.vocabulary)}
+        inner = torch.zeros(size, len(index), dtype=torch.bool)
+        for position in range(1, size - 1):
+            inner[position, [index[op] for op in self.allowed_ops[min(position, len(self.allowed_ops)) - 1]]] = True
         nodes = torch.zeros(size + 1, size, len(index), dtype=torch.bool)
         for n in range(self.min_nodes, size + 1):
+            nodes[n, 1 : n - 1] = inner[1 : n - 1]
             nodes[n, 0, index[self.semantics.input]] = True
             nodes[n, n - 1, index[self.semantics.output]] = True
             nodes[n, n:, 0] = True
-            for position in range(1, n - 1):
-                allowed = self.allowed_ops[min(position, len(self.allowed_ops)) - 1]
-                nodes[n, position, [index[op] for op in allowed]] = True
         edges = torch.zeros(size, size, 2, dtype=torch.bool)
         edges[..., 0] = True
         if self.wiring is None:
@@ -133,18 +134,19 @@ class SearchSpace:
                 f"the architecture has {arch.num_nodes} nodes", f"{self.name} has {self.min_nodes} to {self.max_nodes}."
             )
         dags = DagBatch.from_architectures([arch], self.vocabulary, self.max_nodes)  # raises on unknown operations
-        nodes, edges = self.masks.nodes[arch.num_nodes], self.masks.edges
-        for position, op in enumerate(arch.ops):
+        size = arch.num_nodes
+        nodes, edges = self.masks.nodes[size, :size], self.masks.edges[:size, :size]
+        wrong = ~nodes.gather(1, dags.ops[0, :size, None]).squeeze(1)
+        if bool(wrong.any()):
+            position = int(wrong.nonzero()[0])
             allowed = [name for name, good in zip(self.vocabulary, nodes[position].tolist(), strict=True) if good]
-            if op not in allowed:
-                raise InvalidArchitecture(f"node {position} cannot be '{op}'", did_you_mean(op, allowed))
-        wired = set(arch.edges)
-        for u in range(arch.num_nodes):
-            for v in range(u + 1, arch.num_nodes):
-                present = (u, v) in wired
-                if not edges[u, v, int(present)]:
-                    fault = "is not allowed" if present else "is missing"
-                    raise InvalidArchitecture(f"edge {u}->{v} {fault} in {self.name}", "Its wiring is fixed there.")
+            op = arch.ops[position]
+            raise InvalidArchitecture(f"node {position} cannot be '{op}'", did_you_mean(op, allowed))
+        broken = ~edges.gather(2, dags.adjacency[0, :size, :size, None]).squeeze(2)
+        if bool(broken.any()):
+            u, v = broken.nonzero()[0].tolist()
+            fault = "is not allowed" if (u, v) in arch.edges else "is missing"
+            raise InvalidArchitecture(f"edge {u}->{v} {fault} in {self.name}", "Its wiring is fixed there.")
         for constraint in self.constraints:
             if not constraint.satisfied(dags, self.semantics).all():
                 raise InvalidArchitecture(
@@ -218,6 +220,17 @@ class SearchSpace:
                 seen.add(digest)
                 found.append(candidate)
         return found
+
+    def num_edits(self, arch: Architecture) -> int:
+        """Upper bound of the number of edits that `neighbours` tries."""
+        size = arch.num_nodes
+        rows = self.masks.nodes[size, :size].sum(1)
+        edits = int((rows - 1).clamp(min=0).sum())
+        if self.wiring is not None:
+            return edits
+        present, pairs = len(arch.edges), size * (size - 1)
+        longer = size * size * len(self.vocabulary) // 2 if size < self.max_nodes else 0
+        return edits + (present + 1) * pairs + longer + size
 
     def _allowed_names(self, size: int, position: int) -> list[str]:
         row = self.masks.nodes[size, position].tolist()

@@ -11,9 +11,13 @@ from nag.spaces import SearchSpace
 
 __all__ = ["facts_of"]
 
+_MOST_EDITS = 20_000  # above, counting neighbours would take longer than everything else
+
 
 def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -> dict[str, Any]:
     """What can be said of an architecture: its form, its canonical form, its costs, and what a table knows.
+
+    The number of neighbours is left out where an architecture has very many.
 
     Args:
         arch: A valid architecture of the space.
@@ -31,8 +35,9 @@ def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -
         "canonical_hash": space.canonical_hashes(dags)[0],
         "canonical_nodes": int(reduced.num_nodes[0]),
         "canonical_edges": int(reduced.adjacency.sum()),
-        "neighbours": len(space.neighbours(arch)),
     }
+    if space.num_edits(arch) <= _MOST_EDITS:
+        facts["neighbours"] = len(space.neighbours(arch))
     facts |= {f"estimated_{name}": round(float(value[0]), 4) for name, value in space.estimate_costs(dags).items()}
     if task is not None:
         found = TableEvaluator(task).evaluate([arch])[0]

@@ -71,3 +71,34 @@ def test_unknown_node_is_refused():
 def test_repeated_edge_is_refused_in_any_order():
     with pytest.raises(InvalidArchitecture, match="listed twice"):
         Architecture.from_unordered(dict(enumerate(OPS)), [(0, 1), (0, 1)])
+
+
+@pytest.mark.parametrize("edges", [[(0, [])], [({}, 1)], [0, 1], [(0, 1, 2)], [(0.5, 1)], [("0", "1")], [None], 7, [(0, None)]])
+def test_edges_that_are_no_pairs_of_numbers_are_refused(edges):
+    with pytest.raises(InvalidArchitecture):
+        Architecture(OPS, edges)
+
+
+@pytest.mark.parametrize("edges", [[(0, [])], [0, 1], [(0, 1, 2)], [(0, 10**400)], [("0", "1")], [None]])
+def test_edges_that_name_no_nodes_are_refused(edges):
+    with pytest.raises(InvalidArchitecture) as caught:
+        Architecture.from_unordered(dict(enumerate(OPS)), edges)
+    assert len(str(caught.value)) < 400
+
+
+def test_operations_are_texts():
+    with pytest.raises(InvalidArchitecture, match="is no text"):
+        Architecture(("input", 3, "output"), ())
+
+
+def test_huge_indices_give_a_short_error():
+    with pytest.raises(InvalidArchitecture) as caught:
+        Architecture(OPS, [(0, 10**4000)])
+    assert len(str(caught.value)) < 400
+
+
+def test_large_graphs_in_reverse_order_are_sorted_quickly():
+    size = 3000
+    ops = {size - v: "a" for v in range(size)}
+    arch = Architecture.from_unordered(ops, [(v, v + 1) for v in range(1, size)])
+    assert arch.edges == tuple((v, v + 1) for v in range(size - 1))

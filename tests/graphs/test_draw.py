@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -124,3 +125,35 @@ def test_other_suffixes_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(InvalidRequest, match=r"\.svg or \.png"):
         save_drawing(CHAIN_WITH_SHORTCUTS, tmp_path / "a.pdf")
     assert list(tmp_path.iterdir()) == []
+
+
+def dense(nodes: int) -> Architecture:
+    return Architecture(("input", *["conv"] * (nodes - 2), "output"), [(u, v) for v in range(nodes) for u in range(v)])
+
+
+def test_the_effort_of_a_layout_is_bounded():
+    """Dense graphs, one layer of many nodes, and many layers."""
+    layers = Architecture(
+        ("input", *["a"] * 80, *["b"] * 80, "output"),
+        [(0, u) for u in range(1, 81)]
+        + [(u, v) for u in range(1, 81) for v in range(81, 161)]
+        + [(v, 161) for v in range(81, 161)],
+    )
+    chain = Architecture(("input", *["a"] * 400, "output"), [(u, u + 1) for u in range(401)])
+    start = time.process_time()
+    for arch in (dense(60), layers, chain):
+        layout = lay_out(arch, [40.0] * arch.num_nodes)
+        assert len(layout.routes) == len(arch.edges)
+        assert len(layout.centre) < arch.num_nodes + 2000
+    assert time.process_time() - start < 15
+
+
+def test_edges_beyond_number_are_left_out_and_counted():
+    svg = draw_svg(dense(100), "dense")
+    assert "dense (950 edges are not drawn)" in svg
+    assert len(svg) < 3_000_000
+
+
+def test_a_tall_drawing_has_a_lower_resolution():
+    png = draw_png(Architecture(("input", *["a"] * 398, "output"), [(u, u + 1) for u in range(399)]), dpi=300)
+    assert int.from_bytes(png[20:24], "big") <= 2**15
