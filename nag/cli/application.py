@@ -11,6 +11,7 @@ from nag.cli.commands import COMMANDS, Command
 from nag.cli.composition import compose_options
 from nag.cli.console import command_help, list_known, overview, say
 from nag.cli.interruption import raise_again
+from nag.cli.masking import mask_output
 from nag.cli.schemas import CommandOptions
 from nag.core.documents import shortened
 from nag.core.secrets import masked
@@ -24,6 +25,7 @@ _LONGEST = 480  # characters of a line that tells an error
 
 def run(arguments: list[str]) -> None:
     """Runs a command line; a user's mistake ends with one line and exit code 2."""
+    mask_output()
     try:
         _dispatch(arguments)
     except NagError as error:

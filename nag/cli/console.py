@@ -9,19 +9,24 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from nag.core.documents import printable, shortened
+from nag.core.secrets import masked
 from nag.errors import InvalidRequest, did_you_mean
 
 __all__ = ["command_help", "list_known", "overview", "say", "say_comparison", "say_metrics", "warn"]
 
 
+_LONGEST = 480  # characters of a warning
+
+
 def say(text: str) -> None:
-    """Prints one line."""
-    print(text, flush=True)
+    """Prints a text, without secrets and without signs that a terminal would obey."""
+    print(printable(masked(text)), flush=True)
 
 
 def warn(text: str) -> None:
     """Prints a warning of one line."""
-    print(f"warning: {text}.", file=sys.stderr, flush=True)
+    print(f"warning: {shortened(masked(text), _LONGEST)}.", file=sys.stderr, flush=True)
 
 
 def say_metrics(path: Path, names: Sequence[str]) -> None:
@@ -41,7 +46,7 @@ def say_comparison(m: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{m['task']}, {m['labels_used']} labels: {m['protocol']}")
+    table = Table(title=printable(f"{m['task']}, {m['labels_used']} labels: {m['protocol']}"))
     for column in ("architectures", "labels", "mean true percentile", "best true percentile", "best true value"):
         table.add_column(column, justify="left" if column == "architectures" else "right")
 

@@ -198,8 +198,11 @@ def tracker_of(cfg: DictConfig, path: Path, command: str) -> RunTracker:
             str(options.mode),
             path,
             options.entity,
+            options.group,
+            tags=[str(tag) for tag in options.tags],
             job_type=command,
             resume=bool(cfg.get("resume", False)),
+            artifacts=bool(options.artifacts),
         ),
         JsonLinesTracker(path / "log.jsonl"),
     ]

@@ -51,6 +51,9 @@ class TrackerOptions(Document):
     mode: Literal["offline", "online", "disabled"]
     project: Text
     entity: Text | None
+    group: Text | None
+    tags: list[Text]
+    artifacts: bool
     console: bool
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "parse_json",
     "parse_json_lines",
     "parse_yaml",
+    "printable",
     "read_bounded",
     "read_json",
     "read_json_lines",
@@ -100,6 +101,11 @@ def shortened(text: str, length: int = 200) -> str:
     if len(text) <= 10 * length and len(clean) <= length:
         return clean
     return f"{clean[: length * 2 // 3]} ... ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    """A text of any number of lines without signs that a terminal would obey."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
 def read_bounded(path: Path | str, limit: int = MAX_BYTES) -> bytes:

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, TextIO
 
+from nag.core.documents import printable
+from nag.core.secrets import masked
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Display
     from rich.progress import TaskID
@@ -83,7 +86,7 @@ class _Bar:
         self._display.update(self._task, completed=n)
 
     def note(self, text: str) -> None:
-        self._display.update(self._task, note=text)
+        self._display.update(self._task, note=printable(masked(text)))
 
 
 def _display(stream: TextIO) -> Display:

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from nag.core.documents import printable
+from nag.core.secrets import masked
 from nag.tracking.bars import Bars
 from nag.tracking.lines import LineProgress, Pace
 from nag.tracking.protocol import Progress
@@ -47,7 +49,7 @@ class ConsoleTracker:
 
     @contextmanager
     def _progress(self, total: int | None, description: str, unit: str, initial: int) -> Iterator[Progress]:
-        stream = self.stream or sys.stderr
+        stream, description = self.stream or sys.stderr, printable(masked(description))
         if _is_terminal(stream):
             if self._bars is None or self._bars.stream is not stream:
                 self._bars = Bars(stream, self.delay)

@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TextIO
 
+from nag.core.documents import printable
+from nag.core.secrets import masked
+
 __all__ = ["LineProgress", "Pace"]
 
 
@@ -62,7 +65,7 @@ class LineProgress:
 
     def note(self, text: str) -> None:
         """Adds a remark to the lines to come."""
-        self._note = text
+        self._note = printable(masked(text))
         self._show()
 
     def close(self) -> None:

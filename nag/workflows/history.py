@@ -19,6 +19,7 @@ from pydantic import Field
 from nag.core.documents import Document, check, parse_json, read_bounded, shortened
 from nag.core.numbers import Count, Finite, NonNegative, Size
 from nag.errors import DamagedFile, InvalidRequest, NagError
+from nag.graphs import Architecture
 
 __all__ = ["HistoryFile", "HistoryRow", "read_history", "tracked_metrics", "tracked_table"]
 
@@ -207,6 +208,10 @@ def _row(line: bytes, number: int, path: Path) -> HistoryRow:
     row = check(HistoryRow, parse_json(line.decode("utf-8", "replace"), where), where)
     if row.query != number:
         raise DamagedFile(f"{where} holds query {row.query}", f"Query {number} is missing.")
+    try:
+        Architecture(tuple(row.ops), tuple((edge[0], edge[1]) for edge in row.edges))
+    except NagError as error:
+        raise DamagedFile(f"{where} holds no architecture: {error.what}", error.hint) from error
     return row
 
 

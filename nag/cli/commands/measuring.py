@@ -82,11 +82,18 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
 
 def report(cfg: DictConfig, options: ReportOptions) -> None:
     """Write one self-contained HTML page about runs."""
+    from nag.core.locks import FolderLock
     from nag.workflows.report import write_report
 
     runs = [Path(run) for run in options.runs]
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
     folder = runs[0] if len(runs) == 1 else Path(".")
-    path = (folder if options.out_dir is None else Path(options.out_dir)) / "report.html"
-    say(f"report: {write_report(runs, path, options.title)}")
+    target = folder if options.out_dir is None else Path(options.out_dir)
+    lock = FolderLock(target, "report")
+    if (target / "metrics.json").is_file():  # a run folder, into which one process writes
+        lock.acquire()
+    try:
+        say(f"report: {write_report(runs, target / 'report.html', options.title)}")
+    finally:
+        lock.release()

@@ -27,7 +27,7 @@ def search_sections(runs: Sequence[Run]) -> list[Section]:
 
 
 def _section(run: Run) -> Section:
-    rows = [_shown(row) for row in read_history(run.path / "history.jsonl")]
+    rows = [_shown(row) for row in read_history(run.file("history.jsonl"))]
     maximise = run.metrics.get("maximise") is not False
     facts = (("queries", "queries"), ("best_report_metric", f"best {run.text('report_metric')}"), ("regret", "regret"))
     told = [f"{name} {format_value(value)}" for key, name in facts if (value := run.number(key)) is not None]

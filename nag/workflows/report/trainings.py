@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import plotly.graph_objects as go
+from pydantic import ConfigDict, Field
 
-from nag.core.documents import read_json_lines
-from nag.errors import DamagedFile
+from nag.core.documents import Document, check, read_json_lines, shortened
+from nag.core.numbers import Finite, NonNegative
 from nag.workflows.report.figures import COLOURS, finish, label
 from nag.workflows.report.runs import Run
 from nag.workflows.report.sections import Figure, Section, name_of
@@ -32,23 +34,38 @@ class _Training:
 
 def training_sections(runs: Sequence[Run]) -> list[Section]:
     """One section a run that trained networks."""
-    found = [(run, _read(run.path / "evaluations.jsonl")) for run in runs if run.command == "evaluate"]
+    found = [(run, _read(run.file("evaluations.jsonl"))) for run in runs if run.command == "evaluate"]
     return [_section(run, runs, trainings) for run, trainings in found if trainings]
+
+
+class _Point(Document):
+    """One epoch."""
+
+    model_config = ConfigDict(extra="allow")
+
+    epoch: NonNegative
+    validation_accuracy: Finite
+
+
+class _Row(Document):
+    """A network that was trained."""
+
+    model_config = ConfigDict(extra="allow")
+
+    arch: str
+    report_value: Finite
+    curve: Annotated[list[_Point], Field(max_length=100_000)]
 
 
 def _read(path: Path) -> list[_Training]:
     """The trainings that a file lists, the best last."""
     found = []
     for number, row in enumerate(read_json_lines(path) if path.is_file() else [], start=1):
-        curve = row.get("curve")
-        if not curve or row.get("report_value") is None:
+        if not row.get("curve") or row.get("report_value") is None:
             continue
-        try:
-            epochs = [float(point["epoch"]) for point in curve]
-            accuracies = [float(point["validation_accuracy"]) for point in curve]
-            found.append(_Training(str(row["arch"]), epochs, accuracies, float(row["report_value"])))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedFile(f"line {number} of '{path}' is damaged", "Its curve is none of nag's.") from error
+        read = check(_Row, row, f"line {number} of '{shortened(str(path))}'")
+        accuracies = [point.validation_accuracy for point in read.curve]
+        found.append(_Training(read.arch, [point.epoch for point in read.curve], accuracies, read.report_value))
     return sorted(found, key=lambda training: training.final)
 
 
