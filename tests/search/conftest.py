@@ -113,7 +113,10 @@ def search(observe):
     return run
 
 
-@pytest.fixture(params=SPACES)
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name == "tpu_tiles" else []) for name in SPACES]
+
+
+@pytest.fixture(params=NAMES)
 def space(request) -> SearchSpace:
     return SPACES[request.param]()
 
@@ -129,6 +132,6 @@ def make(request) -> Callable[[Problem, int], Strategy]:
     return STRATEGIES[request.param]
 
 
-@pytest.fixture(params=SPACES)
+@pytest.fixture(params=NAMES)
 def problem(request) -> Problem:
     return problem_of(request.param)
