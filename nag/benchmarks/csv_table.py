@@ -1,81 +1,78 @@
-"""Reader of a user's table: a CSV file with native strings and metrics."""
+"""Reader of a user's table: native strings and metrics, in CSV or Parquet."""
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
-
 from nag.benchmarks.table import BenchmarkTable
-from nag.errors import DamagedFile, InvalidArchitecture, MissingData, did_you_mean
+from nag.benchmarks.table_file import Column, TableFile, read_table_file
+from nag.core.documents import shortened
+from nag.errors import DamagedFile, InvalidArchitecture
 from nag.graphs import Architecture, DagBatch
 from nag.spaces import SearchSpace
 
 __all__ = ["read_csv_table"]
 
-_MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
+def read_csv_table(
+    path: Path, space: SearchSpace, arch_column: str = "arch", name: str | None = None, metrics: Collection[str] = ()
+) -> BenchmarkTable:
+    """Reads a table with a header: one column of native strings, others of numbers; an empty cell is missing.
 
-def read_csv_table(path: Path, space: SearchSpace, arch_column: str = "arch", name: str | None = None) -> BenchmarkTable:
-    """Reads a CSV file with a header: one column of native strings, all others numbers; an empty cell is missing.
+    The separator is a comma, a semicolon or a tab; files may be packed by gzip, or be Parquet files. Columns of text, such as
+    a date or a device, are ignored; NaN and infinities count as missing; an architecture may have several rows, whose mean
+    counts. The table's `notes` tell of each.
 
     Args:
         path: The file, UTF-8. Errors count rows as spreadsheets do: the header is row 1.
         space: The search space of the architectures.
         arch_column: The column of native strings.
         name: Name of the table; the file's name if None.
+        metrics: Columns that must be numbers.
 
     Raises:
-        MissingData: There is no such file.
-        DamagedFile: It is no such table, holds an invalid architecture, one architecture twice, or a metric that is
-            not a number.
+        MissingData: There is no such file, or a package that reads it is missing.
+        DamagedFile: It is no such table, holds an invalid architecture, or a metric that is not a number.
     """
-    header, rows = _read_rows(path)
-    if arch_column not in header:
-        raise DamagedFile(f"{path.name} has no column '{arch_column}'", did_you_mean(arch_column, header))
-    where = header.index(arch_column)
-    metrics = {column: _numbers(path, rows, i) for i, column in enumerate(header) if i != where}
-    if not metrics:
+    file = read_table_file(path, arch_column, "arch_column")
+    where = file.header.index(arch_column)
+    columns = {title: file.column(index) for index, title in enumerate(file.header) if index != where}
+    ignored = [title for title, column in columns.items() if _is_text(file, title, column, title in metrics)]
+    kept = {title: column for title, column in columns.items() if title not in ignored}
+    if not kept:
         raise DamagedFile(f"{path.name} has no metric", "Add a column of numbers.")
-    natives = {number: cells[where] for number, cells in rows.items()}
-    table = BenchmarkTable(name or path.stem, space, _decode(path, natives, space), metrics)
-    _reject_duplicates(path, table, list(rows))
-    return table
+    natives = {number: cells[where] for number, cells in file.rows.items()}
+    measured = {title: column.values for title, column in kept.items()}
+    stem = path.name.partition(".")[0]
+    table = BenchmarkTable(name or stem, space, _decode(path, natives, space), measured)
+    return BenchmarkTable(table.name, space, table.dags, measured, notes=tuple(_notes(table, ignored, kept)))
 
 
-def _read_rows(path: Path) -> tuple[list[str], dict[int, list[str]]]:
-    """Header, and cells by row number, blank lines left out."""
-    if not path.is_file():
-        raise MissingData(f"table '{path}' does not exist", "Check the path.")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file, strict=True)]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DamagedFile(f"{path.name} is no CSV file ({error})", "Save it as CSV in UTF-8.") from error
-    header = lines[0] if lines else []
-    rows = {number: line for number, line in enumerate(lines[1:], start=2) if any(line)}
-    if not rows:
-        raise DamagedFile(f"{path.name} has no rows", "A header and one row an architecture are needed.")
-    if len(set(header)) != len(header) or "" in header:
-        raise DamagedFile(f"{path.name} has a column without a name, or two of one name", "Name each column once.")
-    for number, line in rows.items():
-        if len(line) != len(header):
-            raise DamagedFile(
-                f"{path.name} row {number} has {len(line)} cells, the header {len(header)}", "Quote cells that hold commas."
-            )
-    return header, rows
+def _is_text(file: TableFile, title: str, column: Column, required: bool) -> bool:
+    """Whether a column holds text; raises where it holds numbers and a fault."""
+    if column.text is None:
+        return False
+    if required or column.share > 0.5:
+        row, cell = column.text
+        what = f"{file.name} row {row}: '{shortened(cell, 60)}' in column '{shortened(title, 60)}' is not a number"
+        raise DamagedFile(what, "Leave missing values empty, and write numbers as 0.93.")
+    return True
 
 
-def _numbers(path: Path, rows: dict[int, list[str]], column: int) -> np.ndarray:
-    values = []
-    for number, cells in rows.items():
-        text = cells[column]
-        try:
-            values.append(float("nan") if text.lower() in _MISSING else float(text))
-        except ValueError as error:
-            raise DamagedFile(f"{path.name} row {number}: '{text}' is not a number", "Leave missing values empty.") from error
-    return np.array(values, dtype=np.float64)
+def _notes(table: BenchmarkTable, ignored: list[str], kept: dict[str, Column]) -> list[str]:
+    """What a user should know of how the table was read, one line each."""
+    found = []
+    if ignored:
+        found.append(f"ignored columns of text: {', '.join(ignored)}")
+    not_finite = {title: column.not_finite for title, column in kept.items() if column.not_finite}
+    if not_finite:
+        counts = ", ".join(f"{number} in {title}" for title, number in not_finite.items())
+        found.append(f"NaN or infinite, taken as missing: {counts}")
+    repeated = len(table) - len(set(table.hashes))
+    if repeated:
+        found.append(f"{repeated} of {len(table)} rows repeat an architecture: the mean of its rows counts")
+    return found
 
 
 def _decode(path: Path, natives: dict[int, str], space: SearchSpace) -> DagBatch:
@@ -97,13 +94,3 @@ def _decode(path: Path, natives: dict[int, str], space: SearchSpace) -> DagBatch
         except InvalidArchitecture as error:
             raise DamagedFile(f"{path.name} row {number}: {error.what}", error.hint) from error
     raise DamagedFile(f"{path.name} holds an architecture outside {space.name}", "Check its architectures.")
-
-
-def _reject_duplicates(path: Path, table: BenchmarkTable, numbers: list[int]) -> None:
-    first: dict[str, int] = {}
-    for number, digest in zip(numbers, table.hashes, strict=True):
-        if digest in first:
-            raise DamagedFile(
-                f"{path.name} rows {first[digest]} and {number} hold the same architecture", "Keep one row an architecture."
-            )
-        first[digest] = number

@@ -1,9 +1,9 @@
-"""Makes a task of a user's CSV table: checks it against its search space and writes a folder that holds all of it."""
+"""Makes a task of a user's table: checks it against its search space and writes a folder that holds all of it."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,16 @@ def import_table(
     side_metrics: Sequence[str] = (),
     arch_column: str = "arch",
     name: str | None = None,
+    descriptor: Mapping[str, float] | None = None,
+    tell: Callable[[str], None] = lambda note: None,
 ) -> Path:
-    """Checks a CSV table and writes `table.csv`, `task.yaml` and, for a user's own space, `space.yaml`.
+    """Checks a table and writes `table.csv`, `task.yaml` and, for a user's own space, `space.yaml`.
 
     Nothing is written before everything is checked, and each file appears whole or not at all. The folder can be
     moved: its files name each other by relative paths.
 
     Args:
-        csv_path: The table: native strings and metrics.
+        csv_path: The table: native strings and metrics (see `read_csv_table`).
         space: Name of a shipped search space, or the path of a YAML file.
         out_dir: Folder to write to; made if it is not there.
         search_metric: What a strategy may see.
@@ -47,6 +49,8 @@ def import_table(
         side_metrics: Hardware costs and the like.
         arch_column: The column of native strings.
         name: Name of the task; the table's file name if None.
+        descriptor: Facts of the task's data, such as `{"classes": 10}`, by which a meta-predictor tells how alike tasks are.
+        tell: Is told in one line each what was ignored, missing or repeated.
 
     Returns:
         Path of the task file, for `load_task`.
@@ -60,9 +64,12 @@ def import_table(
     source, folder = Path(csv_path).expanduser(), Path(out_dir).expanduser()
     if source.resolve() == (folder / "table.csv").resolve():
         raise InvalidRequest(f"importing '{csv_path}' into its own folder would replace it", "Choose another out_dir.")
-    table = read_csv_table(source, load_space(space), arch_column)
     report_metric = report_metric or search_metric
-    task = Task(name or table.name, table, search_metric, report_metric, maximise, tuple(side_metrics))
+    table = read_csv_table(source, load_space(space), arch_column, metrics=(search_metric, report_metric, *side_metrics))
+    for note in table.notes:
+        tell(note)
+    facts = dict(descriptor or {})
+    task = Task(name or table.name, table, search_metric, report_metric, maximise, tuple(side_metrics), descriptor=facts)
     own_space = Path(space).expanduser() if is_task_file(space) else None
     description = _describe(task, "space.yaml" if own_space else str(space))
     try:
@@ -85,6 +92,7 @@ def _describe(task: Task, space: str) -> dict[str, Any]:
         "report_metric": task.report_metric,
         "maximise": task.maximise,
         "side_metrics": list(task.side_metrics),
+        **({"descriptor": dict(task.descriptor)} if task.descriptor else {}),
     }
 
 

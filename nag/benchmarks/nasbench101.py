@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 
 from nag.benchmarks.files import checked_file
 from nag.benchmarks.table import BenchmarkTable
+from nag.core.arrays import read_npz
 from nag.errors import DamagedFile
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, load_space
@@ -34,20 +35,20 @@ def read_nasbench101(folder: Path) -> BenchmarkTable:
     path = checked_file(folder, _FILE, FILES[_FILE])
     space = load_space("nasbench101")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            dags = _decode(arrays, space)
-            metrics = {
-                "cifar10_test_acc_108ep_mean3": arrays["cifar10_test_acc_108ep_mean3"].astype(np.float64),
-                "params_m": arrays["params"] / 1e6,
-            }
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path)
+        dags = _decode(arrays, space)
+        metrics = {
+            "cifar10_test_acc_108ep_mean3": arrays["cifar10_test_acc_108ep_mean3"].astype(np.float64),
+            "params_m": arrays["params"] / 1e6,
+        }
+    except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise DamagedFile(f"{_FILE} cannot be read ({error})", "Restore the published file.") from error
     if len(dags) != _ROWS:
         raise DamagedFile(f"{_FILE} does not hold {_ROWS} cells", "Restore the published file.")
     return BenchmarkTable("nasbench101", space, dags, metrics, frozenset({"params_m"}))
 
 
-def _decode(arrays: np.lib.npyio.NpzFile, space: SearchSpace) -> DagBatch:
+def _decode(arrays: Mapping[str, np.ndarray], space: SearchSpace) -> DagBatch:
     """The cells, whose operations are numbered in the file's own order and padded with -1."""
     index = torch.tensor([space.vocabulary.index(str(name)) for name in arrays["op_names"]])
     sizes = torch.from_numpy(arrays["n_vertices"].astype(np.int64))

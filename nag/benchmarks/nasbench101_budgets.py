@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from nag.benchmarks.curves import CurveTable
 from nag.benchmarks.files import checked_file, find_data_dir
 from nag.benchmarks.nasbench101 import read_nasbench101
 from nag.benchmarks.table import BenchmarkTable
+from nag.core.arrays import read_npz
 from nag.errors import DamagedFile
 from nag.graphs import levels
 
@@ -47,10 +47,10 @@ def read_nasbench101_budgets(data_dir: str | Path | None = None) -> CurveTable:
 def _read(folder: Path) -> CurveTable:
     path = checked_file(folder, _FILE, FILES[_FILE])
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            rows, epochs = arrays["nb101_row"].astype(np.int64), arrays["epochs"]
-            values, test = arrays["val_acc"].astype(np.float64), arrays["test_acc"].astype(np.float64)
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path)
+        rows, epochs = arrays["nb101_row"].astype(np.int64), arrays["epochs"]
+        values, test = arrays["val_acc"].astype(np.float64), arrays["test_acc"].astype(np.float64)
+    except (KeyError, ValueError) as error:
         raise DamagedFile(f"{_FILE} cannot be read ({error})", _HINT) from error
     table = read_nasbench101(folder)
     shape = (_ROWS, len(_BUDGETS))

@@ -33,6 +33,7 @@ class BenchmarkTable:
         dags: R architectures, padded to `space.max_nodes`.
         measured: Name of a metric -> (R,) float64, as measured in each row; NaN where there is no measurement.
         sizes: Metrics that count what is in the graph: numbers of parameters and of operations.
+        notes: What a user should know of how it was read, one line each.
 
     Raises:
         DamagedFile: The shapes or types do not fit together.
@@ -43,6 +44,7 @@ class BenchmarkTable:
     dags: DagBatch
     measured: Mapping[str, np.ndarray]
     sizes: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rows, size = len(self.dags), self.space.max_nodes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 
 from nag.benchmarks.files import checked_file
 from nag.benchmarks.table import BenchmarkTable
+from nag.core.arrays import read_npz
 from nag.errors import DamagedFile
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, load_space
@@ -36,17 +37,17 @@ def read_tpu_tiles(folder: Path) -> BenchmarkTable:
     path = checked_file(folder, _FILE, FILES[_FILE])
     space = load_space("tpu_tiles")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            dags = _decode(arrays, space)
-            metrics = {"runtime": arrays["mean_normalized_runtime"].astype(np.float64)}
-    except (KeyError, IndexError, OSError, ValueError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path)
+        dags = _decode(arrays, space)
+        metrics = {"runtime": arrays["mean_normalized_runtime"].astype(np.float64)}
+    except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise DamagedFile(f"{_FILE} cannot be read ({error})", "Restore the published file.") from error
     if len(dags) != _ROWS:
         raise DamagedFile(f"{_FILE} does not hold {_ROWS} graphs", "Restore the published file.")
     return BenchmarkTable("tpu_tiles", space, dags, metrics)
 
 
-def _decode(arrays: np.lib.npyio.NpzFile, space: SearchSpace) -> DagBatch:
+def _decode(arrays: Mapping[str, np.ndarray], space: SearchSpace) -> DagBatch:
     """The programs in the order of their data flow, between a virtual input and a virtual output.
 
     The file's edges lead from an operation to its operands, and its node 0 is the result; both orders are reversed.

@@ -133,6 +133,7 @@ class SampleOptions(CommandOptions):
     predictor: PathText | None
     meta_predictor: PathText | None
     labels: PathText | None
+    label_column: Text | None
     descriptor: dict[str, Finite] | None
     predictors: list[PathText]
     task: PathText | None
@@ -223,6 +224,7 @@ class ImportTableOptions(CommandOptions):
     side_metrics: list[Text]
     arch_column: Text
     name: Text | None
+    descriptor: dict[str, Finite] | None
 
 
 class FinetuneGeneratorOptions(CommandOptions):

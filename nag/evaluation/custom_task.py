@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
+from pydantic import Field
 
-from nag.benchmarks.task_file import is_task_file
-from nag.errors import DamagedFile, did_you_mean
+from nag.benchmarks.task_file import Text, keys_of, space_beside
+from nag.core.documents import Document, check, read_yaml
+from nag.core.numbers import Finite
 from nag.spaces import SearchSpace, load_space
 
 __all__ = ["CustomTask", "is_custom_task", "load_custom_task"]
-
-_KEYS = {"name": str, "space": str, "search_metric": str, "report_metric": str, "maximise": bool, "side_metrics": list}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,44 +52,42 @@ class CustomTask:
         return f"searched on {self.search_metric}, reports {self.report_metric} ({better})"
 
 
+class _CustomTaskFile(Document):
+    """The keys of a task file that names neither a table nor data."""
+
+    space: Text
+    name: str = ""
+    search_metric: Text = "value"
+    report_metric: str = ""
+    maximise: bool = True
+    side_metrics: list[Text] = Field(default_factory=list)
+    descriptor: dict[Text, Finite] = Field(default_factory=dict)
+
+
 def is_custom_task(name_or_path: str | Path) -> bool:
     """Whether a task's name is the path of a YAML file that names neither a table nor data."""
-    path = Path(name_or_path).expanduser()
-    if not is_task_file(name_or_path) or not path.is_file():
-        return False
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return False
-    return isinstance(given, dict) and not {"table", "data"} & set(given)
+    keys = keys_of(name_or_path)
+    return bool(keys) and not {"table", "data"} & keys
 
 
 def load_custom_task(path: Path) -> CustomTask:
     """Reads a task file; its paths are relative to the file.
 
     Keys: `space` (name or path) and, if wanted, `name`, `search_metric`, `report_metric` (the search metric), `maximise`
-    (true) and `side_metrics` (a list).
+    (true), `side_metrics` (a list) and `descriptor` (facts, numbers).
 
     Raises:
         DamagedFile: The file is not what it should be.
         InvalidSpace: No such search space.
     """
     path = path.expanduser().resolve()
-    given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for key, value in given.items():
-        if key not in _KEYS:
-            raise DamagedFile(f"{path.name}: unknown key '{key}'", did_you_mean(str(key), [*_KEYS, "table", "data"]))
-        if not isinstance(value, _KEYS[key]):
-            raise DamagedFile(f"{path.name}: '{key}' must be {_KEYS[key].__name__}", "Put text in quotes if in doubt.")
-    if "space" not in given:
-        raise DamagedFile(f"{path.name}: key 'space' is missing", "A task needs a search space.")
-    space = given["space"]
-    metric = given.get("search_metric", "value")
+    given = check(_CustomTaskFile, read_yaml(path), path.name, hint="A table is named by 'table', data by 'data'.")
     return CustomTask(
-        name=given.get("name", path.stem),
-        space=load_space(path.parent / space if is_task_file(space) else space),
-        search_metric=metric,
-        report_metric=given.get("report_metric", metric),
-        maximise=given.get("maximise", True),
-        side_metrics=tuple(str(name) for name in given.get("side_metrics", [])),
+        name=given.name or path.stem,
+        space=load_space(space_beside(path, given.space)),
+        search_metric=given.search_metric,
+        report_metric=given.report_metric or given.search_metric,
+        maximise=given.maximise,
+        side_metrics=tuple(given.side_metrics),
+        descriptor=dict(given.descriptor),
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-import yaml
+from pydantic import Field
 
-from nag.benchmarks.task_file import is_task_file
+from nag.benchmarks.task_file import Text, beside, is_task_file, keys_of, space_beside
 from nag.builders import BUILDERS, Builder, DataShape, builder_of
-from nag.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
+from nag.core.documents import Document, check, read_yaml
+from nag.core.numbers import Finite
+from nag.errors import InvalidRequest, MissingData, did_you_mean
 from nag.evaluation.data_sets import DataSet, data_set_kind, data_set_names, list_data_sets, load_data_set
 from nag.evaluation.data_sets.user_files import is_user_data
 from nag.graphs import Architecture
@@ -20,14 +22,20 @@ from nag.spaces import SearchSpace, list_spaces, load_space
 
 __all__ = ["TrainingTask", "is_training_task", "list_training_tasks", "load_training_task"]
 
-_KEYS: dict[str, tuple[type, str]] = {
-    "name": (str, "text"),
-    "space": (str, "text"),
-    "data": (str, "text"),
-    "size": (int, "a whole number of pixels"),
-    "descriptor": (dict, "a mapping of numbers"),
-}
+Pixels = Annotated[int, Field(ge=1, le=4_096)]
+"""Height and width of an image."""
+
 _NOTE = "accuracy in percent of networks that are trained for it"
+
+
+class _TrainingTaskFile(Document):
+    """The keys of a task file that names data."""
+
+    space: Text
+    data: Text
+    name: str = ""
+    size: Pixels | None = None
+    descriptor: dict[Text, Finite] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +85,9 @@ class TrainingTask:
 def is_training_task(name_or_path: str | Path) -> bool:
     """Whether a task's name asks for training: `<data set>/<search space>`, or a YAML file with the key `data`."""
     name = str(name_or_path)
-    path = Path(name).expanduser()
-    if is_task_file(name) and path.is_file():
-        try:
-            given = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            return False
-        return isinstance(given, dict) and "data" in given and "table" not in given
+    if is_task_file(name) and Path(name).expanduser().is_file():
+        keys = keys_of(name)
+        return "data" in keys and "table" not in keys
     return bool(_splits(name))
 
 
@@ -183,36 +187,10 @@ def _from_file(path: Path, data_dir: str | Path | None) -> TrainingTask:
     if not path.is_file():
         raise MissingData(f"task file '{path}' does not exist", "Check the path.")
     path = path.resolve()
-    keys = _checked(path)
-    data, space = keys["data"], keys["space"]
-    data = data if data in data_set_names() else str(path.parent / Path(data).expanduser())
-    space = str(path.parent / Path(space).expanduser()) if is_task_file(space) else space
-    more: dict[str, Any] = {}
-    if "descriptor" in keys:
-        more["descriptor"] = {str(fact): float(value) for fact, value in keys["descriptor"].items()}
+    keys = check(_TrainingTaskFile, read_yaml(path), path.name)
+    data = keys.data if keys.data in data_set_names() else str(beside(path, keys.data))
+    more: dict[str, Any] = {} if keys.descriptor is None else {"descriptor": dict(keys.descriptor)}
     try:
-        return _task(keys.get("name") or path.stem, space, data, data_dir, keys.get("size"), **more)
+        return _task(keys.name or path.stem, str(space_beside(path, keys.space)), data, data_dir, keys.size, **more)
     except InvalidRequest as error:
         raise InvalidRequest(f"{path.name}: {error.what}", error.hint) from error
-
-
-def _checked(path: Path) -> dict[str, Any]:
-    """The file's keys, each of the right type."""
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DamagedFile(f"'{path.name}' is not YAML", str(error).splitlines()[0]) from error
-    if not isinstance(given, dict):
-        raise DamagedFile(f"{path.name} holds no mapping", f"Its keys: {', '.join(_KEYS)}.")
-    for key, value in given.items():
-        if key not in _KEYS:
-            raise DamagedFile(f"{path.name}: unknown key '{key}'", did_you_mean(str(key), _KEYS))
-        kind, wanted = _KEYS[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise DamagedFile(f"{path.name}: '{key}' must be {wanted}", "Put text in quotes if in doubt.")
-        if isinstance(value, dict) and not all(type(fact) in (int, float) for fact in value.values()):
-            raise DamagedFile(f"{path.name}: '{key}' holds what is no number", "Facts are numbers, such as classes: 10.")
-    for key in ("space", "data"):
-        if not given.get(key):
-            raise DamagedFile(f"{path.name}: key '{key}' is missing", "A task of training needs space and data.")
-    return given

@@ -19,7 +19,7 @@ from nag.files import write_json_lines
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 from nag.workflows.export import example_inputs, with_raw_inputs
-from nag.workflows.run import RunFolder, finite, stage
+from nag.workflows.run import RunFolder, stage
 from nag.workflows.sample import evaluation_row
 
 __all__ = ["evaluate", "export_best", "read_architectures"]
@@ -88,7 +88,7 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
             progress.note(f"{int(done)} of {total} finished")
 
         evaluations = evaluator.evaluate(archs, show)
-    write_json_lines(run.output("evaluations.jsonl"), (finite(evaluation_row(task.space, e)) for e in evaluations))
+    write_json_lines(run.output("evaluations.jsonl"), (evaluation_row(task.space, e) for e in evaluations))
     failed = [e for e in evaluations if e.error]
     if len(failed) == len(evaluations):
         raise NagError(f"no architecture could be measured: {failed[0].error.rstrip('.')}", "Try one by itself.")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from nag.benchmarks import read_csv_table
-from nag.core.documents import read_json_lines
-from nag.errors import DamagedFile, InvalidRequest, MissingData
+from nag.benchmarks import BenchmarkTable, read_csv_table
+from nag.core.documents import read_json_lines, shortened
+from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 
@@ -18,46 +20,59 @@ __all__ = ["read_labels"]
 _KEYS = ("value", "search_value")
 
 
-def read_labels(path: Path, space: SearchSpace, metric: str | None = None) -> tuple[DagBatch, Tensor]:
-    """Reads labels from a CSV file with the columns `arch` and a metric, or from JSON lines as `nag evaluate` writes them.
+def read_labels(
+    path: Path, space: SearchSpace, metrics: Sequence[str] = (), column: str | None = None
+) -> tuple[DagBatch, Tensor]:
+    """Reads labels from a table with a column `arch`, or from JSON lines as `nag evaluate` writes them.
 
     Args:
-        path: The file. In JSON lines, a label is the number under `value`, `search_value` or the metric's name.
+        path: The file.
         space: Search space of the architectures.
-        metric: Name of the metric; the only number of a row if None.
+        metrics: Names that a column, or a key, of labels may have beside `value` and `search_value`.
+        column: The column or key of the labels; None for the first of these names that is there.
 
     Returns:
-        B architectures and their (B,) float64 labels; rows without a number are left out.
+        B architectures and their (B,) float64 labels, the mean over the rows of a canonical class; those without a number are
+        left out.
 
     Raises:
         MissingData: There is no such file.
         DamagedFile: It is no such file, or holds an invalid architecture.
-        InvalidRequest: It has several metrics and none is named, or no label.
+        InvalidRequest: No column of labels is there, or no label.
     """
+    names = (column,) if column is not None else (*_KEYS, *metrics)
     if path.suffix == ".jsonl":
-        dags, values = _from_json_lines(path, space, metric)
+        table = _from_json_lines(path, space, names)
     else:
         table = read_csv_table(path, space)
-        name = metric if metric in table.metrics else next(iter(table.metrics)) if len(table.metrics) == 1 else None
-        if name is None:
-            raise InvalidRequest(f"'{path}' has several metrics", f"Keep one of: {', '.join(table.metrics)}.")
-        dags, values = table.dags, torch.from_numpy(table.metric(name))
-    known = values.isfinite()
-    if not bool(known.any()):
+    name = next((name for name in names if name in table.measured), None)
+    if name is None:
+        known = f"Its columns: {', '.join(shortened(title, 40) for title in list(table.measured)[:10])}."
+        raise InvalidRequest(
+            f"'{shortened(str(path))}' has no column {' or '.join(names)}", f"Name it so, or give label_column=COLUMN. {known}"
+        )
+    values = torch.from_numpy(table.metric(name)[table.first_rows])
+    known_rows = values.isfinite()
+    if not bool(known_rows.any()):
         raise InvalidRequest(f"'{path}' holds no label", "Write one architecture and its measured value a row.")
-    return dags[known], values[known]
+    return table.dags[torch.from_numpy(table.first_rows)][known_rows], values[known_rows]
 
 
-def _from_json_lines(path: Path, space: SearchSpace, metric: str | None) -> tuple[DagBatch, Tensor]:
-    if not path.is_file():
-        raise MissingData(f"file '{path}' does not exist", "Check the path.")
+def _from_json_lines(path: Path, space: SearchSpace, names: Sequence[str]) -> BenchmarkTable:
+    """A table of one metric."""
     archs, values = [], []
     for number, row in enumerate(read_json_lines(path), start=1):
-        value = next((row[key] for key in (*_KEYS, metric or _KEYS[0]) if row.get(key) is not None), None)
+        value = next((row[key] for key in names if row.get(key) is not None), None)
         if not isinstance(row.get("arch"), str) or isinstance(value, bool | str | list | dict):
             raise DamagedFile(f"line {number} of '{path}' has no arch with a value", 'Write {"arch": ..., "value": ...}.')
+        if value is None and not any(key in row for key in names) and not row.get("error"):
+            raise InvalidRequest(
+                f"line {number} of '{path}' has no key {' or '.join(names)}", 'Write {"arch": ..., "value": ...}.'
+            )
         arch = space.decode(row["arch"])
         space.validate(arch)
         archs.append(arch)
         values.append(float("nan") if value is None else float(value))
-    return space.to_dags(archs), torch.tensor(values, dtype=torch.float64)
+    if not archs:
+        raise InvalidRequest(f"'{path}' holds no label", "Write one architecture and its measured value a row.")
+    return BenchmarkTable(path.stem, space, space.to_dags(archs), {names[0]: np.array(values)})

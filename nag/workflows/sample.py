@@ -21,7 +21,7 @@ from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tracking import Image
 from nag.workflows.aim import Aim, Drawn
 from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_aim
-from nag.workflows.run import RunFolder, finite, stage
+from nag.workflows.run import RunFolder, stage
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
 
@@ -109,11 +109,11 @@ def sample(
     if task is not None:
         evaluator = TableEvaluator(task)
         evaluations = evaluator.evaluate(archs)
-        write_json_lines(run.output("evaluations.jsonl"), (finite(evaluation_row(space, e)) for e in evaluations))
+        write_json_lines(run.output("evaluations.jsonl"), (evaluation_row(space, e) for e in evaluations))
         uniform: list[Evaluation] = []
         if can_sample_uniform(space):
             uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, num_samples, run.seed)))
-            write_json_lines(run.output("uniform.jsonl"), (finite(evaluation_row(space, e)) for e in uniform))
+            write_json_lines(run.output("uniform.jsonl"), (evaluation_row(space, e) for e in uniform))
         metrics |= _truth(task, evaluations, uniform)
     _track_table(run, space, archs, prediction, predictor.sign if predictor else 1.0, evaluations)
     run.finish({**metrics, **ledger.as_metrics()}, outdated=("evaluations.jsonl", "uniform.jsonl"))

@@ -1,11 +1,14 @@
 import os
 import pickle
+import resource
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from nag.benchmarks.unpickle import NUMPY_SCALARS, InertRecord, load_restricted
 from nag.errors import DamagedFile
+from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_matrix
 
 
 class Attack:
@@ -96,3 +99,80 @@ def test_a_record_takes_attributes_and_has_no_behaviour(tmp_path):
     path.write_bytes(b"\x80\x04\x8c\x01m\x8c\x01C\x93)\x81}\x8c\x01aK\x07sb.")
     record = load_restricted(path, {("m", "C"): InertRecord})
     assert vars(record) == {"a": 7}
+
+
+def nested(depth):
+    return b"\x80\x02}(" + b"(" * depth + b"t" * depth + b"K\x01u."
+
+
+HUGE = b"\x80\x02K\x01" + b"r\xff\xff\xff\x7f" + b"."
+CRAFTED = {
+    "nested tuples as a key": (nested(200_000), "key"),
+    "keys that share tuples": (b"\x80\x02}()q\x00" + b"h\x00h\x00\x86q\x00" * 40 + b"h\x00K\x01u.", "key"),
+    "numbers that collide": (b"\x80\x02}(" + b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"[:-1] + b"\x7fK\x01u.", None),
+    "numbers of many digits as keys": (b"\x80\x02}(\x8a\x10" + b"\x01" * 16 + b"K\x01u.", "key"),
+    "state of a class": (b"\x80\x02cm\nC\n(N}X\x01\x00\x00\x00aK\x01stb.", "changes what is no record"),
+    "state of a function": (
+        b"\x80\x02cnumpy.core.multiarray\nscalar\n}X\x01\x00\x00\x00aK\x01sb.",
+        "changes what is no record",
+    ),
+    "a call of a record": (b"\x80\x02cm\nC\n)\x81)R.", "calls what is no function"),
+    "a buffer of a terabyte": (b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b".", "cannot be read"),
+    "a text of a terabyte": (b"\x80\x05\x8d" + (1 << 40).to_bytes(8, "little") + b"x.", "cannot be read"),
+    "a persistent object": (b"\x80\x02K\x01Q.", "cannot be read"),
+    "an extension": (b"\x80\x02\x82\x01.", "cannot be read"),
+    "items of a record": (b"\x80\x02cm\nC\n)\x81K\x01K\x02s.", "no mapping"),
+    "attributes that are no names": (b"\x80\x02cm\nC\n)\x81}K\x01K\x02sb.", "without named values"),
+}
+
+
+@pytest.mark.parametrize("case", CRAFTED)
+def test_crafted_streams_are_refused_in_one_line(tmp_path, case):
+    content, message = CRAFTED[case]
+    path = tmp_path / "crafted.bench"
+    path.write_bytes(content)
+    allowed = {("m", "C"): InertRecord, **NUMPY_SCALARS}
+    if message is None:
+        load_restricted(path, allowed)
+        return
+    with pytest.raises(DamagedFile, match=message) as caught:
+        load_restricted(path, allowed)
+    assert len(str(caught.value)) < 300
+    assert not hasattr(InertRecord, "a")
+
+
+def test_a_memo_place_far_away_takes_no_memory(tmp_path):
+    path = tmp_path / "memo.bench"
+    path.write_bytes(HUGE)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert load_restricted(path, {}) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def array(content=b"h\x01"):
+    """An array of bytes whose content was stored before."""
+    shape = b"\x8a\x04" + (100_000).to_bytes(4, "little") + b"\x85"
+    state = b"(K\x01" + shape + b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    return b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R" + state + b"\x89" + content + b"tb"
+
+
+def test_one_text_is_not_read_as_many_arrays(tmp_path):
+    path = tmp_path / "many"
+    text = b"\x80\x02](T" + (100_000).to_bytes(4, "little") + b"x" * 100_000 + b"q\x01"
+    path.write_bytes(text + array() * 3 + b"e.")
+    with pytest.raises(DamagedFile, match="no array of two dimensions"):
+        load_pickled_array(path)
+    path.write_bytes(text + array() * 200 + b"e.")
+    with pytest.raises(DamagedFile, match="far more than its size"):
+        load_pickled_array(path)
+
+
+def test_a_sparse_matrix_without_entries_takes_no_memory(tmp_path):
+    def write_matrix(shape):
+        matrix = scipy.sparse.csr_matrix(shape, dtype=np.float32)
+        (tmp_path / "m").write_bytes(pickle.dumps(matrix, protocol=2))
+        return load_pickled_matrix(tmp_path / "m")
+
+    assert write_matrix((3, 4)).shape == (3, 4)
+    with pytest.raises(DamagedFile, match="no sparse matrix"):
+        write_matrix((8_000, 8_000))

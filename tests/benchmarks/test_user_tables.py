@@ -1,4 +1,6 @@
+import gzip
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -56,10 +58,15 @@ def test_lower_can_be_better(folder):
     ("text", "message"),
     [
         (TASK + "side_metric: [size]\n", "Did you mean 'side_metrics'"),
-        (TASK + "maximise: 3\n", "'maximise' must be true or false"),
-        (TASK + "side_metrics: size\n", "'side_metrics' must be a list"),
+        (TASK + "maximise: 3\n", "'maximise' is 3. Input should be a valid boolean"),
+        (TASK.replace("[size]", "size"), "'side_metrics' is 'size'. Input should be a valid list"),
+        (TASK + "descriptor: {classes: .nan}\n", "'descriptor.classes' is nan. Input should be a finite number"),
+        (TASK + "descriptor: {classes: many}\n", "'descriptor.classes' is 'many'"),
+        (TASK + "descriptor: &a [*a]\n", "alias"),
+        (TASK + "name: a\nname: b\n", "a key occurs twice"),
+        (TASK.replace("top1", "device"), "no metric 'device'"),
         ("space: tiny.yaml\ntable: results.csv\n", "'search_metric' is missing"),
-        ("- a list\n", "no mapping"),
+        ("- a list\n", "'the whole'"),
         ("a: [\n", "is not YAML"),
         (TASK.replace("test", "tset"), "Did you mean 'test'"),
         (TASK.replace("results.csv", "nothing.csv"), "does not exist"),
@@ -84,10 +91,16 @@ def test_a_missing_task_file(tmp_path):
         ('arch,top1\n"conv,conv,pool",1\n\n"conv,conv",2\n', "row 4.*no list of 3"),
         ('arch,top1\n"conv,conv,pool",1\n"conv,conv,pol",2\n', "row 3.*'pol'.*Did you mean 'pool'"),
         ('arch,top1\n"conv,conv,pool",1\n"conv,input,pool",2\n', "row 3.*cannot be 'input'"),
-        ('arch,top1\n"conv,conv,pool",high\n', "row 2: 'high' is not a number"),
-        ('arch,top1\n"conv,conv,pool",1\n"pool,conv,pool",1\n"conv, conv,pool",2\n', "rows 2 and 4 hold the same"),
+        ('arch,top1\n"conv,conv,pool",high\n', "row 2: 'high' in column 'top1' is not a number"),
+        ('arch,top1\n"conv,conv,pool",1_0\n', "row 2: '1_0'"),
+        ('arch,top1\n"conv,conv,pool",1e999\n', "row 2: '1e999'"),
+        ('arch;top1;test\n"conv,conv,pool";0,5;0.5\n', "row 2: '0,5' in column 'top1'"),
+        (
+            'arch,top1,test,note\n"conv,conv,pool",1,1,2\n"pool,conv,pool",1,1,3\n"conv,pool,pool",1,1,four\n',
+            "row 4: 'four' in column 'note'",
+        ),
         ("arch,top1\nconv,conv,pool,1\n", "row 2 has 4 cells, the header 2"),
-        ('model,top1\n"conv,conv,pool",1\n', "no column 'arch'"),
+        ('model,top1\n"conv,conv,pool",1\n', "no column 'arch'.*arch_column=COLUMN"),
         ('arch,top1,top1\n"conv,conv,pool",1,2\n', "two of one name"),
         ('arch\n"conv,conv,pool"\n', "no metric"),
         ("arch,top1\n", "no rows"),
@@ -106,12 +119,99 @@ def test_a_binary_file_is_no_table(tmp_path):
         read_csv_table(tmp_path / "x.csv", load_space("nasbench201"))
 
 
-def test_isomorphic_strings_are_duplicates(tmp_path):
+def test_isomorphic_strings_are_one_architecture_and_the_repetition_is_told(tmp_path):
     inner = ("conv3x3-bn-relu,maxpool3x3", "maxpool3x3,conv3x3-bn-relu")
-    text = "arch,acc\n" + "".join(f'"0110/0001/0001/0000:input,{ops},output",1\n' for ops in inner)
+    text = "arch,acc\n" + "".join(f'"0110/0001/0001/0000:input,{ops},output",{i}\n' for i, ops in enumerate(inner))
     (tmp_path / "x.csv").write_text(text)
-    with pytest.raises(DamagedFile, match="rows 2 and 3 hold the same"):
-        read_csv_table(tmp_path / "x.csv", load_space("nasbench101"))
+    table = read_csv_table(tmp_path / "x.csv", load_space("nasbench101"))
+    assert table.metric("acc").tolist() == [0.5, 0.5]
+    assert table.notes == ("1 of 2 rows repeat an architecture: the mean of its rows counts",)
+
+
+ROWS = [
+    ["arch", "top1", "when", "test"],
+    ["conv,conv,pool", "91.5", "2024-01-05", "90"],
+    ["pool,pool,pool", "", "later", "71.25"],
+]
+
+
+def written(path, rows, separator, pack=False):
+    """A table with each cell quoted."""
+    text = "".join(separator.join(f'"{cell}"' for cell in row) + "\r\n" for row in rows)
+    path.write_bytes(gzip.compress(text.encode()) if pack else text.encode("utf-8-sig"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "separator"), [("x.csv", ","), ("x.csv", ";"), ("x.csv", "\t"), ("x.tsv", "\t"), ("x.txt", ";"), ("x.csv.gz", ";")]
+)
+def test_tables_of_every_separator_and_packing_read_the_same(folder, name, separator):
+    path = written(folder / name, ROWS, separator, pack=name.endswith(".gz"))
+    table = read_csv_table(path, load_space(folder / "tiny.yaml"))
+    assert table.name == "x"
+    assert list(table.metrics) == ["top1", "test"]
+    np.testing.assert_array_equal(table.metric("top1"), [91.5, np.nan])
+    np.testing.assert_array_equal(table.metric("test"), [90, 71.25])
+    assert table.notes == ("ignored columns of text: when",)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_understood(folder, separator):
+    rows = [[cell.replace(".", ",") if i else cell for i, cell in enumerate(row)] for row in ROWS]
+    table = read_csv_table(written(folder / "x.csv", rows, separator), load_space(folder / "tiny.yaml"))
+    np.testing.assert_array_equal(table.metric("top1"), [91.5, np.nan])
+    np.testing.assert_array_equal(table.metric("test"), [90, 71.25])
+
+
+def test_what_is_not_finite_is_missing_and_counted(folder):
+    rows = [
+        ["arch", "top1"],
+        ["conv,conv,pool", "NaN"],
+        ["pool,pool,pool", "-inf"],
+        ["pool,conv,pool", "3"],
+        ["conv,pool,pool", "n/a"],
+    ]
+    table = read_csv_table(written(folder / "x.csv", rows, ","), load_space(folder / "tiny.yaml"))
+    np.testing.assert_array_equal(table.metric("top1"), [np.nan, np.nan, 3, np.nan])
+    assert table.notes == ("NaN or infinite, taken as missing: 2 in top1",)
+
+
+def test_parquet_without_pyarrow_names_the_command(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (folder / "x.parquet").write_bytes(b"PAR1")
+    with pytest.raises(MissingData, match="pip install pyarrow"):
+        read_csv_table(folder / "x.parquet", load_space(folder / "tiny.yaml"))
+
+
+def test_parquet_reads_as_csv_does(folder):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"arch": ["conv,conv,pool", "pool,pool,pool"], "top1": [91.5, None], "when": ["a", "b"], "test": [90, 71]}
+    parquet.write_table(pyarrow.table(columns), folder / "x.parquet")
+    table = read_csv_table(folder / "x.parquet", load_space(folder / "tiny.yaml"))
+    np.testing.assert_array_equal(table.metric("top1"), [91.5, np.nan])
+    np.testing.assert_array_equal(table.metric("test"), [90, 71])
+
+
+def test_a_packed_file_that_is_damaged_or_endless_is_refused(folder, monkeypatch):
+    path = written(folder / "x.csv.gz", ROWS, ",", pack=True)
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(DamagedFile, match="cannot be unpacked"):
+        read_csv_table(path, load_space(folder / "tiny.yaml"))
+    monkeypatch.setattr("nag.benchmarks.table_file.MAX_BYTES", 1000)
+    path.write_bytes(gzip.compress(b"arch,top1\n" + b"\n" * 10_000))
+    with pytest.raises(DamagedFile, match="more than 1000 bytes"):
+        read_csv_table(path, load_space(folder / "tiny.yaml"))
+
+
+def test_features_of_the_data_are_imported_and_notes_are_told(folder, tmp_path):
+    told = []
+    written(folder / "x.csv", ROWS, ";")
+    path = import_table(
+        folder / "x.csv", folder / "tiny.yaml", tmp_path / "out", "test", descriptor={"classes": 10}, tell=told.append
+    )
+    assert told == ["ignored columns of text: when"]
+    assert load_task(path).descriptor == {"classes": 10}
 
 
 def test_an_imported_table_is_a_task_that_can_be_moved(folder, tmp_path, monkeypatch):

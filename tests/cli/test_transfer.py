@@ -41,6 +41,9 @@ def test_samples_for_a_task_that_was_never_seen(nag, trained):
     Path("labels.csv").write_text("arch,accuracy\n" + "".join(f'"{row["arch"]}",{row["value"]}\n' for row in labels))
     descriptor = "descriptor={nodes: 3000, mean_degree: 4, features: 1000, classes: 7, homophily: 0.8}"
     outcome = nag(f"{trained} {few} labels=labels.csv '{descriptor}' out_dir=d {QUIET}")
+    assert (outcome.code, "no column value or search_value or valid_perf" in outcome.err) == (2, True), outcome.err
+    assert "label_column=COLUMN. Its columns: accuracy." in outcome.err
+    outcome = nag(f"{trained} {few} labels=labels.csv label_column=accuracy '{descriptor}' out_dir=d {QUIET}")
     assert outcome.code == 0, outcome.err
     assert nag(f"{trained} {few} task=nas_bench_graph/cora out_dir=z {QUIET}").code == 0
     assert metrics("z")["labels_used"] == 0

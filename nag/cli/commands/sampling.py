@@ -23,6 +23,8 @@ __all__ = ["sample"]
 
 def _transferred(options: SampleOptions, task: Task | None, device: torch.device) -> TrainedPredictor | None:
     """The meta-predictor, adapted to the task with the user's labels; None where there is none."""
+    if options.label_column is not None and options.labels is None:
+        raise InvalidRequest("label_column is given without labels", "Give labels=PATH too.")
     if options.meta_predictor is None:
         if options.labels is not None or options.descriptor:
             raise InvalidRequest("labels and a descriptor are for a meta-predictor", "Give meta_predictor=PATH too.")
@@ -35,7 +37,10 @@ def _transferred(options: SampleOptions, task: Task | None, device: torch.device
 
     trained = load_meta_predictor(options.meta_predictor, device)
     metric = None if task is None else task.search_metric
-    labels = None if options.labels is None else read_labels(Path(options.labels), trained.space, metric)
+    names = [str(name) for name in trained.facts["search_metrics"]] if metric is None else [metric]
+    labels = None
+    if options.labels is not None:
+        labels = read_labels(Path(options.labels), trained.space, names, options.label_column)
     facts = dict(options.descriptor or (task.descriptor if task is not None else {}))
     return adapt(trained, facts, labels, "" if task is None else task.name, metric)
 

@@ -77,6 +77,8 @@ def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
         options.side_metrics,
         options.arch_column,
         options.name,
+        options.descriptor,
+        say,
     )
     task = load_task(path)
     say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")

@@ -9,21 +9,27 @@ from typing import Any
 import numpy as np
 
 from nag.benchmarks.unpickle import InertRecord, load_restricted
+from nag.core.documents import shortened
 from nag.errors import DamagedFile
 
 __all__ = ["load_pickled_array", "load_pickled_graph", "load_pickled_matrix"]
 
-_MOST_CELLS = 1 << 29
+_MOST_CELLS = 1 << 26
+_CELLS_AN_ENTRY = 1 << 12
+_MOST_NODES = 1 << 29
 _TYPES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f4", "f8", "b1"}
 
 
 class _Dtype:
     """Stands in for `numpy.dtype`: knows plain numbers alone."""
 
+    code, order = "f8", "<"
+
     def __init__(self, code: str, *_: object) -> None:
         if code not in _TYPES:
-            raise DamagedFile(f"the pickle holds an array of the type '{code}'", "Only plain numbers are expected.")
-        self.code, self.order = code, "<"
+            found = shortened(str(code), 20)
+            raise DamagedFile(f"the pickle holds an array of the type '{found}'", "Only plain numbers are expected.")
+        self.code = code
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.order = ">" if state[1] == ">" else "<"
@@ -32,8 +38,10 @@ class _Dtype:
 class _Array:
     """Stands in for `numpy.ndarray`; `values` makes a real one of it."""
 
+    values: np.ndarray = np.empty(0)
+
     def __init__(self, *_: object) -> None:
-        self.values = np.empty(0)
+        """Takes the arguments of numpy's constructors, which say nothing."""
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, fortran, content = state
@@ -58,6 +66,16 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    """Stands in for `bytes`, as Python 3 writes an empty byte string for Python 2."""
+    return b""
+
+
+def _no_list(*_: object) -> list[Any]:
+    """Stands in for `list`, which names what a defaultdict makes: an empty list."""
+    return []
+
+
 def _lists(*_: object) -> dict[Any, Any]:
     """Stands in for `collections.defaultdict`: a plain mapping."""
     return {}
@@ -72,7 +90,8 @@ _ALLOWED: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("scipy.sparse._csr", "csr_matrix"): InertRecord,
     ("copy_reg", "_reconstructor"): _new_record,
     ("__builtin__", "object"): object,
-    ("__builtin__", "list"): list,
+    ("__builtin__", "list"): _no_list,
+    ("__builtin__", "bytes"): _no_bytes,
     ("_codecs", "encode"): _encode,
     ("collections", "defaultdict"): _lists,
 }
@@ -101,7 +120,7 @@ def load_pickled_matrix(path: Path) -> np.ndarray:
     arrays = [
         part.values for part in (state.get("data"), state.get("indices"), state.get("indptr")) if isinstance(part, _Array)
     ]
-    rows, columns = _shape(state.get("_shape", state.get("shape")))
+    rows, columns = _shape(state.get("_shape", state.get("shape")), len(arrays[0]) if arrays and arrays[0].ndim else 0)
     if len(arrays) != 3 or not _is_csr(rows, columns, *arrays):
         raise DamagedFile(f"{path.name} holds no sparse matrix", "Restore the published file.")
     data, indices, indptr = arrays
@@ -110,10 +129,10 @@ def load_pickled_matrix(path: Path) -> np.ndarray:
     return dense
 
 
-def _shape(given: object) -> tuple[int, int]:
-    """Rows and columns; (0, 0) where they are none, or far more than any published graph has."""
+def _shape(given: object, entries: int) -> tuple[int, int]:
+    """Rows and columns; (0, 0) where they are none, or far more than entries or than any published graph has."""
     if isinstance(given, tuple) and len(given) == 2 and all(isinstance(size, int) and size > 0 for size in given):
-        return given if given[0] * given[1] <= _MOST_CELLS else (0, 0)
+        return given if given[0] * given[1] <= min(_MOST_CELLS, _CELLS_AN_ENTRY * (entries + 16)) else (0, 0)
     return 0, 0
 
 
@@ -139,6 +158,6 @@ def load_pickled_graph(path: Path) -> np.ndarray:
     ):
         raise DamagedFile(f"{path.name} holds no lists of neighbours", "Restore the published file.")
     edges = [(node, other) for node, near in found.items() for other in near]
-    if any(abs(node) >= _MOST_CELLS for edge in edges for node in edge):
+    if any(abs(node) >= _MOST_NODES for edge in edges for node in edge):
         raise DamagedFile(f"{path.name} names a node that cannot be", "Restore the published file.")
     return np.array(edges, dtype=np.int64).reshape(-1, 2).T

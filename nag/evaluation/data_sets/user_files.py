@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nag.core.arrays import read_npz
+from nag.core.documents import shortened
 from nag.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.images import channels_first, check_labels, image_data_set
@@ -20,7 +20,6 @@ __all__ = ["is_user_data", "load_image_folder", "load_npz"]
 _PARTS = ("train", "validation", "test")
 _ARRAYS = {"images", "labels", *_PARTS}
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-_FAULTS = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def is_user_data(name_or_path: str | Path) -> bool:
@@ -43,16 +42,11 @@ def load_npz(path: Path, seed: int) -> DataSet:
     """
     if not path.is_file():
         raise MissingData(f"data set '{path}' does not exist", "Check the path.")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            for key in file.files:
-                if key not in _ARRAYS:
-                    raise InvalidRequest(f"'{path.name}' holds an unknown array '{key}'", did_you_mean(key, _ARRAYS))
-            arrays = {key: file[key] for key in file.files}
-    except InvalidRequest:
-        raise
-    except _FAULTS as error:
-        raise DamagedFile(f"'{path.name}' is no readable .npz file", _first_line(error)) from error
+    arrays = read_npz(path)
+    for key in arrays:
+        if key not in _ARRAYS:
+            found = shortened(key, 60)
+            raise InvalidRequest(f"'{path.name}' holds an unknown array '{found}'", did_you_mean(found, _ARRAYS))
     for key in ("images", "labels"):
         if key not in arrays:
             raise DamagedFile(f"'{path.name}' holds no array '{key}'", "It needs images and labels.")
