@@ -18,7 +18,7 @@ from nag.core.secrets import masked
 from nag.core.signatures import annotations_of
 from nag.errors import InvalidRequest, NagError, did_you_mean
 
-__all__ = ["run"]
+__all__ = ["error_line", "run"]
 
 _LONGEST = 480  # characters of a line that tells an error
 
@@ -42,10 +42,15 @@ def run(arguments: list[str]) -> None:
 
 
 def _fail(what: str, hint: str) -> None:
+    print(error_line(what, hint), file=sys.stderr)
+    sys.exit(2)
+
+
+def error_line(what: str, hint: str) -> str:
+    """An error as it is told: one printable line of limited length, without secrets."""
     hint = shortened(masked(hint), _LONGEST // 2)
     message = shortened(masked(what), _LONGEST - len(hint))
-    print(f"error: {message}{'. ' * bool(hint)}{hint}", file=sys.stderr)
-    sys.exit(2)
+    return f"error: {message}{'. ' * bool(hint)}{hint}"
 
 
 def _dispatch(arguments: list[str]) -> None:
