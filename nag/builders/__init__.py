@@ -36,7 +36,7 @@ from nag.builders.nas_bench_graph import NASBenchGraphBuilder
 from nag.builders.nasbench101 import NASBench101Builder
 from nag.builders.nasbench201 import NASBench201Builder
 from nag.builders.probe import ProbeHash
-from nag.builders.registry import BUILDERS, builder_of
+from nag.builders.registry import BUILDERS, builder_of, check_builder, has_builder
 from nag.builders.shape import DataShape
 
 __all__ = [
@@ -51,9 +51,11 @@ __all__ = [
     "SummedCell",
     "Zero",
     "builder_of",
+    "check_builder",
     "check_operations",
     "count_parameters",
     "export",
+    "has_builder",
     "options_fingerprint",
     "seeded",
     "sources_of",

@@ -21,7 +21,7 @@ from nag.evaluation.augmentation import AUGMENTATIONS
 
 __all__ = ["NetworkTraining", "suggested_training"]
 
-_WITHOUT_EFFECT = ("device", "compile")  # but for rounding
+_WITHOUT_EFFECT = ("compile",)  # but for rounding
 
 
 @checked
@@ -75,10 +75,25 @@ class NetworkTraining:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the options that results depend on; device and compilation change rounding only."""
+        """Digest of the options that results depend on: with the kind of device and the precision that "auto" stands for here.
+
+        Compilation changes rounding only.
+        """
         options = {name: value for name, value in sorted(asdict(self).items()) if name not in _WITHOUT_EFFECT}
+        options |= {"device": "cuda" if self._on_gpu else "cpu", "precision": self._used_precision}
         numbers = {name: float(value) if isinstance(value, int) else value for name, value in options.items()}
         return hashlib.sha256(repr(numbers).encode()).hexdigest()[:32]
+
+    @property
+    def _on_gpu(self) -> bool:
+        kind = self.device.partition(":")[0]
+        return kind == "cuda" or (kind == "auto" and torch.cuda.is_available())
+
+    @property
+    def _used_precision(self) -> str:
+        if self.precision != "auto":
+            return self.precision
+        return "bf16-mixed" if self._on_gpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0, of so many."""
@@ -104,17 +119,13 @@ class NetworkTraining:
         Raises:
             InvalidRequest: There is no such device.
         """
-        kind, _, number = self.device.partition(":")
-        gpu = kind == "cuda" or (kind == "auto" and torch.cuda.is_available())
-        if gpu and int(number or 0) >= torch.cuda.device_count():
+        gpu, number = self._on_gpu, int(self.device.partition(":")[2] or 0)
+        if gpu and number >= torch.cuda.device_count():
             raise InvalidRequest(f"there is no device '{self.device}'", "Take device auto or cpu.")
-        precision = self.precision
-        if precision == "auto":
-            precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
         return Fabric(
             accelerator="cuda" if gpu else "cpu",
-            devices=[int(number or 0)] if gpu else 1,
-            precision=precision,
+            devices=[number] if gpu else 1,
+            precision=self._used_precision,  # type: ignore[arg-type]
             plugins=[LightningEnvironment()],  # a worker trains alone, whatever cluster it runs on
         )
 

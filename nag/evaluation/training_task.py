@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 
 from nag.benchmarks.task_file import Text, beside, is_task_file, keys_of, space_beside
-from nag.builders import BUILDERS, Builder, DataShape, builder_of
+from nag.builders import Builder, DataShape, builder_of, has_builder
 from nag.core.documents import Document, check, read_yaml
 from nag.core.numbers import Finite
 from nag.errors import InvalidRequest, MissingData, did_you_mean
@@ -97,7 +97,7 @@ def list_training_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
     Args:
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
     """
-    notes, spaces = list_data_sets(data_dir), [load_space(name) for name in list_spaces() if name in BUILDERS]
+    notes, spaces = list_data_sets(data_dir), [space for space in map(load_space, list_spaces()) if has_builder(space)]
     kinds = {space.name: {kind for kind in ("graph", "images") if _reads(builder_of(space), space, kind)} for space in spaces}
     return {
         f"{data_set}/{space.name}": f"Trained networks: {note}"
@@ -141,7 +141,7 @@ def _task(
     kind, space = data_set_kind(data_set), load_space(space_name)
     if data_set not in data_set_names():
         data_set = str(Path(data_set).expanduser().resolve())  # workers may run elsewhere
-    if space.name in BUILDERS and not _reads(builder_of(space), space, kind):
+    if has_builder(space) and not _reads(builder_of(space), space, kind):
         raise InvalidRequest(
             f"networks of {space.name} do not read {'a graph' if kind == 'graph' else 'images'}, such as {data_set}",
             f"Tasks: {', '.join(task for task in list_training_tasks() if task.endswith('/' + space.name))}.",

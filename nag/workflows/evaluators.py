@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nag.benchmarks import Task
-from nag.builders import Builder, ProbeHash, builder_of
+from nag.builders import Builder, ProbeHash, builder_of, check_builder
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluator, TableEvaluator, TrainingTask, TrainingTrial, suggested_training
-from nag.evaluation.executors import Executor
+from nag.evaluation.executors import Executor, LocalExecutor
 from nag.evaluation.function_names import Functions, canonical_functions
 from nag.evaluation.store import EvaluationStore
 from nag.evaluation.stored_evaluator import StoredEvaluator
@@ -97,17 +97,17 @@ def evaluate_by_table(task: AnyTask, bench: Bench) -> Evaluator:
     return TableEvaluator(task)
 
 
-def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **options: Any) -> Evaluator:
+def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **choices: Any) -> Evaluator:
     """Trains networks on the task's data.
 
     Args:
         task: The task.
         bench: Where and how.
         split_seed: Seed of the data's split.
-        options: Of `NetworkTraining`; those that are None are what suits the data.
+        choices: Options of `NetworkTraining`; those that are None are what suits the data.
 
     Raises:
-        InvalidRequest: The task has no data.
+        InvalidRequest: The task has no data, the builder cannot build the space's networks, or there is no such device.
     """
     if not isinstance(task, TrainingTask):
         raise InvalidRequest(f"task {task.name} has no data to train on", "Name one such as digits/nasbench201.")
@@ -120,8 +120,13 @@ def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **opt
         split_seed=split_seed,
         image_size=task.image_size,
     )
-    given = {name: value for name, value in options.items() if value is not None}
-    trial = replace(trial, options=replace(suggested_training(trial.load_data().shape), **given))
+    given = {name: value for name, value in choices.items() if value is not None}
+    shape = trial.load_data().shape
+    options = replace(suggested_training(shape), **given)
+    check_builder(trial.used_builder, task.space, shape)
+    if isinstance(bench.executor, LocalExecutor):  # the devices of a cluster are elsewhere
+        options.make_fabric()
+    trial = replace(trial, options=options)
     return bench.stored(task, trial)
 
 
@@ -154,6 +159,7 @@ def evaluate_by_proxy(
         data_dir=bench.data_dir,
         image_size=own.image_size if own else None,
     )
+    check_builder(trial.used_builder, task.space, trial.load_data().shape)
     return bench.stored(task, trial, canonical_functions if proxy_named(proxy).functional else spelled_functions)
 
 

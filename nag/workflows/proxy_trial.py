@@ -109,7 +109,7 @@ class ProxyTrial:
         """Digest of all that a score depends on but architecture and seed: proxy, data and batch, builder, weights, space."""
         data = self.load_data()
         batch = (data.name, data.digest, self.split_seed, self.batch_size)
-        weights = (self.used_builder.fingerprint, self.initialisations, self.normal)
+        weights = (self.used_builder.fingerprint, self.initialisations, self.normal, torch.device(self.device).type)
         parts = (_FORMAT, self.space.fingerprint, _identity(self.used_proxy), batch, weights)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 

@@ -15,12 +15,13 @@ from nag.builders import (
     NASBench201Builder,
     NASBenchGraphBuilder,
     builder_of,
+    check_builder,
     count_parameters,
 )
 from nag.builders.nasbench101 import vertex_channels
 from nag.errors import InvalidArchitecture, InvalidRequest
 from nag.graphs import Architecture
-from nag.spaces import list_spaces, load_space, sample_uniform
+from nag.spaces import list_spaces, load_space, sample_uniform, space_from_mapping
 
 IMAGES = DataShape("images", 3, 7, 9, 12)
 SIGNALS = DataShape("images", 1, 4, 1, 40)
@@ -133,11 +134,11 @@ def test_wrong_data_and_wrong_numbers_are_refused():
         NASBench201Builder(channels=0)
     with pytest.raises(InvalidRequest, match="multiple of 4"):
         NASBenchGraphBuilder(hidden=6)
-    with pytest.raises(InvalidRequest, match="less than 1"):
+    with pytest.raises(InvalidRequest, match="below 1"):
         NASBenchGraphBuilder(dropout=1.0)
     with pytest.raises(InvalidRequest, match="width is 0"):
         DataShape("images", 3, 10, 8, 0)
-    with pytest.raises(InvalidRequest, match="unknown kind"):
+    with pytest.raises(InvalidRequest, match="kind is sound"):
         DataShape("sound", 3, 10)
     wide = Architecture(("input", *["maxpool3x3"] * 3, "output"), ((0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 4)))
     with pytest.raises(InvalidRequest, match="stem_channels"):
@@ -190,3 +191,49 @@ def test_the_builder_that_the_package_describes_works():
     assert builder.fingerprint != names["MyBuilder"](4).fingerprint
     arch = Architecture(("input", "conv", "skip", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))
     assert builder.build(arch, IMAGES, 0)(*IMAGES.example(2, rng())).shape == (2, 7)
+
+
+def described(shipped, **changes):
+    return space_from_mapping({**load_space(shipped).description, **changes})
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_builder_is_chosen_by_what_a_space_is_and_not_by_its_name(name):
+    """(W15)"""
+    renamed = described(name, name="mine", title="A copy")
+    assert builder_of(renamed, small=True) == builder_of(load_space(name), small=True)
+    sums = {"name": name, "nodes": [3, 4], "edges": "free"}
+    for other in (
+        {**sums, "operations": {"conv": "parametric", "pool": "mergeable"}},
+        {**sums, "operations": {"none": "parametric", "skip_connect": "zero"}},
+        {**sums, "operations": {"nor_conv_3x3": "mergeable", "skip_connect": "identity"}},
+        {**sums, "operations": {"nor_conv_3x3": "parametric"}, "inputs": {"default": "multiplied"}},
+        {**sums, "operations": {"nor_conv_3x3": "parametric"}, "inputs": {"output": "concatenated"}},
+        {**sums, "operations": {"conv3x3-bn-relu": "parametric"}},
+        {**sums, "operations": {"gcn": "parametric", "skip": "identity"}, "inputs": {"output": "concatenated"}},
+    ):
+        with pytest.raises(InvalidRequest, match="cannot build networks"):
+            builder_of(space_from_mapping(other))
+
+
+def test_some_operations_of_a_family_are_enough():
+    space = space_from_mapping(
+        {"name": "own", "operations": {"nor_conv_3x3": "parametric", "none": "zero"}, "nodes": [3, 5], "edges": "free"}
+    )
+    assert builder_of(space) == NASBench201Builder()
+    for arch in space.to_architectures(sample_uniform(space, 4, 0)):
+        assert NASBench201Builder(4, 1).build(arch, IMAGES, 0)(*IMAGES.example(2, rng())).shape == (2, 7)
+
+
+@pytest.mark.parametrize("builder", [NASBench101Builder(8, 3, 1), NASBench201Builder(4, 1), NASBenchGraphBuilder(8)])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_builder_of_another_space_or_other_data_is_told_before_any_work(builder, name):
+    shape = SMALL[name][1]
+    if type(builder) is type(SMALL[name][0]):
+        check_builder(builder, load_space(name), shape)
+        with pytest.raises(InvalidRequest, match="reads"):
+            check_builder(builder, load_space(name), GRAPH if shape is IMAGES else IMAGES)
+    else:
+        with pytest.raises(InvalidRequest) as caught:
+            check_builder(builder, load_space(name), shape)
+        assert caught.value.hint

@@ -343,3 +343,12 @@ def test_good_cells_read_digits():
 def test_data_are_shared_by_trials_of_a_process(trial):
     assert replace(trial, options=None).load_data() is trial.load_data()
     assert load_data_set(trial.data_set) is trial.load_data()
+
+
+def test_a_fingerprint_tells_the_kind_of_device_and_the_precision_that_auto_stands_for():
+    """(L1) What a GPU found in bf16 is not what a CPU finds."""
+    here, auto = (NetworkTraining(device=device).fingerprint for device in ("cpu", "auto"))
+    assert NetworkTraining(device="cuda").fingerprint == NetworkTraining(device="cuda:1").fingerprint != here
+    if not torch.cuda.is_available():
+        assert auto == here
+        assert NetworkTraining(precision="32-true").fingerprint == here
