@@ -112,7 +112,7 @@ def test_a_fingerprint_covers_what_results_depend_on(trial, bars, tmp_path):
         for option, value in {
             "epochs": 4, "batch_size": 17, "learning_rate": 0.2, "optimizer": "adamw", "momentum": 0.8, "weight_decay": 0.0,
             "label_smoothing": 0.1, "schedule": "constant", "warmup": 0.2, "augmentation": "crop_flip", "padding": 1,
-            "gradient_clip": 1.0, "precision": "32-true",
+            "gradient_clip": 1.0, "precision": "bf16-mixed",
         }.items()
     ]  # fmt: skip
     with np.load(bars) as file:
