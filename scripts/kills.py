@@ -43,7 +43,8 @@ LONGEST = 300  # seconds of a run
 # A resumed evaluation calls reused what was measured before the kill; the identity knows the folder of the user's function.
 LEFT_OUT = {"versions", "reused", "identity", "steps_per_second"}
 PRELOADED = (
-    "nag.cli.application nag.cli.commands nag.workflows.search nag.workflows.evaluate nag.workflows.evaluators nag.workflows.train_generator"
+    "nag.cli.application nag.cli.commands nag.workflows.search nag.workflows.evaluate nag.workflows.evaluators"
+    " nag.workflows.train_generator"
     " nag.workflows.run nag.search nag.training nag.benchmarks nag.builders nag.tracking hydra.utils omegaconf sklearn.datasets"
 )
 SPACE = """
