@@ -177,11 +177,12 @@ def test_weights_of_another_kind_are_not_taken(trial, tmp_path):
 
 
 def test_a_diverging_training_ends_early_and_has_no_value(trial, tmp_path):
-    wild = NetworkTraining(epochs=5, batch_size=16, learning_rate=1e30, warmup=0, gradient_clip=0, device="cpu")
+    rates = {"learning_rate": 1000.0, "weight_decay": 1000.0}  # each step multiplies the weights by a million
+    wild = NetworkTraining(epochs=20, batch_size=4, warmup=0, gradient_clip=0, device="cpu", **rates)
     found = replace(trial, options=wild, weights_folder=tmp_path / "none").run(GOOD, 0)
     assert math.isnan(found.search_value)
     assert found.report_value is None
-    assert found.epochs < 5
+    assert found.epochs < 20
     assert not (tmp_path / "none").exists()
 
 
