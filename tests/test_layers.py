@@ -25,6 +25,7 @@ LAYERS = {
     "predictors": 2,
     "diffusion": 2,
     "benchmarks": 2,
+    "tasks": 1,
     "training": 3,
     "search": 3,
     "evaluation": 3,

@@ -105,8 +105,13 @@ def try_generator(make_generator: Callable[..., Any], space: SearchSpace, condit
         make_generator(space=space, data=space.to_dags([]), **({"conditions": tuple(conditions)} if conditions else {}))
 
 
-def objective_of(cfg: DictConfig) -> ObjectiveSpec | None:
-    """The objective; None where the configuration names nothing."""
+def objective_of(cfg: DictConfig, maximised: Mapping[str, bool]) -> ObjectiveSpec | None:
+    """The objective; None where the configuration names nothing.
+
+    Args:
+        cfg: Configuration.
+        maximised: Metric of a predictor -> whether more is better, for limits that are written as a number.
+    """
     from omegaconf import OmegaConf
 
     from nag.evaluation import parse_objective
@@ -114,7 +119,9 @@ def objective_of(cfg: DictConfig) -> ObjectiveSpec | None:
     plain = OmegaConf.to_container(cfg.objective, resolve=True)
     assert isinstance(plain, dict)
     named = {str(key): value for key, value in plain.items()}
-    return parse_objective(named) if any(named.get(key) for key in ("maximise", "minimise", "limits", "pareto")) else None
+    if not any(named.get(key) for key in ("maximise", "minimise", "limits", "pareto")):
+        return None
+    return parse_objective(named, maximised=maximised)
 
 
 def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) -> dict[str, Any] | None:

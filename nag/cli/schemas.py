@@ -168,7 +168,7 @@ class SearchOptions(CommandOptions):
     batch: Count | None
     minimise: list[Text]
     maximise: list[Text]
-    limits: dict[str, Bound]
+    limits: dict[str, Any]
     proxies: list[Text]
     generator: PathText | None
     meta_predictor: PathText | None

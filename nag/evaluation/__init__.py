@@ -4,7 +4,7 @@ from nag.evaluation.data_sets import DataSet, list_data_sets, load_data_set
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
 from nag.evaluation.graph_distances import graph_distances
 from nag.evaluation.ledger import Ledger, Stopwatch, cpu_seconds
-from nag.evaluation.limits import HeldOut, Limit, Margin, cross_validate
+from nag.evaluation.limits import HeldOut, Margin, cross_validate
 from nag.evaluation.metric import ComputedMetric, Metric, PredictedMetric, computed_metrics
 from nag.evaluation.network_training import NetworkTraining, suggested_training
 from nag.evaluation.objective import Feasibility, Objective, ParetoObjective
@@ -16,6 +16,7 @@ from nag.evaluation.training_task import TrainingTask, is_training_task, list_tr
 from nag.evaluation.training_trial import TrainingTrial
 from nag.evaluation.trial import Measurement, Trial
 from nag.nn.pareto import front, hypervolume
+from nag.tasks import Limit
 
 __all__ = [
     "ComputedMetric",

@@ -1,4 +1,4 @@
-"""Limits on metrics: exact where the metric is computed, conservative where it is predicted."""
+"""Margins of limits on predicted metrics, from held-out labels."""
 
 from __future__ import annotations
 
@@ -14,39 +14,12 @@ from torch import Tensor
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
+from nag.tasks import Limit
 
-__all__ = ["HeldOut", "Limit", "Margin", "cross_validate"]
+__all__ = ["HeldOut", "Margin", "cross_validate"]
 
 RISK = 0.06
 """Share of the candidates that stand exactly at a predicted limit which may break it."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Bounds of one metric in its own units, both inclusive.
-
-    Raises:
-        InvalidRequest: No bound, one that is not finite, or a least value above the greatest.
-    """
-
-    max: float | None = None
-    min: float | None = None
-
-    def __post_init__(self) -> None:
-        bounds = [bound for bound in (self.max, self.min) if bound is not None]
-        if not bounds or not all(math.isfinite(bound) for bound in bounds):
-            raise InvalidRequest("a limit has no finite bound", "Give max or min, such as {max: 5}.")
-        if self.max is not None and self.min is not None and self.min > self.max:
-            raise InvalidRequest(f"a limit has min {self.min} above max {self.max}", "No architecture can keep it.")
-
-    def excess(self, values: Tensor) -> Tensor:
-        """How far values lie beyond the bounds, 0 where they keep them; same shape, same unit."""
-        result = torch.zeros_like(values)
-        if self.max is not None:
-            result = torch.maximum(result, values - self.max)
-        if self.min is not None:
-            result = torch.maximum(result, self.min - values)
-        return result
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from torch import Tensor
 
 from nag.errors import InvalidRequest, did_you_mean
-from nag.evaluation.limits import Limit, Margin
+from nag.evaluation.limits import Margin
 from nag.graphs import DagBatch, levels
 from nag.predictors import Predictor
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.process import scores_of
 from nag.spaces import SearchSpace
+from nag.tasks import Limit
 
 __all__ = ["ComputedMetric", "Metric", "PredictedMetric", "computed_metrics"]
 

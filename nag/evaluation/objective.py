@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from nag.errors import InvalidRequest, did_you_mean
-from nag.evaluation.limits import Limit
 from nag.evaluation.metric import Metric
 from nag.evaluation.objective_spec import ObjectiveSpec
 from nag.graphs import DagBatch
 from nag.nn.pareto import chebyshev, spread_weights
 from nag.spaces import SearchSpace
+from nag.tasks import Limit
 
 __all__ = ["Feasibility", "Objective", "ParetoObjective"]
 

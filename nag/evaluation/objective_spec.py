@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nag.errors import InvalidRequest, did_you_mean
-from nag.evaluation.limits import RISK, Limit
+from nag.evaluation.limits import RISK
+from nag.tasks import Limit, parse_limits
 
 __all__ = ["ObjectiveSpec", "parse_objective"]
 
@@ -69,13 +70,16 @@ class ObjectiveSpec:
         return tuple(dict.fromkeys([*self.directions, *self.limits]))
 
 
-def parse_objective(config: Mapping[str, Any], known: Collection[str] | None = None) -> ObjectiveSpec:
+def parse_objective(
+    config: Mapping[str, Any], known: Collection[str] | None = None, maximised: Mapping[str, bool] | None = None
+) -> ObjectiveSpec:
     """Reads an objective from plain values.
 
     Args:
         config: Such as `{maximise: {accuracy: 1.0}, minimise: {latency_ms: 0.2}, limits: {latency_ms: {max: 5}}, pareto:
-            false}`. A metric's name, or a list of names, stands for weight 1.
+            false}`. A metric's name, or a list of names, stands for weight 1; limits are read by `parse_limits`.
         known: Names of the metrics at hand; anything goes if None.
+        maximised: Metric -> whether more is better, of metrics for which `maximise` and `minimise` do not say it.
 
     Raises:
         InvalidRequest: An unknown key or metric, or a value of the wrong kind.
@@ -87,11 +91,12 @@ def parse_objective(config: Mapping[str, Any], known: Collection[str] | None = N
     pareto = config.get("pareto", False)
     if not isinstance(pareto, bool):
         raise InvalidRequest(f"objective.pareto is {pareto}", "It is true or false.")
-    limits = {str(name): _limit(str(name), bounds) for name, bounds in _mapping(config.get("limits"), "limits").items()}
+    up, down = (_weights(config.get(key), key) for key in ("maximise", "minimise"))
+    directions = {**(maximised or {}), **dict.fromkeys(up, True), **dict.fromkeys(down, False)}
     spec = ObjectiveSpec(
-        _weights(config.get("maximise"), "maximise"),
-        _weights(config.get("minimise"), "minimise"),
-        limits,
+        up,
+        down,
+        parse_limits(config.get("limits"), directions),
         pareto,
         config.get("risk", RISK),
         config.get("daring", DARING),
@@ -120,16 +125,3 @@ def _weights(value: Any, key: str) -> dict[str, float]:
     if isinstance(value, list | tuple):
         value = dict.fromkeys(value, 1.0)
     return {str(name): weight for name, weight in _mapping(value, key).items()}
-
-
-def _limit(name: str, value: Any) -> Limit:
-    bounds = _mapping(value, f"the limit of '{name}'")
-    for key, bound in bounds.items():
-        if key not in ("max", "min"):
-            raise InvalidRequest(f"the limit of '{name}' has no '{key}'", did_you_mean(str(key), ("max", "min")))
-        if bound is not None and not _is_number(bound):
-            raise InvalidRequest(f"the limit of '{name}' is {bound!r}", "Bounds are finite numbers.")
-    try:
-        return Limit(bounds.get("max"), bounds.get("min"))
-    except InvalidRequest as error:
-        raise InvalidRequest(error.what.replace("a limit", f"the limit of '{name}'"), error.hint) from error

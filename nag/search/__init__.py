@@ -5,7 +5,6 @@ from nag.search.bayesian import BayesianOptimisation, Start
 from nag.search.candidates import Mutants
 from nag.search.evolution import RegularisedEvolution
 from nag.search.evolutionary_denoising import EvolutionaryDenoising
-from nag.search.goal import Goal, Objective
 from nag.search.guided import Generated
 from nag.search.history import History, Observation
 from nag.search.local_search import LocalSearch
@@ -16,6 +15,7 @@ from nag.search.random_search import RandomSearch
 from nag.search.robot import RoBoT
 from nag.search.smbo import ModelBasedSearch
 from nag.search.strategy import SpaceExhausted, Strategy
+from nag.tasks import Goal, Objective
 
 __all__ = [
     "BayesianOptimisation",

@@ -126,6 +126,12 @@ class BayesianOptimisation(Strategy):
         """See `Strategy`."""
         return not (self.pool and is_enumerable(self.problem.space))
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`; a generator only matters where candidates are proposed instead of enumerated."""
+        proposed = getattr(self.candidates, "uses", super().uses) if self.scalable else frozenset()
+        return frozenset({"prior", *(["proxies"] if self.proxies else []), *proposed})
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """See `Strategy`."""
         known = len(self.history) + len(self.pending)

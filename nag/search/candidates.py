@@ -55,6 +55,11 @@ class Mutants:
     rounds: Count = 3
     random: Count = 300
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """Parts of the problem that candidates come from (see `Strategy.uses`)."""
+        return frozenset()
+
     def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
         """See `CandidateSource`."""
         space, best = problem.space, history.ranks.argsort(stable=True)[: self.parents].tolist()

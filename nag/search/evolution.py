@@ -41,6 +41,11 @@ class RegularisedEvolution(Strategy):
         super().__init__(problem, seed)
         self.population, self.tournament = population, tournament
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`."""
+        return frozenset()
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """Random architectures until there is a population, then children."""
         missing = self.population - len(self.history) - len(self.pending)

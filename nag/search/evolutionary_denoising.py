@@ -46,6 +46,11 @@ class EvolutionaryDenoising(Strategy):
         super().__init__(problem, seed)
         self.evolution, self.runs = evolution or Evolution(), runs
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`."""
+        return frozenset()
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """See `Strategy`."""
         space = self.problem.space

@@ -35,6 +35,11 @@ class Generated:
     count: Count = 64
     beside: CandidateSource = field(default_factory=Mutants)
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """Parts of the problem that candidates come from (see `Strategy.uses`)."""
+        return frozenset({"generator"}) | getattr(self.beside, "uses", frozenset())
+
     def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
         """See `CandidateSource`."""
         found = self.beside(problem, history, worth, rng)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from nag.errors import InvalidRequest
 from nag.graphs import Architecture, DagBatch
-from nag.search.goal import Goal
 from nag.search.problem import ForbiddenMetric
 from nag.search.ranking import ranks
 from nag.spaces import SearchSpace
+from nag.tasks import Goal
 
 __all__ = ["History", "Observation"]
 
@@ -118,21 +116,17 @@ class History:
         """
         if name not in self.goal.metrics:
             raise ForbiddenMetric(f"the goal of the search does not name the metric '{name}'", _known(self.goal))
-        return torch.tensor([observation.values[name] for observation in self.observations], dtype=torch.float64)
+        return self.goal.column(self.observations, name)
 
     @cached_property
     def values(self) -> Tensor:
         """The D objectives, signed so that higher is better: (n, D) float64, nan where the evaluation failed."""
-        columns = [self.metric(o.metric) * (1.0 if o.maximise else -1.0) for o in self.goal.objectives]
-        return torch.stack(columns, 1)
+        return self.goal.utilities(self.observations)
 
     @cached_property
     def violation(self) -> Tensor:
-        """By what share of each limit it is exceeded, summed over the limits: (n,) float64; 0 is feasible, inf failed."""
-        total = torch.zeros(len(self), dtype=torch.float64)
-        for metric, bound in self.goal.limits.items():
-            total += (self.metric(metric) - bound).clamp(min=0) / (abs(bound) or 1.0)
-        return torch.where(self.values.isnan().any(1) | total.isnan(), math.inf, total)
+        """By what share each limit is broken, summed over the limits: (n,) float64; 0 is feasible, inf failed."""
+        return self.goal.violation(self.observations)
 
     @cached_property
     def ranks(self) -> Tensor:
@@ -141,10 +135,8 @@ class History:
 
     @property
     def best(self) -> Observation | None:
-        """The best observation, the first of equals; None as long as nothing feasible was observed."""
-        if not bool((self.violation == 0).any()):
-            return None
-        return self.observations[int(self.ranks.argmin())]
+        """The best feasible observation (see `Goal.best`); None as long as nothing feasible was observed."""
+        return self.goal.best(self.observations)
 
 
 def _check(observation: Observation, goal: Goal) -> None:

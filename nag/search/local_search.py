@@ -43,6 +43,11 @@ class LocalSearch(Strategy):
         self.initial, self.width = initial, width
         self._neighbours: dict[str, dict[str, Architecture]] = {}
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`."""
+        return frozenset()
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """Random architectures first and at a local optimum, else neighbours of the centre in random order."""
         missing = self.initial - len(self.history) - len(self.pending)

@@ -54,6 +54,11 @@ class TreeSearch(Strategy):
         self.exploration, self.bisect = exploration, bisect
         self._paths: dict[str, tuple[int, ...]] = {}
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`."""
+        return frozenset()
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """Descends the tree for each architecture in turn, which is pending for the next."""
         root, source, space = self._grown(), python_random(rng), self.problem.space

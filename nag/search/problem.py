@@ -12,8 +12,8 @@ from nag.diffusion import Generator
 from nag.errors import NagError
 from nag.graphs import DagBatch
 from nag.predictors import Predictor, ProxyColumns
-from nag.search.goal import Goal
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable
+from nag.tasks import Goal
 
 __all__ = ["ForbiddenMetric", "Measurable", "Problem"]
 

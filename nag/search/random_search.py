@@ -14,6 +14,11 @@ __all__ = ["RandomSearch"]
 class RandomSearch(Strategy):
     """Draws at random without regard to what was found (see `random_architectures`)."""
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`."""
+        return frozenset()
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """Random architectures."""
         return random_architectures(self.problem.space, n, rng)

@@ -70,6 +70,11 @@ class RoBoT(Strategy):
         """See `Strategy`."""
         return not (self.pool and is_enumerable(self.problem.space))
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`."""
+        return frozenset({"proxies"})
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """See `Strategy`."""
         space, dags = self.problem.space, self._dags

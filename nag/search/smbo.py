@@ -58,6 +58,11 @@ class ModelBasedSearch(Strategy):
         self.rollouts, self.epsilon, self.initial, self.max_points = rollouts, epsilon, initial, max_points
         self.surrogate = surrogate
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """See `Strategy`."""
+        return frozenset()
+
     def propose(self, n: int, rng: torch.Generator) -> list[Architecture]:
         """The best of random architectures by the surrogate's scores, some left to chance."""
         space, missing = self.problem.space, self.initial - len(self.history) - len(self.pending)

@@ -59,6 +59,11 @@ class Strategy(ABC):
         return True
 
     @property
+    def uses(self) -> frozenset[str]:
+        """Parts of the problem that it looks at beside space and goal: of `generator`, `prior` and `proxies`."""
+        return frozenset({"generator", "prior", "proxies"})
+
+    @property
     def history(self) -> History:
         """All that was told."""
         return self._history

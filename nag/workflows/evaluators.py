@@ -94,6 +94,8 @@ def evaluate_by_table(task: AnyTask, bench: Bench) -> Evaluator:
     if not isinstance(task, Task):
         hint = "evaluator=train" if isinstance(task, TrainingTask) else "evaluator=function or evaluator=shell"
         raise InvalidRequest(f"task {task.name} has no table to look up", f"Use {hint}.")
+    if bench.probe:
+        raise InvalidRequest("probe=true tells functions apart by networks, a table does so by graphs", "Use probe=false.")
     return TableEvaluator(task)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nag.benchmarks import Task
+from nag.core.documents import shortened
 from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.tasks import AnyTask
@@ -18,6 +17,7 @@ from nag.search import Goal, Observation, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace
 from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
 from nag.workflows.run import RunFolder, stage
+from nag.workflows.search_results import SearchResults, values_of
 
 __all__ = ["SearchPlan", "observation_of", "queries", "search"]
 
@@ -71,13 +71,14 @@ def search(
         resume: Go on with the history in the folder, if there is one.
         consumed: What the strategy's models cost before: labels of other tasks, CPU seconds of training.
         overwrite: Discard the history in the folder, if there is one and it is not to be resumed.
-        warn: Is told in one line of a torn line of the history.
+        warn: Is told in one line of a torn line of the history, and of a search without a feasible query.
 
     Returns:
         Path of `history.jsonl`.
 
     Raises:
-        InvalidRequest: The folder holds another search, one that would be lost, or more queries than the budget.
+        InvalidRequest: The folder holds another search, one that would be lost, or more queries than the budget; or no
+            query was measured.
         DamagedFile: Its history is damaged.
     """
     run.depends_on(batch=str(plan.batch))
@@ -92,7 +93,8 @@ def search(
     _tell_stored(strategy, told[:whole], path)
     run.start()
     run.record_identity()
-    best = _best(rows, task)
+    results = SearchResults(goal)
+    results.add(rows)
     with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress, history:
         progress.update(len(rows))
         for evaluations in queries(task, evaluator, strategy, plan.budget - len(rows), plan.batch, told[whole:]):
@@ -101,15 +103,33 @@ def search(
                 run.discard_metrics()  # of the history that is replaced now
             history.append([finite(_row(query, evaluation, space)) for query, evaluation in enumerate(evaluations, first)])
             for row in rows[first - 1 :]:
-                best = _best([row] if best is None else [best, row], task)
-                run.tracker.log({**tracked_metrics(row), **_logged(row, best)}, row["query"])
+                results.add([row])
+                run.tracker.log({**tracked_metrics(row), **results.logged(row)}, row["query"])
             progress.update(len(rows))
-            progress.note(f"best {task.search_metric} {best['search_value']:.6g}" if best else "nothing measured yet")
-    minimised = [objective.metric for objective in goal.objectives[1:] if not objective.maximise]
-    about = {"strategy": type(strategy).__name__, "minimised": minimised, "limits": dict(goal.limits)}
+            progress.note(results.note)
     run.tracker.table("queries", *tracked_table(rows))
-    run.finish({**_result(rows, task), **(consumed or {}), **about}, files=("history.jsonl",))
+    about = {**results.metrics(task, rows), **(consumed or {}), "strategy": type(strategy).__name__}
+    run.finish(about, files=("history.jsonl",))
+    _tell_shortfall(results, task, plan, warn)
     return path
+
+
+def _tell_shortfall(results: SearchResults, task: AnyTask, plan: SearchPlan, warn: Callable[[str], None]) -> None:
+    """Tells what the search could not give; its files stay.
+
+    Raises:
+        InvalidRequest: Nothing was measured.
+    """
+    if not results.queries:
+        raise InvalidRequest(f"the strategy asked for nothing in {task.space.name}", "Choose another strategy.")
+    if not results.measured:
+        reason = results.first_error or "the evaluator knows none of the architectures"
+        what = f"none of {results.queries} queries was measured, the first because: {shortened(reason)}"
+        raise InvalidRequest(what, "Mend the cause and search again with overwrite=true.")
+    if results.queries < plan.budget:
+        warn(f"the space was exhausted after {results.queries} of {plan.budget} queries")
+    if infeasible := results.infeasible():
+        warn(infeasible)
 
 
 def queries(
@@ -151,13 +171,8 @@ def queries(
 
 def observation_of(evaluation: Evaluation, task: AnyTask, goal: Goal) -> Observation:
     """What a strategy may see of an evaluation: the metrics of the goal, never the report metric."""
-    known = {**evaluation.side, task.search_metric: evaluation.search_value}
-    values = {name: known.get(name) for name in goal.metrics}
-    return Observation(
-        evaluation.architecture,
-        evaluation.canonical_hash,
-        {name: math.nan if value is None else float(value) for name, value in values.items()},
-    )
+    values = values_of(goal, evaluation.search_value, evaluation.side)
+    return Observation(evaluation.architecture, evaluation.canonical_hash, values)
 
 
 def _row(query: int, evaluation: Evaluation, space: SearchSpace) -> dict[str, Any]:
@@ -195,51 +210,6 @@ def _told(row: dict[str, Any], goal: Goal, space: SearchSpace, path: Path) -> Ob
     try:
         arch = Architecture(tuple(str(op) for op in row["ops"]), tuple((int(u), int(v)) for u, v in row["edges"]))
         space.validate(arch)
-        known = {**row["side"], "": None}
-        values = {name: row["search_value"] if i == 0 else known.get(name) for i, name in enumerate(goal.metrics)}
-        numbers = {name: math.nan if value is None else float(value) for name, value in values.items()}
-        return Observation(arch, str(row["canonical_hash"]), numbers)
+        return Observation(arch, str(row["canonical_hash"]), values_of(goal, row["search_value"], row["side"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedFile(f"'{path}' is damaged", "Start the search again: overwrite=true.") from error
-
-
-def _best(rows: Sequence[dict[str, Any]], task: AnyTask) -> dict[str, Any] | None:
-    """The query with the best search metric, the first of equals."""
-    known = [row for row in rows if row["search_value"] is not None]
-    sign = 1 if task.maximise else -1
-    return max(known, key=lambda row: sign * float(row["search_value"])) if known else None
-
-
-def _logged(last: dict[str, Any], best: dict[str, Any] | None) -> dict[str, float]:
-    values = {"search/value": last["search_value"], "search/best": best["search_value"] if best else None}
-    return {name: float(value) for name, value in values.items() if value is not None}
-
-
-def _result(rows: Sequence[dict[str, Any]], task: AnyTask) -> dict[str, Any]:
-    """The entries of `metrics.json`; the best is chosen by the search metric."""
-    best = _best(rows, task)
-    report = None if best is None else best["report_value"]
-    optimum = task.best if isinstance(task, Task) else None
-    sign = 1 if task.maximise else -1
-    reached = [
-        row["query"]
-        for row in rows
-        if optimum is not None and row["report_value"] is not None and sign * (row["report_value"] - optimum) >= -1e-9
-    ]
-    return {
-        "task": task.name,
-        "protocol": task.protocol,
-        "search_metric": task.search_metric,
-        "report_metric": task.report_metric,
-        "maximise": task.maximise,
-        "best_arch": best["arch"] if best else None,
-        "best_search_metric": best["search_value"] if best else None,
-        "best_report_metric": report,
-        "regret": sign * (optimum - report) if optimum is not None and report is not None else None,
-        "true_optimum": optimum,
-        "queries": len(rows),
-        "queries_to_optimum": reached[0] if reached else None,
-        "failed": sum(bool(row["error"]) for row in rows),
-        "labels_used": sum(row["search_value"] is not None for row in rows),
-        "train_seconds": round(sum(row["cpu_seconds"] + row["gpu_seconds"] for row in rows), 3),
-    }

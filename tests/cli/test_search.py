@@ -98,6 +98,100 @@ def test_a_front_is_searched_under_a_limit(nag):
     assert "dominated by no other" in Path("s/report.html").read_text()
 
 
+def chosen(told: list[dict], keeps) -> dict:
+    return max((row for row in told if keeps(row["side"])), key=lambda row: row["search_value"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "keeps"),
+    [
+        ("{params_m: 0.8}", lambda side: side["params_m"] <= 0.8),
+        ("{params_m: {max: 0.9, min: 0.7}}", lambda side: 0.7 <= side["params_m"] <= 0.9),
+    ],
+    ids=str,
+)
+def test_the_best_keeps_the_limits_wherever_it_is_named(nag, limits, keeps):
+    """(W1)"""
+    line = f"search task=nas_bench_graph/cora strategy=random budget=20 tracker.mode=disabled 'limits={limits}' out_dir=s"
+    outcome = nag(line)
+    assert outcome.code == 0, outcome.err
+    found, told = metrics("s"), rows("s")
+    best, of_all = chosen(told, keeps), max(told, key=lambda row: row["search_value"])
+    assert best["search_value"] < of_all["search_value"]
+    assert (found["best_arch"], found["best_search_metric"]) == (best["arch"], best["search_value"])
+    assert found["best_report_metric"] == best["report_value"]
+    assert found["queries_feasible"] == sum(keeps(row["side"]) for row in told) < 20
+    assert found["nearest_arch"] is None
+    assert best["arch"] in outcome.out
+    assert of_all["arch"] not in outcome.out
+    logged = [json.loads(text) for text in Path("s/log.jsonl").read_text().splitlines()]
+    values = [entry["search/best"] for entry in logged if "search/best" in entry]
+    assert values[-1] == best["search_value"] == max(values)
+    assert nag("report runs=[s]").code == 0
+    page = Path("s/report.html").read_text()
+    assert best["arch"] in page
+    cards = page[page.index("#1 by valid_perf") :]
+    assert best["arch"] in cards[: cards.index("#2 by valid_perf")]
+
+
+def test_limits_lower_the_optimum_that_a_search_is_compared_with(nag):
+    line = f"search task=nas_bench_graph/cora strategy=random budget=5 {QUIET}"
+    assert nag(f"{line} out_dir=free").code == 0
+    assert nag(f"{line} out_dir=limited 'limits={{params_m: 0.5}}'").code == 0
+    assert metrics("limited")["true_optimum"] < metrics("free")["true_optimum"]
+
+
+def test_a_search_without_a_feasible_query_names_no_best_but_the_nearest(nag):
+    """(W1, W18)"""
+    outcome = nag(f"{GRAPH} strategy=random budget=6 'limits={{params_m: 0.0001}}' out_dir=s {QUIET}")
+    assert outcome.code == 0
+    found = metrics("s")
+    nearest = min(rows("s"), key=lambda row: row["side"]["params_m"])
+    assert (found["best_arch"], found["best_search_metric"], found["best_report_metric"], found["regret"]) == (None,) * 4
+    assert (found["queries_feasible"], found["nearest_arch"]) == (0, nearest["arch"])
+    assert "no query kept the limits (params_m at most 0.0001)" in outcome.err
+    assert nearest["arch"] in outcome.err
+    assert "none: no query kept the limits" in outcome.out
+    assert nag("report runs=[s]").code == 0
+    assert "#1 by" not in Path("s/report.html").read_text()
+
+
+def test_a_limit_on_the_search_metric_itself_bounds_it_from_below(nag):
+    assert nag(f"{GRAPH} strategy=random budget=6 'limits={{valid_perf: 0.0}}' out_dir=s {QUIET}").code == 0
+    assert metrics("s")["limits"] == {"valid_perf": {"min": 0.0}}
+    assert metrics("s")["queries_feasible"] == 6
+
+
+def test_one_further_objective_needs_no_brackets(nag):
+    assert nag(f"{GRAPH} strategy=random budget=4 minimise=latency out_dir=s {QUIET}").code == 0
+    assert metrics("s")["minimised"] == ["latency"]
+
+
+def test_a_search_whose_evaluations_all_failed_is_none(nag):
+    """(W18)"""
+    Path("mine.py").write_text("def score(architecture, seed):\n    raise ValueError('no such device')\n")
+    Path("task.yaml").write_text("space: nasbench201\nsearch_metric: score\n")
+    line = "search task=task.yaml evaluator=function evaluator.function=mine.py:score strategy=random"
+    outcome = nag(f"{line} budget=3 batch=1 executor.workers=1 out_dir=s {QUIET}")
+    assert outcome.code == 2
+    assert "none of 3 queries was measured" in outcome.err
+    assert "no such device" in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1
+    assert len(rows("s")) == 3
+    found = metrics("s")
+    assert (found["failed"], found["labels_used"], found["best_arch"]) == (3, 0, None)
+
+
+def test_a_space_that_ends_before_the_budget_is_told(nag):
+    Path("tiny.yaml").write_text("name: tiny\noperations: {a: parametric, b: parametric}\nnodes: 3\nedges: [[0, 1], [1, 2]]\n")
+    Path("task.yaml").write_text("space: tiny.yaml\nsearch_metric: score\n")
+    Path("mine.py").write_text("def score(architecture, seed):\n    return 1.0\n")
+    line = "search task=task.yaml evaluator=function evaluator.function=mine.py:score strategy=random"
+    outcome = nag(f"{line} budget=100 batch=2 executor.workers=1 out_dir=s {QUIET}")
+    assert outcome.code == 0, outcome.err
+    assert "exhausted after 2 of 100 queries" in outcome.err
+
+
 def test_another_search_is_not_continued(nag):
     assert nag(f"{GRAPH} strategy=random budget=5 out_dir=s {QUIET}").code == 0
     before = Path("s/history.jsonl").read_text()
@@ -124,6 +218,16 @@ def test_mistakes_are_told_in_one_line(nag):
         ("budget=5 'limits={latency: x}'", "must be a number"),
         ("budget=5 limits=3", "limits={"),
         ("budget=5 minimise=[perf]", "no side metric"),
+        ("budget=5 minimise=latncy", "no side metric 'latncy'"),
+        ("budget=5 minimise=3", "minimise=latency"),
+        ("budget=5 minimise=[latency,latency]", "each once"),
+        ("budget=5 minimise=latency maximise=latency", "each once"),
+        ("budget=5 'limits={latency: nan}'", "finite numbers"),
+        ("budget=5 'limits={latency: {least: 3}}'", "no 'least'"),
+        ("budget=5 'limits={latency: {max: 1, min: 2}}'", "above max"),
+        ("budget=5 'limits={perf: 3}'", "no side metric"),
+        ("budget=5 probe=true", "probe=false"),
+        ("budget=5 strategy=random proxies=[params_m]", "does not use proxies"),
         ("budget=5 proxies=[perf]", "measures"),
         ("budget=5 generator=none.safetensors", "none.safetensors"),
         ("budget=5 meta_predictor=none.safetensors", "none.safetensors"),

@@ -317,7 +317,7 @@ def test_a_specification_is_read_from_plain_values():
         ({"maximise": {"depth": 1}, "pareto": True}, "two metrics"),
         ({"maximise": {"depth": 1}, "pareto": "yes"}, "true or false"),
         ({"limits": {"depth": {"maximum": 1}}}, "Did you mean 'max'"),
-        ({"limits": {"depth": 5}}, "not a mapping"),
+        ({"limits": 5}, "not a mapping"),
         ({"limits": {"depth": {}}}, "the limit of 'depth' has no finite bound"),
         ({"limits": {"depth": {"max": "5ms"}}}, "finite numbers"),
         ({"limits": {"depth": {"max": 1, "min": 2}}}, "above max"),

@@ -78,7 +78,7 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     from nag.workflows.train_generator import load_generator
     from nag.workflows.train_predictor import load_predictor
 
-    guidance, spec = build(cfg.guidance), objective_of(cfg)
+    guidance = build(cfg.guidance)
     device = fabric_of(cfg).device
     trained = load_generator(options.generator, device)
     if options.compile:
@@ -87,6 +87,7 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     if options.predictor is not None:
         predictor = load_predictor(options.predictor, device)
     others = [load_predictor(path, device) for path in further]
+    spec = objective_of(cfg, {each.metric: each.sign > 0 for each in (predictor, *others) if each is not None})
     run = run_folder_of(cfg, "sample")
     reward = None if task is None or budget is None else LabelledReward(task, TableEvaluator(task), budget)
     path = sample(run, trained, num_samples, predictor, task, guidance, steps, spec, others, reward)

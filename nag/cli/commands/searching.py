@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics, warn
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from nag.cli.schemas import SearchOptions
     from nag.evaluation.tasks import AnyTask
     from nag.predictors import Predictor, ProxyColumns
-    from nag.search import Goal
+    from nag.search import Goal, Strategy
 
 __all__ = ["search"]
 
@@ -50,6 +52,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     known = measurable(task) if looked_up else None
     problem = Problem(task.space, goal, _proxies_of(options, task), prior, generator, known)
     strategy = build(cfg.strategy)(problem=problem, seed=options.seed)
+    _check_used(strategy)
     inputs = digests_of(cfg, "generator", "meta_predictor", "evaluator.data_set")
     run = run_folder_of(cfg, "search", inputs={**inputs, "task": digest_of_task(task, options.data_dir)})
     evaluator = evaluator_of(cfg, task, run.path, probe)
@@ -57,11 +60,32 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     say_metrics(
         run.path,
         (
-            *("protocol", "queries", "failed", "best_arch", "best_search_metric", "best_report_metric", "true_optimum"),
-            *("regret", "queries_to_optimum", "labels_used", "labels_of_other_tasks", "train_seconds"),
+            *("protocol", "queries", "queries_feasible", "failed", "best_arch", "best_search_metric", "best_report_metric"),
+            *("true_optimum", "regret", "queries_to_optimum", "labels_used", "labels_of_other_tasks", "train_seconds"),
         ),
     )
+    _say_missing(run.path)
     say(f"history: {path}")
+
+
+def _say_missing(folder: Path) -> None:
+    """Prints that there is no best, or that its report metric is unknown."""
+    from nag.files import read_json
+
+    metrics = read_json(folder / "metrics.json")
+    if metrics["best_arch"] is None:
+        say(f"{'best_arch':>30}  none: no query kept the limits")
+    elif metrics["best_report_metric"] is None:
+        say(f"{'best_report_metric':>30}  {metrics['report_metric']} was not measured")
+
+
+def _check_used(strategy: Strategy) -> None:
+    """Raises `InvalidRequest` where the strategy would not look at what was given to it."""
+    options = {"generator": ("generator", "default_scalable"), "prior": ("meta_predictor", "default")}
+    for part, (option, other) in {**options, "proxies": ("proxies", "default")}.items():
+        if getattr(strategy.problem, part) is not None and part not in strategy.uses:
+            where = f"{type(strategy).__name__} does not use {option} in the space {strategy.problem.space.name}"
+            raise InvalidRequest(where, f"Leave {option} out, or use strategy={other}.")
 
 
 def _side_by_side(cfg: DictConfig, workers: int | None) -> int:
@@ -76,13 +100,21 @@ def _side_by_side(cfg: DictConfig, workers: int | None) -> int:
 def _goal_of(options: SearchOptions, task: AnyTask) -> Goal:
     """The search metric, further objectives, and limits."""
     from nag.search import Goal, Objective
+    from nag.tasks import parse_limits
 
     further = [(name, False) for name in options.minimise] + [(name, True) for name in options.maximise]
-    for name in [*(name for name, _ in further), *options.limits]:
-        if name not in task.side_metrics:
-            raise InvalidRequest(f"task {task.name} has no side metric '{name}'", did_you_mean(name, task.side_metrics))
+    for name, _ in further:
+        _check_metric(name, task.side_metrics, task)
     objectives = (Objective(task.search_metric, task.maximise), *(Objective(name, up) for name, up in further))
-    return Goal(objectives, {name: float(bound) for name, bound in options.limits.items()})
+    limits = parse_limits(options.limits, {each.metric: each.maximise for each in objectives})
+    for name in limits:
+        _check_metric(name, (task.search_metric, *task.side_metrics), task)
+    return Goal(objectives, limits)
+
+
+def _check_metric(name: str, known: Sequence[str], task: AnyTask) -> None:
+    if name not in known:
+        raise InvalidRequest(f"task {task.name} has no side metric '{name}'", did_you_mean(name, known))
 
 
 def _proxies_of(options: SearchOptions, task: AnyTask) -> ProxyColumns | None:

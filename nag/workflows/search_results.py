@@ -1,0 +1,166 @@
+"""Results of a search: the best feasible query, and how many were feasible or failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nag.benchmarks import Task
+from nag.evaluation.tasks import AnyTask
+from nag.tasks import Goal, Objective, parse_limits
+
+__all__ = ["Query", "SearchResults", "feasible_optimum", "goal_of_metrics", "values_of"]
+
+_TOLERANCE = 1e-9
+
+
+def values_of(goal: Goal, search_value: float | None, side: Mapping[str, float | None]) -> dict[str, float]:
+    """The metrics of a goal: its first one is the search metric, all others are side metrics; nan where not measured."""
+    known = {**side, goal.objectives[0].metric: search_value}
+    return {name: math.nan if (value := known.get(name)) is None else float(value) for name in goal.metrics}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One line of a search's history.
+
+    Args:
+        row: The line.
+        values: Metric of the goal -> value; nan where it was not measured.
+    """
+
+    row: Mapping[str, Any]
+    values: Mapping[str, float]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], goal: Goal) -> Query:
+        """The query of a line."""
+        return cls(row, values_of(goal, row["search_value"], row["side"]))
+
+
+class SearchResults:
+    """Results of the queries so far; each query is added once.
+
+    Args:
+        goal: What is searched for.
+    """
+
+    def __init__(self, goal: Goal) -> None:
+        self.goal = goal
+        self.best: Query | None = None
+        self.nearest: Query | None = None
+        self.queries = self.feasible = self.measured = 0
+        self.first_error = ""
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Adds lines of the history, in their order."""
+        for row in rows:
+            query = Query.of(row, self.goal)
+            self.best = self.goal.best([query] if self.best is None else [self.best, query])
+            self.nearest = self.goal.nearest([query] if self.nearest is None else [self.nearest, query])
+            self.queries += 1
+            self.feasible += bool((self.goal.violation([query]) == 0).all())
+            self.measured += row["search_value"] is not None
+            self.first_error = self.first_error or str(row["error"])
+
+    @property
+    def note(self) -> str:
+        """The state of the search in a few words."""
+        metric = self.goal.objectives[0].metric
+        if self.best is not None:
+            return f"best {metric} {self.best.values[metric]:.6g}"
+        return "nothing feasible yet" if self.measured else "nothing measured yet"
+
+    def logged(self, row: Mapping[str, Any]) -> dict[str, float]:
+        """What trackers are told after a query: its value, the best feasible one, and how many queries were feasible."""
+        best = None if self.best is None else self.best.row["search_value"]
+        values = {"search/value": row["search_value"], "search/best": best, "search/feasible": self.feasible}
+        return {name: float(value) for name, value in values.items() if value is not None}
+
+    def infeasible(self) -> str:
+        """Why there is no best although there are measurements, in words; empty where it is otherwise."""
+        if self.best is not None or not self.measured:
+            return ""
+        limits = ", ".join(f"{metric} {limit}" for metric, limit in self.goal.limits.items())
+        if self.nearest is None:
+            return f"none of {self.queries} queries has all metrics of the goal: {', '.join(self.goal.metrics)}"
+        near = ", ".join(f"{metric} {self.nearest.values[metric]:.6g}" for metric in self.goal.limits)
+        return f"no query kept the limits ({limits}); the nearest: {self.nearest.row['arch']} with {near}"
+
+    def metrics(self, task: AnyTask, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The entries of `metrics.json`.
+
+        Args:
+            task: What was searched for.
+            rows: All lines of the history.
+        """
+        best = {} if self.best is None else self.best.row
+        nearest = None if self.best is not None or self.nearest is None else self.nearest.row["arch"]
+        report, optimum = best.get("report_value"), feasible_optimum(task, self.goal)
+        sign = self.goal.objectives[0].sign
+        reached = [row["query"] for row in rows if self._reaches(row, optimum)]
+        further = self.goal.objectives[1:]
+        return {
+            "task": task.name,
+            "protocol": task.protocol,
+            "search_metric": task.search_metric,
+            "report_metric": task.report_metric,
+            "maximise": task.maximise,
+            "best_arch": best.get("arch"),
+            "best_search_metric": best.get("search_value"),
+            "best_report_metric": report,
+            "regret": None if optimum is None or report is None else max(sign * (optimum - report), 0.0),
+            "true_optimum": optimum,
+            "queries": self.queries,
+            "queries_feasible": self.feasible,
+            "nearest_arch": nearest,
+            "queries_to_optimum": reached[0] if reached else None,
+            "failed": self.queries - self.measured,
+            "labels_used": self.measured,
+            "train_seconds": round(sum(row["cpu_seconds"] + row["gpu_seconds"] for row in rows), 3),
+            "minimised": [each.metric for each in further if not each.maximise],
+            "maximised": [each.metric for each in further if each.maximise],
+            "limits": {metric: limit.bounds for metric, limit in self.goal.limits.items()},
+        }
+
+    def _reaches(self, row: Mapping[str, Any], optimum: float | None) -> bool:
+        if optimum is None or row["report_value"] is None:
+            return False
+        away = self.goal.objectives[0].sign * (row["report_value"] - optimum)
+        return away >= -_TOLERANCE and bool((self.goal.violation([Query.of(row, self.goal)]) == 0).all())
+
+
+def feasible_optimum(task: AnyTask, goal: Goal) -> float | None:
+    """The best report value of a task's table among the rows that keep the limits; None where there is none, or no table."""
+    if not isinstance(task, Task):
+        return None
+    if not goal.limits:
+        return task.best
+    keeps = np.ones(len(task.rows), dtype=bool)
+    for metric, limit in goal.limits.items():
+        values = torch.from_numpy(np.array(task.table.metric(metric)[task.rows]))
+        keeps &= (limit.violation(values) == 0).numpy()
+    found = task.report_values[task.rows[keeps]]
+    return None if not len(found) else float(found.max() if task.maximise else found.min())
+
+
+def goal_of_metrics(metrics: Mapping[str, Any]) -> Goal:
+    """The goal of a search that has ended, from its `metrics.json`.
+
+    Raises:
+        InvalidRequest: The entries are none of a search.
+    """
+    first = Objective(str(metrics.get("search_metric")), metrics.get("maximise") is not False)
+    further = [
+        Objective(str(name), key == "maximised")
+        for key in ("minimised", "maximised")
+        if isinstance(names := metrics.get(key), list)
+        for name in names
+    ]
+    objectives = (first, *further)
+    return Goal(objectives, parse_limits(metrics.get("limits"), {each.metric: each.maximise for each in objectives}))
