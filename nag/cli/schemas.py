@@ -41,7 +41,6 @@ def _no_list(path: str) -> str:
 
 OutPath = Annotated[PathText, AfterValidator(_no_list)]
 Architectures = Annotated[int, Field(strict=True, ge=1, le=10**7)]
-Bound = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15, description="a number up to 1e15 in size")]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 
 

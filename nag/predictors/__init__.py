@@ -22,7 +22,7 @@ from nag.predictors.meta import Episodes, MetaPredictor
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.pretraining import Pretraining
 from nag.predictors.process import ProcessPredictor
-from nag.predictors.proxies import ProxyColumns
+from nag.predictors.proxies import ProxyColumns, worst_if_infinite
 from nag.predictors.ranked import RankedPredictor
 from nag.predictors.stacked import StackedPredictor
 from nag.predictors.transfer import TransferPredictor
@@ -63,4 +63,5 @@ __all__ = [
     "restore_predictor",
     "select",
     "select_optimised",
+    "worst_if_infinite",
 ]

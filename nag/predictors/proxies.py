@@ -11,7 +11,16 @@ from nag.predictors.base import ResizableState
 from nag.predictors.normal_scores import NormalScores
 from nag.spaces import SearchSpace
 
-__all__ = ["ProxyColumns"]
+__all__ = ["ProxyColumns", "worst_if_infinite"]
+
+
+def worst_if_infinite(values: Tensor) -> Tensor:
+    """Scores with the least number there is in place of infinities: a score that overflows says nothing good of a network.
+
+    Args:
+        values: Scores of any shape, the higher the better; nan stays.
+    """
+    return torch.where(values.isinf(), torch.finfo(values.dtype).min, values)
 
 
 class ProxyColumns(ResizableState):
@@ -43,7 +52,7 @@ class ProxyColumns(ResizableState):
         Args:
             space: Search space.
             dags: R architectures.
-            values: (R, P) scores; what is not finite counts as the worst, nan as the middle.
+            values: (R, P) scores; an infinity of either sign counts as the worst, nan (no score) as the middle.
 
         Raises:
             InvalidRequest: Not one row for each architecture.
@@ -56,7 +65,7 @@ class ProxyColumns(ResizableState):
         for column, value in enumerate(values.double().T):
             known = ~value.isnan()
             score = torch.zeros_like(value)
-            score[known] = NormalScores().fit(value[known].nan_to_num())
+            score[known] = NormalScores().fit(worst_if_infinite(value[known]))
             total[:, column].index_add_(0, where, score)
         found.codes, found.values = codes, total / torch.bincount(where).unsqueeze(1)
         return found

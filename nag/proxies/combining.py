@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nag.errors import InvalidRequest
-from nag.predictors import NormalScores
+from nag.predictors import NormalScores, worst_if_infinite
 
 __all__ = ["combined_scores", "rank_scores"]
 
@@ -17,7 +17,7 @@ def rank_scores(values: Tensor) -> Tensor:
     """Normal scores of the ranks of each proxy (van der Waerden); equal values get equal scores.
 
     Args:
-        values: (n, P) scores of n networks by P proxies; infinities are the best or the worst, nan counts as the middle.
+        values: (n, P) scores of n networks by P proxies; an infinity of either sign is the worst, nan counts as the middle.
 
     Returns:
         (n, P) float64, finite.
@@ -31,8 +31,8 @@ def rank_scores(values: Tensor) -> Tensor:
     for column, value in enumerate(values.double().cpu().T):
         known = ~value.isnan()
         if known.any():
-            # unique ranks rather than values: the distance of infinities is not defined
-            _, rank = torch.unique(value[known], return_inverse=True)
+            # unique ranks rather than values: the distance of extreme values overflows
+            _, rank = torch.unique(worst_if_infinite(value[known]), return_inverse=True)
             found[known, column] = NormalScores().fit(rank)
     return found
 

@@ -29,5 +29,5 @@ def proxies_of(task: Task, columns: Sequence[str]) -> ProxyColumns:
             raise InvalidRequest(f"the table of {task.name} has no proxy '{name}'", did_you_mean(name, table.metrics))
         if name in (task.search_metric, task.report_metric):
             raise InvalidRequest(f"'{name}' is what {task.name} measures", "Name scores that cost no training.")
-    values = torch.stack([torch.from_numpy(table.metric(name)) for name in columns], 1)
+    values = torch.stack([torch.from_numpy(table.measured[name]) for name in columns], 1)  # twins are averaged by rank
     return ProxyColumns.of(table.space, table.dags, values)

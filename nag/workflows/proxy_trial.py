@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -22,9 +23,9 @@ from nag.spaces import SearchSpace
 
 __all__ = ["LIMIT", "ProxyTrial", "batch_of"]
 
-_FORMAT = "proxy-1"
+_FORMAT = "proxy-2"
 LIMIT = 1e30
-"""What an infinite score becomes, with its sign: a store keeps finite numbers only."""
+"""An infinite score, of either sign, counts as the worst one, minus this number: a store keeps finite numbers only."""
 
 
 def batch_of(data: DataSet, size: int, seed: int) -> Batch:
@@ -122,7 +123,7 @@ class ProxyTrial:
             on_progress: Called after each initialisation with the share that is done.
 
         Returns:
-            The score as search value (infinities as plus or minus `LIMIT`), `params` beside, and no report value.
+            The score as search value (minus `LIMIT` for an infinite one), `params` beside, and no report value.
 
         Raises:
             InvalidArchitecture: It is not in the space, or cannot be built.
@@ -142,11 +143,16 @@ class ProxyTrial:
             scores.append(proxy(network, batch, rng))
             on_progress((number + 1) / self.initialisations)
         return Measurement(
-            search_value=min(max(fmean(scores), -LIMIT), LIMIT),
+            search_value=_finite(scores),
             side={"params": float(count_parameters(network))},
             cpu_seconds=clock.cpu,
             gpu_seconds=0.0 if torch.device(self.device).type == "cpu" else clock.wall,
         )
+
+
+def _finite(scores: Sequence[float]) -> float:
+    """Mean of finite scores; the worst score if one is infinite."""
+    return -LIMIT if any(map(math.isinf, scores)) else min(max(fmean(scores), -LIMIT), LIMIT)
 
 
 def _identity(proxy: Proxy) -> str:

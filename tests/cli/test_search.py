@@ -125,7 +125,7 @@ def test_the_best_keeps_the_limits_wherever_it_is_named(nag, limits, keeps):
     assert best["arch"] in outcome.out
     assert of_all["arch"] not in outcome.out
     logged = [json.loads(text) for text in Path("s/log.jsonl").read_text().splitlines()]
-    values = [entry["search/best"] for entry in logged if "search/best" in entry]
+    values = [entry["metrics"]["search/best"] for entry in logged if "search/best" in entry.get("metrics", {})]
     assert values[-1] == best["search_value"] == max(values)
     assert nag("report runs=[s]").code == 0
     page = Path("s/report.html").read_text()
@@ -219,7 +219,7 @@ def test_mistakes_are_told_in_one_line(nag):
         ("budget=5 limits=3", "limits={"),
         ("budget=5 minimise=[perf]", "no side metric"),
         ("budget=5 minimise=latncy", "no side metric 'latncy'"),
-        ("budget=5 minimise=3", "minimise=latency"),
+        ("budget=5 minimise=3", "no side metric '3'"),
         ("budget=5 minimise=[latency,latency]", "each once"),
         ("budget=5 minimise=latency maximise=latency", "each once"),
         ("budget=5 'limits={latency: nan}'", "finite numbers"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from nag.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation import load_data_set
 from nag.evaluation.trial import fault_of
 from nag.graphs import Architecture
-from nag.proxies import Batch, Proxy
+from nag.proxies import Batch, Proxy, proxy_named
 from nag.spaces import enumerate_space, load_space
 from nag.workflows.proxy_trial import LIMIT, ProxyTrial, batch_of
 
@@ -103,3 +104,14 @@ def test_mistakes_are_named():
         replace(TRIAL, batch_size=0)
     with pytest.raises(InvalidArchitecture):
         TRIAL.run(Architecture(("input", "output"), ((0, 1),)), 0)
+
+
+def test_a_score_that_overflows_is_the_least():
+    """(W7)"""
+
+    def overflow(network, batch, rng) -> float:
+        return math.inf
+
+    proxy = replace(proxy_named("naswot"), score=overflow)
+    found = replace(TRIAL, proxy=proxy, initialisations=2).run(ARCH, 0)
+    assert found.search_value == -LIMIT

@@ -238,7 +238,7 @@ def _against(task: Task, rows: np.ndarray, values: np.ndarray) -> dict[str, floa
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(values, nan=math.nan, posinf=LIMIT, neginf=-LIMIT)
+    return np.nan_to_num(values, nan=math.nan, posinf=-LIMIT, neginf=-LIMIT)
 
 
 def _run_of(preset: ProxiesPreset, name: str) -> ProxyRun:
