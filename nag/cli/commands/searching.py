@@ -70,7 +70,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
 
 def _say_missing(folder: Path) -> None:
     """Prints that there is no best, or that its report metric is unknown."""
-    from nag.files import read_json
+    from nag.core.documents import read_json
 
     metrics = read_json(folder / "metrics.json")
     if metrics["best_arch"] is None:
