@@ -102,6 +102,7 @@ class TrainPredictorOptions(CommandOptions):
     task: PathText
     num_train: Annotated[Architectures, Field(ge=2)]
     metric: Text | None
+    maximise: bool | None
     predictor: Group
 
 

@@ -65,17 +65,30 @@ class PredictedMetric(Metric):
         self._spread = spread if spread > 0 else 1.0
 
     def values(self, dags: DagBatch) -> Tensor:
-        """Predicted means."""
-        return self.predictor.predict(dags).mean.double()
+        """Predicted means.
+
+        Raises:
+            InvalidRequest: A prediction is not finite.
+        """
+        return self._finite(self.predictor.predict(dags).mean.double())
 
     def scores(self, dags: DagBatch) -> Tensor:
         """Expected percentiles, on the normal scale.
 
         The normal score of a measurement z ~ N(mean, std ** 2) has the expected percentile Phi(mean / sqrt(1 + std ** 2)),
         so that an uncertain guess counts less than a sure one.
+
+        Raises:
+            InvalidRequest: A prediction is not finite.
         """
         found = self.predictor.predict_scores(dags)
-        return (found.mean / (1 + found.measurement_std.square()).sqrt()).double()
+        return self._finite((found.mean / (1 + found.measurement_std.square()).sqrt()).double())
+
+    def _finite(self, values: Tensor) -> Tensor:
+        if not bool(values.isfinite().all()):
+            what = f"the predictor of '{self.name}' predicts numbers that are not finite"
+            raise InvalidRequest(what, "Train it again, with a lower learning rate.")
+        return values
 
     def threshold(self, limit: Limit) -> Limit:
         """The limit less the margin."""

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
+from nag.core.divergence import LossWatch
 from nag.core.numbers import Fraction, Rate, Size
 from nag.core.signatures import checked
 from nag.errors import DamagedFile, InvalidRequest
@@ -48,7 +49,7 @@ class Episodes:
         steps: Adam steps.
         learning_rate: Their size, in logarithms.
         labels: Numbers of labels of the task that is left out.
-        queries: Architectures whose order is predicted.
+        queries: Architectures whose order is predicted, none of them labelled; fewer where the task has not that many.
         top: Share of the objective that the best predicted architectures make up; the rest is the correlation of all.
 
     Raises:
@@ -146,6 +147,9 @@ class MetaPredictor(ResizableState):
             rng: Source of randomness, on the CPU.
             episodes: How it is learned.
             on_progress: Called now and then with the share that is done.
+
+        Raises:
+            InvalidRequest: The training diverges.
         """
         episodes = episodes or Episodes()
         raw = torch.stack([self._numbers(descriptor) for descriptor in descriptors])
@@ -159,13 +163,16 @@ class MetaPredictor(ResizableState):
         few = torch.randperm(len(dags), generator=rng)[:_EPISODE_ROWS].to(dags.device)
         view, scores = self.view(dags[few]), scores[few]
         optimizer = torch.optim.Adam(self.prior.parameters(), lr=episodes.learning_rate)
+        watch = LossWatch("the meta-predictor", "episodes.learning_rate", episodes.learning_rate, Episodes.learning_rate)
         with torch.enable_grad():
             for step in range(episodes.steps):
                 optimizer.zero_grad()
                 loss = torch.stack([self._loss(t, view, scores[:, t], episodes, rng) for t in range(len(self.tasks))])
                 loss.mean().backward()
                 optimizer.step()
+                watch.see(loss.mean())
                 on_progress((step + 1) / episodes.steps)
+        watch.look(self.prior.values())
 
     def _loss(self, t: int, view: View, scores: Tensor, episodes: Episodes, rng: torch.Generator) -> Tensor:
         """How badly one task is predicted from the others, mean over the numbers of labels."""
@@ -174,7 +181,9 @@ class MetaPredictor(ResizableState):
         known = scores.isfinite().nonzero().squeeze(1)
         losses = []
         for labels in episodes.labels:
-            rows = known[torch.randint(len(known), (labels + episodes.queries,), generator=rng)]
+            rows = known[torch.randperm(len(known), generator=rng)[: labels + episodes.queries]]
+            if len(rows) < labels + 2:  # an order of at least two is predicted
+                continue
             seen, asked = view[rows[:labels]], view[rows[labels:]]
             mean = asked.beliefs @ weights
             if labels:
@@ -186,7 +195,7 @@ class MetaPredictor(ResizableState):
             correlation = centred @ wanted / (spread * wanted.square().sum().add(1e-12).sqrt())
             best = softmax(_TOP_SHARPNESS * centred * (len(centred) - 1) ** 0.5 / spread, 0) @ truth
             losses.append(1 - (1 - episodes.top) * correlation - episodes.top * best / 2)
-        return torch.stack(losses).mean()
+        return torch.stack(losses).mean() if losses else self.prior["gain"] * 0
 
     def weights(self, descriptor: Tensor, among: Tensor | None = None) -> Tensor:
         """Weight of each source for a task of that scaled descriptor (D,): (T,), or those of some sources."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nag.core.divergence import LossWatch
 from nag.core.numbers import BatchSize, Count, DerivedSeed, NonNegative, Rate, SmallCount
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
@@ -19,16 +20,23 @@ from nag.predictors.proxies import ProxyColumns
 from nag.predictors.ranked import RankedPredictor
 from nag.spaces import SearchSpace
 
-__all__ = ["NetworkPredictor"]
+__all__ = ["NetworkPredictor", "one_cycle"]
 
+_USUAL_RATE = 5e-3
 _IN_CACHE = 256  # architectures whose states a processor's cache holds
 
 
-def _one_cycle(progress: float, warm_up: float = 0.2) -> float:
-    """Share of the greatest step size: up along a cosine during the warm-up, then down to zero along another."""
-    down = progress >= warm_up
-    phase = (progress - warm_up) / (1 - warm_up) if down else progress / warm_up - 1
-    return 0.02 + 0.98 * (1 + math.cos(math.pi * phase)) / 2
+def one_cycle(progress: float, warm_up: float = 0.2, start: float = 0.02) -> float:
+    """Share of the greatest step size: from `start` up along a cosine during the warm-up, then down to zero along another.
+
+    Args:
+        progress: Share of the steps that is done, 0 to 1.
+        warm_up: Share of the steps of the warm-up, above 0 and below 1.
+        start: Share of the greatest step size at first.
+    """
+    if progress < warm_up:
+        return start + (1 - start) * (1 + math.cos(math.pi * (progress / warm_up - 1))) / 2
+    return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
 
 
 @checked
@@ -52,7 +60,7 @@ class NetworkPredictor(RankedPredictor):
         seed: Seed of initial weights, pairs, batches and dropout.
 
     Raises:
-        InvalidRequest: A number is out of range.
+        InvalidRequest: A number is out of range; on fitting, the training diverges.
     """
 
     noise: Tensor
@@ -122,17 +130,21 @@ class NetworkPredictor(RankedPredictor):
         total, size = len(dags), min(len(dags), self.batch_size)
         steps = round(self.steps * (total / size) ** 0.5)
         optimizer = torch.optim.AdamW(self._networks().parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _one_cycle(step / steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(step / steps))
         inputs, rows, targets = self._inputs(dags), torch.arange(total, device=scores.device), scores.float()
+        watch = LossWatch("the predictor", "predictor.learning_rate", self.learning_rate, _USUAL_RATE)
         for step in range(steps):
             if size < total:
                 rows = torch.randperm(total, generator=rng)[:size].to(scores.device)
                 inputs = self._inputs(dags[rows])
             optimizer.zero_grad(set_to_none=True)
-            self.loss(self._score(inputs, rng), targets[rows], weights[:, rows], rng).sum().backward()
+            loss = self.loss(self._score(inputs, rng), targets[rows], weights[:, rows], rng).sum()
+            loss.backward()
             optimizer.step()
             schedule.step()
+            watch.see(loss)
             on_progress((step + 1) / steps)
+        watch.look(self._networks().parameters())
 
     def believe(self, dags: DagBatch) -> Prediction:
         """Mean and spread of the members."""

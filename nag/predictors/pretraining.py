@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
+from nag.core.divergence import LossWatch
 from nag.core.numbers import BatchSize, Count, FractionBelowOne, Rate, Size
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, Semantics, dags_to_pyg
@@ -64,6 +65,9 @@ def pretrain(encoder: DagEncoder, dags: DagBatch, semantics: Semantics, options:
         semantics: Vocabulary of the operations.
         options: How.
         rng: Source of randomness, on the CPU.
+
+    Raises:
+        InvalidRequest: The training diverges.
     """
     device = encoder.ops.device
     counts = structure_counts(dags, semantics).groups()
@@ -76,12 +80,16 @@ def pretrain(encoder: DagEncoder, dags: DagBatch, semantics: Semantics, options:
     heads.to(device)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *heads.parameters()], lr=options.learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, max(options.steps, 1))
+    watch = LossWatch("the encoder", "predictor.pretraining.learning_rate", options.learning_rate, Pretraining.learning_rate)
     for _ in range(options.steps):
         rows = torch.randint(len(dags), (min(options.batch_size, len(dags)),), generator=rng)
         optimizer.zero_grad(set_to_none=True)
-        _loss(encoder, heads, dags[rows.to(device)], wanted[rows.to(device)], options.hidden, rng).backward()
+        loss = _loss(encoder, heads, dags[rows.to(device)], wanted[rows.to(device)], options.hidden, rng)
+        loss.backward()
         optimizer.step()
         schedule.step()
+        watch.see(loss)
+    watch.look(encoder.parameters())
 
 
 def _loss(encoder: DagEncoder, heads: _Heads, dags: DagBatch, wanted: Tensor, hidden: float, rng: torch.Generator) -> Tensor:

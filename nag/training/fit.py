@@ -13,9 +13,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from nag.core.divergence import LossWatch
 from nag.core.numbers import BatchSize, FractionBelowOne, NonNegative, Positive, Rate, Size
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest, NagError
+from nag.errors import InvalidRequest
 from nag.tracking import NullTracker, RunTracker
 from nag.training.ema import MovingAverage
 from nag.training.state import TrainState
@@ -69,7 +70,7 @@ class FitResult:
         model: The moving average, in evaluation mode.
         steps: Steps done.
         seconds: Wall seconds, over all resumed runs.
-        loss: Mean loss over the last tenth of the steps that this process did (nan if it did none).
+        loss: Mean loss over the last tenth of all steps, over all resumed runs (nan if there were none).
     """
 
     model: nn.Module
@@ -111,9 +112,9 @@ def fit(
         begin: Called by each process before its first step, with the number of steps done before.
 
     Raises:
-        InvalidRequest: The batch cannot be shared equally, or the state is of another run.
+        InvalidRequest: The batch cannot be shared equally, the state is of another run, or the training diverges; a state
+            that is not finite is never saved.
         DamagedFile: The state cannot be read.
-        NagError: The loss became infinite or no number.
     """
     options.check_processes(fabric.world_size)
     tracker = tracker if fabric.is_global_zero else NullTracker()
@@ -129,14 +130,15 @@ def fit(
         found = fabric.is_global_zero and state_path.is_file()
         saved = fabric.broadcast(state.read(state_path) if found else None)
         if saved is not None:
-            state.restore(saved)
+            state.restore(saved, state_path)
     stepper = fabric.setup_optimizers(optimizer)
     assert not isinstance(stepper, tuple)
     model.train()
     started, last_save = time.monotonic() - state.seconds, time.monotonic()
     log_every = max(1, options.max_steps // 100)
     window: list[Tensor] = []
-    recent: deque[Tensor] = deque(maxlen=max(1, options.max_steps // 10))
+    recent: deque[Tensor] = deque(state.losses.to(fabric.device), maxlen=max(1, options.max_steps // 10))
+    watch = LossWatch("the network", "training.learning_rate", options.learning_rate, FitOptions.learning_rate, step=state.step)
     first, elapsed = state.step, state.seconds
     begin(first)
     with tracker.progress(options.max_steps, "training", "steps", initial=state.step) as progress:
@@ -162,31 +164,32 @@ def fit(
             state.step += 1
             window.append(terms["loss"].detach())
             recent.append(window[-1])
+            if fabric.is_global_zero:  # which ends the others; what is not finite spreads to all with the gradients
+                watch.see(window[-1])
             progress.advance(1)
             if state.step % log_every == 0:
-                mean = _finite(_mean(window, fabric), state.step)
+                if fabric.is_global_zero:
+                    watch.look()
+                mean = _mean(window, fabric)
                 parts = {f"train/{name}": _mean([value], fabric) for name, value in terms.items() if name != "loss"}
                 tracker.log({"train/loss": mean, **parts}, step=state.step)
                 progress.note(f"loss {mean:.4f}")
                 window = []
             if state_path is not None and time.monotonic() - last_save > options.save_every_seconds:
-                state.seconds = time.monotonic() - started
+                if fabric.is_global_zero:
+                    watch.look(model.parameters())
+                state.record(recent, time.monotonic() - started)
                 if fabric.is_global_zero:
                     state.save(state_path)
                 last_save = time.monotonic()
-    state.seconds = time.monotonic() - started
-    final = list(recent)[-max(1, (state.step - first) // 10) :]
-    mean_loss = _finite(_mean(final, fabric), state.step) if final else math.nan
+    if fabric.is_global_zero:
+        watch.look(model.parameters())
+    state.record(recent, time.monotonic() - started)
     if state_path is not None and fabric.is_global_zero:
         state.save(state_path)
+    final = list(recent)[-max(1, state.step // 10) :]
+    mean_loss = _mean(final, fabric) if final else math.nan
     return FitResult(ema.module.eval(), state.step, state.seconds, mean_loss)
-
-
-def _finite(loss: float, step: int) -> float:
-    """The loss; raises `NagError` where training has diverged."""
-    if not math.isfinite(loss):
-        raise NagError(f"training diverged: the loss is {loss} by step {step}", "Lower training.learning_rate.")
-    return loss
 
 
 def _average_gradients(model: nn.Module, fabric: Fabric) -> None:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from nag.core.divergence import all_finite
+from nag.core.documents import Document, check
+from nag.core.numbers import NonNegative, Size
 from nag.errors import DamagedFile, InvalidRequest
 from nag.files import write_bytes
 from nag.training.ema import MovingAverage
 
 __all__ = ["TrainState", "read_state"]
 
-_ENTRIES = ("identity", "step", "seconds", "model", "ema", "optimizer")
+
+class _Saved(Document):
+    """What a saved state holds beside tensors."""
+
+    identity: str
+    step: Size
+    seconds: NonNegative
+    losses: Tensor
+    model: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    optimizer: dict[str, Any]
 
 
 @dataclass
@@ -31,6 +44,7 @@ class TrainState:
         step: Steps done.
         seconds: Wall seconds spent, over all resumed runs.
         identity: What the run is (configuration digest); a state of another run is refused.
+        losses: (L,) float32, losses of the last steps.
     """
 
     model: nn.Module
@@ -39,6 +53,13 @@ class TrainState:
     step: int = 0
     seconds: float = 0.0
     identity: str = ""
+    losses: Tensor = field(default_factory=lambda: torch.zeros(0))
+
+    def record(self, losses: Iterable[Tensor], seconds: float) -> None:
+        """Takes the losses of the last steps and the seconds spent."""
+        recent = list(losses)
+        self.losses = torch.stack(recent).float().cpu() if recent else torch.zeros(0)
+        self.seconds = seconds
 
     def save(self, path: Path) -> None:
         """Writes the state atomically."""
@@ -48,6 +69,7 @@ class TrainState:
                 "identity": self.identity,
                 "step": self.step,
                 "seconds": self.seconds,
+                "losses": self.losses,
                 "model": self.model.state_dict(),
                 "ema": self.ema.module.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -57,19 +79,44 @@ class TrainState:
         write_bytes(path, buffer.getvalue())
 
     def load(self, path: Path) -> None:
-        """Continues from a saved state; raises what `read` raises."""
-        self.restore(self.read(path))
+        """Continues from a saved state; raises what `read` and `restore` raise."""
+        self.restore(self.read(path), path)
 
     def read(self, path: Path) -> dict[str, Any]:
         """What `restore` takes, on the CPU; raises what `read_state` raises."""
         return read_state(path, self.identity)
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Continues from what `read` gave."""
-        self.model.load_state_dict(saved["model"])
-        self.ema.module.load_state_dict(saved["ema"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.step, self.seconds = saved["step"], saved["seconds"]
+    def restore(self, saved: Mapping[str, Any], path: Path | None = None) -> None:
+        """Continues from what `read` gave.
+
+        Args:
+            saved: What `read` gave.
+            path: The file that it came from, for messages.
+
+        Raises:
+            DamagedFile: The tensors do not fit the module or the optimiser, or are not finite.
+        """
+        where = "the training state" if path is None else f"'{path}'"
+        try:
+            self.model.load_state_dict(saved["model"])
+            self.ema.module.load_state_dict(saved["ema"])
+            _check_optimizer(saved["optimizer"], self.optimizer)
+            self.optimizer.load_state_dict(saved["optimizer"])
+        except (RuntimeError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise DamagedFile(f"{where} does not fit the network", "Delete it and train again.") from error
+        moments = [value for entry in saved["optimizer"]["state"].values() for value in entry.values()]
+        if not all_finite([*saved["model"].values(), *saved["ema"].values(), *moments]):
+            raise DamagedFile(f"{where} holds numbers that are not finite", "Delete it and train again.")
+        self.step, self.seconds, self.losses = saved["step"], saved["seconds"], saved["losses"]
+
+
+def _check_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Raises `ValueError` unless a saved state of an optimiser has the shapes of its parameters."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, entry in saved["state"].items():
+        shape = parameters[index].shape
+        if not all(isinstance(value, Tensor) and value.shape in (shape, torch.Size([])) for value in entry.values()):
+            raise ValueError(f"the moments of parameter {index} have another shape")
 
 
 def read_state(path: Path, identity: str) -> dict[str, Any]:
@@ -83,14 +130,17 @@ def read_state(path: Path, identity: str) -> dict[str, Any]:
         DamagedFile: The file is not a complete state.
         InvalidRequest: It belongs to a run with another configuration.
     """
+    hint = "Delete it and train again."
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        saved = {name: saved[name] for name in _ENTRIES} | {"step": int(saved["step"]), "seconds": float(saved["seconds"])}
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for a damaged file
-        raise DamagedFile(f"'{path}' is no complete training state", "Delete it and train again.") from error
-    if saved["identity"] != identity:
+        raise DamagedFile(f"'{path}' is no complete training state", hint) from error
+    saved = check(_Saved, loaded, f"'{path}' is no complete training state", hint=hint)
+    if saved.identity != identity:
         raise InvalidRequest(
             f"'{path}' belongs to a run with another configuration",
             "Repeat that run's overrides, or choose another out_dir.",
         )
-    return saved
+    if saved.losses.ndim != 1 or not saved.losses.is_floating_point():
+        raise DamagedFile(f"'{path}' is no complete training state", hint)
+    return dict(saved)

@@ -87,6 +87,7 @@ def train_predictor(
     device: torch.device | str = "cpu",
     metric: str | None = None,
     held_out: int | None = None,
+    maximise: bool | None = None,
 ) -> Path:
     """Trains a predictor of a task's search metric on `num_train` labels and measures it on all other architectures.
 
@@ -98,8 +99,9 @@ def train_predictor(
         make_predictor: (space=..., seed=...) -> the untrained predictor.
         num_train: Number of labels to buy.
         device: Where to train.
-        metric: A side metric to predict in place of the search metric; less of it is better.
+        metric: A side metric to predict in place of the search metric.
         held_out: Other architectures to measure it on, drawn at random; all of them if None.
+        maximise: Whether more of the side metric is better; less is if None.
 
     Returns:
         Path of the checkpoint.
@@ -109,7 +111,10 @@ def train_predictor(
     """
     side = metric is not None and metric != task.search_metric
     if metric is not None and side:
-        task = side_task(task, metric)
+        task = side_task(task, metric, bool(maximise))
+    elif maximise is not None and maximise != task.maximise:
+        better = "more" if task.maximise else "less"
+        raise InvalidRequest(f"{better} of {task.search_metric} is better in task {task.name}", "Leave maximise out.")
     split = buy_labels(task, num_train, run.seed)
     table, space = task.table, task.table.space
     values = task.search_values
@@ -182,15 +187,20 @@ def train_predictor(
     return run.path / "predictor.safetensors"
 
 
-def side_task(task: Task, metric: str) -> Task:
-    """The task of predicting a side metric, of which less is better.
+def side_task(task: Task, metric: str, maximise: bool = False) -> Task:
+    """The task of predicting a side metric.
+
+    Args:
+        task: The task.
+        metric: One of its side metrics.
+        maximise: Whether more of it is better.
 
     Raises:
         InvalidRequest: The task has no such side metric.
     """
     if metric not in task.side_metrics:
         raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", did_you_mean(metric, task.side_metrics))
-    return replace(task, search_metric=metric, report_metric=metric, maximise=False, side_metrics=())
+    return replace(task, search_metric=metric, report_metric=metric, maximise=maximise, side_metrics=())
 
 
 def _as_lists(held_out: HeldOut) -> dict[str, list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 import pytest
@@ -23,6 +24,7 @@ from nag.predictors import (
     TransformerPredictor,
     TreesPredictor,
 )
+from nag.predictors.network import one_cycle
 from nag.predictors.structure import structure_counts
 from nag.spaces import load_space, sample_uniform
 
@@ -302,3 +304,18 @@ def test_a_measurement_is_more_uncertain_than_the_function_by_a_constant_noise(m
     torch.testing.assert_close(noise, noise.mean().expand(len(noise)))
     assert (predictor.predict(test).measurement_std >= predictor.predict(test).std).all()
     assert (predictor.held_out.measurement_std >= predictor.held_out.std).all()
+
+
+@pytest.mark.parametrize("make", [SMALL["gnn"], SMALL["transformer"]], ids=["gnn", "transformer"])
+def test_a_training_that_diverges_is_told_with_a_lower_rate(make):
+    with pytest.raises(InvalidRequest, match=r"training the predictor diverged at step \d+ .*predictor.learning_rate=0.005"):
+        fit(make, learning_rate=1000.0)
+
+
+def test_the_step_size_of_networks_rises_and_falls_to_zero():
+    rates = [one_cycle(step / 100) for step in range(101)]
+    assert rates[0] == pytest.approx(0.02)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) == 20
+    assert rates[-1] == pytest.approx(0.0, abs=1e-12)
+    assert all(a > b for a, b in itertools.pairwise(rates[20:]))

@@ -9,6 +9,7 @@ from torch import Tensor
 from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, NormalScores, TransferPredictor
+from nag.predictors.meta import View
 from nag.predictors.structure import structure_counts
 from nag.spaces import load_space, sample_uniform
 
@@ -126,3 +127,25 @@ def test_misuse_is_refused(meta):
         MetaPredictor(SPACE, ["angle"], {})
     with pytest.raises(InvalidRequest, match="targets of shape"):
         TransferPredictor(meta, {"angle": 0.1}).fit(sample_uniform(SPACE, 3, seed=0), torch.zeros(2))
+
+
+def test_episodes_ask_for_architectures_that_are_not_labelled(meta, monkeypatch):
+    """Labels and queries of an episode are drawn without replacement, from what is measured."""
+    dags = sample_uniform(SPACE, 30, seed=3)
+    view, drawn, whole = meta.view(dags), [], View.__getitem__
+
+    def noted(self: View, rows):
+        drawn.append(rows.tolist())
+        return whole(self, rows)
+
+    monkeypatch.setattr(View, "__getitem__", noted)
+    scores = value(dags, 0.3)
+    scores[::3] = float("nan")
+    rng = torch.Generator().manual_seed(0)
+    loss = meta._loss(0, view, scores, Episodes(labels=[0, 5, 10, 50], queries=12), rng)
+    assert bool(loss.isfinite())
+    for seen, asked in zip(drawn[::2], drawn[1::2], strict=True):
+        assert len({*seen, *asked}) == len(seen) + len(asked)
+        assert len(asked) >= 2
+        assert bool(scores[seen + asked].isfinite().all())
+    assert [len(seen) for seen in drawn[::2]] == [0, 5, 10]

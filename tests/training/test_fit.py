@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import shutil
 
 import pytest
@@ -78,8 +77,88 @@ def test_a_finished_run_is_not_trained_further(tmp_path):
     first = run(state_path=tmp_path / "state.pt")
     again = run(state_path=tmp_path / "state.pt", resume=True)
     assert again.steps == 30
-    assert math.isnan(again.loss)
+    assert again.loss == first.loss
     assert same_weights(first.model, again.model)
+
+
+@pytest.mark.parametrize("step", [1, 13, 29])
+def test_the_loss_of_a_resumed_run_is_that_of_the_whole_run(tmp_path, step):
+    """Its last tenth spans both processes, or lies in the first one alone."""
+    state, copied, calls = tmp_path / "state.pt", tmp_path / "copied.pt", []
+
+    def loss(model, rng):
+        if len(calls) == step:
+            shutil.copy(state, copied)
+        calls.append(1)
+        return squared_error(model, rng)
+
+    whole = run(loss=loss, state_path=state)
+    assert run(state_path=copied, resume=True).loss == whole.loss
+
+
+@pytest.mark.parametrize("rate", [1000.0, 100.0])
+def test_a_training_that_diverges_is_told_with_step_and_a_lower_rate_and_saves_nothing(tmp_path, rate):
+    def exploding(model, rng):
+        x = torch.randn(32, 4, generator=rng)
+        return {"loss": (model(x) - x.sum(1, keepdim=True)).pow(4).mean()}
+
+    options = FitOptions(max_steps=60, learning_rate=rate, warmup_steps=0, save_every_seconds=0.0)
+    with pytest.raises(InvalidRequest, match=r"diverged at step \d+ with training.learning_rate=\d+.*0.002 or less"):
+        run(options, loss=exploding, state_path=tmp_path / "state.pt")
+    if (tmp_path / "state.pt").exists():
+        saved = torch.load(tmp_path / "state.pt", weights_only=True)
+        assert all(bool(torch.isfinite(value).all()) for value in (*saved["model"].values(), *saved["ema"].values()))
+
+
+def test_the_first_step_whose_loss_is_not_finite_is_named():
+    def loss(model, rng):
+        calls.append(1)
+        terms = squared_error(model, rng)
+        return {"loss": terms["loss"] * (float("nan") if len(calls) == 17 else 1.0)}
+
+    calls: list[int] = []
+    with pytest.raises(InvalidRequest, match="at step 17 "):
+        run(loss=loss)
+
+
+def test_a_loss_that_falls_and_rises_within_reason_is_no_divergence():
+    def loss(model, rng):
+        calls.append(1)
+        return {"loss": squared_error(model, rng)["loss"] * (1000.0 if len(calls) == 20 else 1.0)}
+
+    calls: list[int] = []
+    assert run(loss=loss).steps == 30
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": -5},
+        {"step": 1.5},
+        {"step": True},
+        {"seconds": float("nan")},
+        {"seconds": -1.0},
+        {"losses": [1.0]},
+        {"losses": torch.zeros(2, 2)},
+        {"model": {"0.weight": torch.full((8, 4), float("nan"))}},
+        {"model": {}},
+        {"ema": [1]},
+        {"ema": {"0.weight": torch.zeros(3)}},
+        {"optimizer": {}},
+        {"optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": []}},
+        {"identity": 3},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_crafted_states_are_refused_in_one_line(tmp_path, change):
+    path = tmp_path / "state.pt"
+    run(state_path=path)
+    torch.save({**torch.load(path, weights_only=True), **change}, path)
+    with pytest.raises(DamagedFile, match=r"state\.pt") as caught:
+        run(state_path=path, resume=True)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_without_resume_a_state_is_ignored(tmp_path):

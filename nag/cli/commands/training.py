@@ -64,9 +64,9 @@ def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
 
     make = build(cfg.predictor)
     if options.metric is not None and options.metric != task.search_metric:
-        side_task(task, options.metric)
+        side_task(task, options.metric, bool(options.maximise))
     run = run_folder_of(cfg, "train-predictor")
-    path = train_predictor(run, task, make, num_train, fabric_of(cfg).device, options.metric)
+    path = train_predictor(run, task, make, num_train, fabric_of(cfg).device, options.metric, None, options.maximise)
     say(f"{task.name}: {task.protocol if options.metric is None else f'predicts {options.metric}'}")
     say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
     say(f"predictor: {path}")

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from nag.core.divergence import all_finite, diverged
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.elites import Elites
 from nag.diffusion.finetuning.policy_gradient import NoisyStates, divergence, draw_states, log_likelihood
@@ -154,6 +155,9 @@ def finetune(
         options: Length and strength.
         rng: Source of randomness, on the generator's device.
         on_round: Called after each round; a true answer ends the fine-tuning.
+
+    Raises:
+        InvalidRequest: The training diverges.
     """
     base = copy.deepcopy(generator).eval().requires_grad_(False)
     policy = copy.deepcopy(generator).eval().requires_grad_(True)
@@ -177,6 +181,11 @@ def finetune(
             moved = moved or bool(advantages.any())  # until then the gradient is rounding, which Adam makes whole steps of
             if moved:
                 kl, clipped = _improve(policy, base, optimizer, learned, advantages, options, rng)
+                if not all_finite(policy.parameters()):
+                    steps = (index + 1) * options.gradient_steps
+                    raise diverged(
+                        *(steps, "the generator", "finetuning.learning_rate"), options.learning_rate, FineTuning.learning_rate
+                    )
         history.append(_summary(index, valid, values[known], best, kl, clipped))
         if on_round(history[-1]) or not history[-1].rewarded:
             break
