@@ -278,6 +278,8 @@ def test_a_diverged_training_is_an_error_and_keeps_no_weights(tmp_path):
     def loss(module, rng):
         return {"loss": module.weight.sum() * float("nan")}
 
-    with pytest.raises(NagError, match=r"training diverged: the loss is nan by step 1\. Lower training\.learning_rate"):
+    with pytest.raises(
+        NagError, match=r"diverged at step 1 with training\.learning_rate=0\.002\. Use training\.learning_rate="
+    ):
         fit(nn.Linear(2, 1), loss, FitOptions(10), make_fabric("cpu"), NullTracker(), 0, tmp_path / "state.pt")
     assert not (tmp_path / "state.pt").exists()
