@@ -46,7 +46,8 @@ def sample(
 ) -> Path:
     """Generates architectures.
 
-    Invalid samples are counted and drawn again, at most ten rounds.
+    What is invalid, breaks a limit, or repeats a function where distinct ones are asked for is counted and drawn again, at
+    most ten rounds. Where these find too few, the metrics say so under `shortfall`.
 
     Args:
         run: Run folder; gets `architectures.jsonl` and, with a task, `evaluations.jsonl` and `uniform.jsonl`.
@@ -66,13 +67,15 @@ def sample(
         Path of `architectures.jsonl`.
 
     Raises:
-        InvalidRequest: Generator, predictor and task are not of one space, or `num_samples` is below 1.
+        InvalidRequest: Generator, predictor and task are not of one space, `num_samples` is below 1 or more than there are
+            distinct functions, or no sample is valid and keeps all limits.
     """
     space = trained.space
     _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
     aim = _aim(space, num_samples, predictor, guidance, spec, others, reward)
     if aim is not None:
         aim.check(trained.generator)
+        _check_functions(trained, num_samples, aim)
     guided = aim is not None and getattr(guidance, "scale", 1) != 0
     run.start()
     teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
@@ -86,6 +89,8 @@ def sample(
     rng = torch.Generator(device=trained.generator.sizes.device).manual_seed(run.seed)
     samples, more = _draw(run, trained, num_samples, rng, aim, steps)
     ledger += more if reward is None else more + reward.as_ledger()
+    if not len(samples.kept):
+        raise _nothing_kept(space, samples.raw)
     sampling = {"sampling_cpu_seconds": round(watch.cpu, 3), "sampling_wall_seconds": round(watch.wall, 3)}
 
     archs = space.to_architectures(samples.kept)
@@ -98,6 +103,7 @@ def sample(
         "search_space": space.name,
         "num_requested": num_samples,
         "num_samples": len(archs),
+        **({} if len(archs) == num_samples else {"shortfall": _shortfall(space, samples, num_samples, aim)}),
         "guided": guided,
         "guidance_scale": float(getattr(guidance, "scale", 0.0)) if guided else 0.0,
         **sample_metrics(space, samples.raw, trained.reference, run.seed).values,
@@ -133,6 +139,39 @@ def _check(space: SearchSpace, num_samples: int, predictors: Sequence[TrainedPre
             f"the generator belongs to {space.name}, task {task.name} to {task.table.space.name}",
             "Use a generator of the task's space.",
         )
+
+
+def _check_functions(trained: TrainedGenerator, num_samples: int, aim: Aim) -> None:
+    """Raises `InvalidRequest` where more distinct functions are asked for than the space is known to have."""
+    functions = len(trained.reference.class_sizes)
+    if aim.distinct and trained.reference.enumerated and num_samples > functions:
+        raise InvalidRequest(
+            f"num_samples is {num_samples}, but {trained.space.name} has {functions} distinct functions",
+            f"Ask for at most {functions}, or let functions repeat with guidance.distinct=false.",
+        )
+
+
+def _nothing_kept(space: SearchSpace, raw: DagBatch) -> InvalidRequest:
+    valid = int(space.is_valid(raw).sum())
+    if not valid:
+        return InvalidRequest(f"none of {len(raw)} samples is valid", "Train the generator longer: training.max_steps.")
+    return InvalidRequest(
+        f"none of {len(raw)} samples, {valid} of them valid, is predicted to keep all limits",
+        "Loosen objective.limits.",
+    )
+
+
+def _shortfall(space: SearchSpace, samples: Drawn, wanted: int, aim: Aim | None) -> str:
+    """Why there are fewer samples than asked for, in words."""
+    valid = int(space.is_valid(samples.raw).sum())
+    reasons = " or ".join(
+        [
+            "invalid",
+            *(["predicted to break a limit"] if aim is not None and valid > len(samples.kept) else []),
+            *(["repeated functions"] if aim is not None and aim.distinct else []),
+        ]
+    )
+    return f"{len(samples.kept)} of {wanted}: of {len(samples.raw)} drawn in all, the others were {reasons}"
 
 
 def _aim(
@@ -176,6 +215,7 @@ def _draw(
     space, generator = trained.space, trained.generator
     raw: list[DagBatch] = []
     kept: list[DagBatch] = []
+    known = torch.zeros(0, dtype=torch.int64, device=rng.device)
     ledger = Ledger()
     for _ in range(1 if aim is not None and isinstance(aim.guidance, FrontGuidance) else _ROUNDS):
         missing = num_samples - sum(len(part) for part in kept)
@@ -187,7 +227,9 @@ def _draw(
                 dags = generator.sample(missing, rng, steps, on_step=progress.advance)
                 drawn = Drawn(dags, dags[space.is_valid(dags)])
             else:
-                drawn = aim.sample(generator, missing, rng, steps, progress.advance)
+                drawn = aim.sample(generator, missing, rng, steps, progress.advance, known)
+                if aim.distinct:
+                    known = torch.cat([known, space.function_codes(drawn.kept).to(known.device)])
         ledger += Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
         raw.append(drawn.raw.to("cpu"))
         kept.append(drawn.kept.to("cpu"))
@@ -244,7 +286,7 @@ def _kept_distinct(space: SearchSpace, kept: DagBatch) -> dict[str, float]:
 
 
 def _truth(task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation]) -> dict[str, Any]:
-    """What the table says of the samples and of as many uniform draws."""
+    """Benchmark metrics of the samples and of an equally large uniform sample; `true_known` samples are in the table."""
 
     def known(evaluations: Sequence[Evaluation]) -> np.ndarray:
         return np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
@@ -258,6 +300,7 @@ def _truth(task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation
         "maximise": task.maximise,
         "true_optimum": task.best,
         "num_looked_up": len(values),
+        "true_known": len(values),
     }
     for prefix, numbers in (("", values), ("uniform_", draws)):
         if not len(numbers):

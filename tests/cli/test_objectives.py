@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nag.spaces import enumerate_space, load_space
 from nag.workflows.train_predictor import load_predictor
 
 QUIET = "tracker.mode=disabled tracker.console=false"
@@ -37,6 +38,11 @@ def latency(products) -> str:
     return f"predictors=[{products}/latency/predictor.safetensors]"
 
 
+def canonical(products) -> list[str]:
+    space = load_space(str(products / "space.yaml"))
+    return space.canonical_hashes(enumerate_space(space))
+
+
 def refused(outcome, *words: str) -> None:
     assert outcome.code == 2, outcome
     assert len(outcome.err.strip().splitlines()) == 1, outcome.err
@@ -54,6 +60,48 @@ def test_limits_hold_for_every_sample_and_a_smaller_risk_keeps_further_away(samp
     assert len(rows) == metrics("s")["num_samples"] == 6
     assert all(len(row["edges"]) <= 5 for row in rows)
     assert metrics("s")["labels_used"] == 120
+
+
+@pytest.mark.parametrize("guidance", ["default", "none", "particles"])
+def test_a_limit_that_no_sample_keeps_is_refused_and_earlier_results_stay(sample, guidance):
+    assert sample("num_samples=3 guidance=none").code == 0
+    results = [Path("s") / name for name in ("architectures.jsonl", "metrics.json", "config.yaml")]
+    before = [path.read_bytes() for path in results]
+    few = FEW if guidance == "default" else ""
+    outcome = sample(f"'objective.limits={{num_edges: {{max: 1}}}}' num_samples=3 guidance={guidance} {few}", predictor=None)
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: none of ")
+    assert "limits" in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1
+    assert [path.read_bytes() for path in results] == before
+
+
+def test_more_distinct_samples_than_there_are_functions_are_refused(sample, products):
+    functions = len(set(canonical(products)))
+    outcome = sample(f"num_samples={functions + 1} {FEW}")
+    refused(outcome, f"{functions} distinct functions", "guidance.distinct=false")
+
+
+def test_fewer_samples_than_asked_for_are_told(sample):
+    """Of 400 samples, few graphs of the space have at most 4 edges."""
+    outcome = sample(f"'objective.limits={{num_edges: {{max: 4}}}}' num_samples=400 guidance=default {FEW}")
+    assert outcome.code == 0, outcome.err
+    found = metrics("s")
+    assert found["num_samples"] < found["num_requested"] == 400
+    assert found["num_functionally_distinct"] == found["num_samples"]
+    assert found["shortfall"] in outcome.out
+    assert found["shortfall"].startswith(f"{found['num_samples']} of 400")
+
+
+def test_a_true_mean_over_a_part_of_the_samples_says_over_how_many(sample, nag, products):
+    header, *rows = (products / "table.csv").read_text().splitlines()
+    Path("part.csv").write_text("\n".join([header, *rows[:3]]) + "\n")
+    made = nag(f"import-table csv=part.csv search_space={products}/space.yaml search_metric=accuracy out_dir=part")
+    assert made.code == 0, made.err
+    outcome = sample("num_samples=40 task=part/task.yaml guidance=none")
+    assert outcome.code == 0, outcome.err
+    assert metrics("s")["true_known"] < metrics("s")["num_samples"] == 40
+    assert f"the {metrics('s')['true_known']} of 40 samples" in outcome.out
 
 
 def test_computed_metrics_need_no_predictor(sample):

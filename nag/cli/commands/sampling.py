@@ -71,6 +71,7 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
                     "Train one for that space.",
                 )
 
+    from nag.core.documents import read_json
     from nag.diffusion import accelerate
     from nag.evaluation import TableEvaluator
     from nag.evaluation.labelled_reward import LabelledReward
@@ -95,9 +96,12 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
         run.path,
         (
             "protocol",
-            *("num_requested", "num_samples", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
-            *("tv_ops", "tv_edges", "labels_used", "true_mean", "true_best", "true_optimum"),
+            *("num_requested", "num_samples", "shortfall", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
+            *("tv_ops", "tv_edges", "labels_used", "true_known", "true_mean", "true_best", "true_optimum"),
             *("true_percentile_mean", "true_percentile_best", "uniform_true_percentile_mean"),
         ),
     )
+    found = read_json(run.path / "metrics.json")
+    if found.get("true_known", found["num_samples"]) < found["num_samples"]:
+        say(f"true values are those of the {found['true_known']} of {found['num_samples']} samples that the task measured")
     say(f"architectures: {path}")
