@@ -24,6 +24,8 @@ _CHUNK = 32768
 _CHUNK_ENTRIES = 1 << 21
 _DENSE = 32
 _MAX_LEAVES = 20000
+_MAX_BRANCHES = 24  # of one graph, before those that an automorphism maps onto each other are sought
+_INDIVIDUAL = 0x5851F42D
 _MAX_MULTIPLICITY = 2**31 - 1  # certificates hold 32-bit numbers
 _SUM, _PRODUCT, _CONCATENATION = 0, 1, 2
 
@@ -291,6 +293,7 @@ def _label(dags: DagBatch) -> tuple[Tensor, list[bytes]]:
     best_order = torch.zeros_like(dags.ops)
     best: list[bytes | None] = [None] * len(dags)
     leaves = torch.zeros(len(dags), dtype=torch.int64, device=dags.device)
+    symmetric = torch.zeros(len(dags), dtype=torch.bool, device=dags.device)
     while len(root):
         order, tied = _sort(colour, level, dags.mask)
         discrete = ~tied.any(1)
@@ -316,8 +319,11 @@ def _label(dags: DagBatch) -> tuple[Tensor, list[bytes]]:
         colour = colour[rest][parent]
         dags, level, root = dags[parent], level[parent], root[parent]
         rows = torch.arange(len(parent), device=colour.device)
-        colour[rows, node] = _mix(colour[rows, node] + 0x5851F42D)
+        colour[rows, node] = _mix(colour[rows, node] + _INDIVIDUAL)
         colour = _refine(dags, colour)
+        symmetric |= torch.bincount(root, minlength=len(symmetric)) > _MAX_BRANCHES
+        kept = _one_of_each_orbit(dags, colour, level, root, symmetric[root].nonzero().squeeze(1))
+        dags, level, root, colour = dags[kept], level[kept], root[kept], colour[kept]
     return best_order, [text if text is not None else b"" for text in best]
 
 
@@ -329,6 +335,60 @@ def _branches(dags: DagBatch, colour: Tensor, order: Tensor, tied: Tensor) -> tu
     cell &= level == level.gather(1, first)
     parent, node = _one_of_each_twins(dags, cell).nonzero().unbind(1)
     return parent, node
+
+
+def _one_of_each_orbit(dags: DagBatch, colour: Tensor, level: Tensor, root: Tensor, many: Tensor) -> Tensor:
+    """Branches of the search without those that an automorphism maps onto an earlier one, for graphs that have many.
+
+    One leaf below each branch is found by individualising the first tied node again and again. Two leaves of one graph
+    with the same certificate and the same colours are equal under an automorphism, which maps one branch onto the other,
+    so that the search trees below the two hold the same graphs (McKay and Piperno 2014, section 2.6).
+
+    Args:
+        dags: B graphs, one for each branch.
+        colour: (B, N) int64, refined colours.
+        level: (B, N) int64, longest path to each node.
+        root: (B,) int64, which graph of the batch each branch belongs to.
+        many: Indices of the branches of graphs that have many.
+
+    Returns:
+        Indices of the branches that stay, ascending.
+    """
+    if not len(many):
+        return torch.arange(len(root), device=root.device)
+    below, shade, height = dags[many], colour[many].clone(), level[many]
+    order, tied = _sort(shade, height, below.mask)
+    while bool(tied.any()):
+        unfinished = tied.any(1)
+        first = order.gather(1, tied.float().argmax(1, keepdim=True)).squeeze(1)
+        rows = unfinished.nonzero().squeeze(1)
+        shade[rows, first[rows]] = _mix(shade[rows, first[rows]] + _INDIVIDUAL)
+        shade = _refine_until_stable(below, shade)
+        order, tied = _sort(shade, height, below.mask)
+    seen: set[tuple[int, bytes, bytes]] = set()
+    keep = torch.ones(len(root), dtype=torch.bool, device=root.device)
+    colours = shade.gather(1, order).cpu().numpy()
+    for branch, graph, text, shades in zip(
+        many.tolist(), root[many].tolist(), _certificates(below.take_nodes(order)), colours, strict=True
+    ):
+        leaf = (graph, text, shades.tobytes())
+        keep[branch] = leaf not in seen
+        seen.add(leaf)
+    return keep.nonzero().squeeze(1)
+
+
+def _refine_until_stable(dags: DagBatch, colour: Tensor) -> Tensor:
+    """Colour refinement until no graph of the batch gets more colours; all take the same number of rounds."""
+    sums = _sums_over_neighbours(dags)
+    found = -1
+    while True:
+        ordered = colour.sort(1)[0]
+        distinct = int((ordered[:, 1:] != ordered[:, :-1]).sum())
+        if distinct <= found:
+            return colour
+        found = distinct
+        ahead, behind = sums(_mix(colour + 0x1B873593), _mix(colour + 0x27D4EB2F))
+        colour = _mix(colour * 3 + _mix(ahead) * 5 + _mix(behind + 1) * 7) * dags.mask
 
 
 def _one_of_each_twins(dags: DagBatch, cell: Tensor) -> Tensor:

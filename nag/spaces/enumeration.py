@@ -53,12 +53,15 @@ def enumerate_space(space: SearchSpace) -> DagBatch:
 
 def _enumerate_size(space: SearchSpace, n: int) -> DagBatch:
     """All architectures of n nodes: first the distinct wirings, then every assignment of operations to each."""
-    wirings = _wirings(space, n)
     nodes = space.masks.nodes[n, :n]
-    choices = [row.nonzero().squeeze(1) for row in nodes]
-    per_wiring = math.prod(len(choice) for choice in choices)
+    per_wiring = math.prod(nodes.sum(1).tolist())
+    too_large = InvalidRequest(f"search space {space.name} is too large to enumerate", "Sample from it instead.")
+    if per_wiring > _MAX_GRAPHS:
+        raise too_large
+    wirings = _wirings(space, n)
     if per_wiring * len(wirings) > _MAX_GRAPHS:
-        raise InvalidRequest(f"search space {space.name} is too large to enumerate", "Sample from it instead.")
+        raise too_large
+    choices = [row.nonzero().squeeze(1) for row in nodes]
     ops = torch.cartesian_prod(*choices).view(-1, n)
     found: list[DagBatch] = []
     step = max(1, _CHUNK // per_wiring)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections import Counter, defaultdict
 
 import networkx as nx
@@ -575,3 +576,41 @@ def test_hashes_do_not_depend_on_the_padding_of_large_graphs():
     order = canonical_forms(dags, VOCABULARY).order
     assert torch.equal(order.sort(1)[0], torch.arange(40).expand_as(order))
     assert not dags.take_nodes(order).adjacency.tril().any()
+
+
+def exact(arch: Architecture) -> str:
+    return canonical_forms(DagBatch.from_architectures([arch], VOCABULARY), VOCABULARY).hashes[0]
+
+
+@pytest.mark.parametrize("lengths", [[2] * 9, [3] * 12, [2, 3] * 6])
+def test_many_equal_branches_need_little_search(lengths):
+    """Orders of n equal branches are n! leaves of the search, all of one graph."""
+    rng = random.Random(8)
+    arch = parallel_chains(lengths)
+    start = time.process_time()
+    assert len({exact(arch), *(exact(in_another_order(arch, rng)) for _ in range(2))}) == 1
+    assert time.process_time() - start < 20
+    assert exact(arch) != exact(parallel_chains([*lengths[1:], lengths[0] + 1]))
+
+
+def test_branches_that_only_look_alike_are_told_apart():
+    """Six and more equal parts, each a cycle of eight or two of four, which colour refinement cannot tell apart."""
+
+    def parts(kinds: list[bool]) -> Architecture:
+        edges, node = [], 1
+        last = 8 * len(kinds) + 1
+        for one in kinds:
+            pairs = [(i, (i + d) % 4 if one else i // 2 * 2 + d) for i in range(4) for d in (0, 1)]
+            edges += [(0, node + i) for i in range(4)] + [(node + i, node + 4 + j) for i, j in pairs]
+            edges += [(node + 4 + j, last) for j in range(4)]
+            node += 8
+        return Architecture(("input", *["a"] * (8 * len(kinds)), "output"), edges)
+
+    rng = random.Random(9)
+    found = {}
+    for ones in range(5):
+        kinds = [True] * ones + [False] * (4 - ones)
+        hashes = {exact(in_another_order(parts(rng.sample(kinds, 4)), rng)) for _ in range(3)}
+        assert len(hashes) == 1
+        found[ones] = hashes.pop()
+    assert len(set(found.values())) == 5

@@ -169,6 +169,22 @@ def test_graphs_of_one_hash_compute_the_same(amount):
     assert compared > amount / 4
 
 
+def test_large_and_small_batches_are_reduced_alike():
+    """Graphs that are padded to many nodes are reduced another way."""
+    rng = random.Random(1)
+    archs = []
+    for _ in range(200):
+        ops = rng.choices(OPS, k=rng.randint(2, 9))
+        pairs = [(u, v) for v in range(1, len(ops) + 2) for u in range(v)]
+        archs.append(Architecture(("input", *ops, "output"), [pair for pair in pairs if rng.random() < 0.5]))
+    dags = DagBatch.from_architectures(archs, VOCABULARY)
+    for semantics in SEMANTICS.values():
+        hashes = canonical_hashes(dags, semantics)
+        assert canonical_hashes(dags.pad(40), semantics) == hashes
+        again = reduce(reduce(dags, semantics), semantics)
+        assert canonical_forms(again, VOCABULARY).hashes == hashes
+
+
 # -- rewritings that keep the function -----------------------------------------------------------------------------------
 
 

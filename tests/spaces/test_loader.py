@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 
 import pytest
 
@@ -217,3 +218,11 @@ def test_a_space_of_the_greatest_size_is_loaded_at_once():
     space = space_from_mapping({**SMALL, "nodes": [2, 4096], "codec": {"name": "edge_list"}})
     assert space.decode("conv;0>1,1>2").num_nodes == 3
     assert not is_enumerable(space)
+
+
+def test_a_long_chain_is_known_to_be_too_large_at_once():
+    edges = [[v, v + 1] for v in range(1999)]
+    space = space_from_mapping({**SMALL, "nodes": 2000, "edges": edges})
+    start = time.process_time()
+    assert not is_enumerable(space)
+    assert time.process_time() - start < 5
