@@ -17,6 +17,7 @@ from pydantic import Field
 
 from nag.core.documents import shortened
 from nag.core.numbers import Count, NonNegative
+from nag.core.secrets import masked
 from nag.core.signatures import checked
 from nag.errors import InvalidArchitecture, NagError
 from nag.evaluation.guard import Guard, Shift
@@ -62,10 +63,10 @@ def worker_name() -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line."""
+    """An error in one line, without secrets."""
     if isinstance(error, NagError):
-        return str(error)
-    words = shortened(str(error), 300)
+        return masked(str(error))
+    words = shortened(masked(str(error)), 300)
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from nag.benchmarks import Task
 from nag.builders import export
 from nag.core.documents import read_json_lines
+from nag.core.secrets import masked
 from nag.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
 from nag.evaluation import Evaluation, Evaluator, TrainingTrial
 from nag.evaluation.stored_evaluator import StoredEvaluator
@@ -91,7 +92,7 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
     write_json_lines(run.output("evaluations.jsonl"), (evaluation_row(task.space, e) for e in evaluations))
     failed = [e for e in evaluations if e.error]
     if len(failed) == len(evaluations):
-        raise NagError(f"no architecture could be measured: {failed[0].error.rstrip('.')}", "Try one by itself.")
+        raise NagError(f"no architecture could be measured: {masked(failed[0].error).rstrip('.')}", "Try one by itself.")
     run.finish(_summary(evaluations, task))
     return run.path / "evaluations.jsonl"
 

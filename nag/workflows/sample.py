@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from nag.benchmarks import Task
+from nag.core.secrets import masked
 from nag.diffusion import ClassifierFree, FrontGuidance, Guidance
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
@@ -274,7 +275,7 @@ def evaluation_row(space: SearchSpace, evaluation: Evaluation) -> dict[str, Any]
         "percentile": evaluation.percentile,
         "side": evaluation.side,
         **trained,
-        **({"error": evaluation.error} if evaluation.error else {}),
+        **({"error": masked(evaluation.error)} if evaluation.error else {}),
     }
 
 

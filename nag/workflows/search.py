@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nag.core.documents import shortened
+from nag.core.secrets import masked
 from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.tasks import AnyTask
@@ -189,7 +190,7 @@ def _row(query: int, evaluation: Evaluation, space: SearchSpace) -> dict[str, An
         "epochs": evaluation.epochs,
         "cpu_seconds": evaluation.cpu_seconds,
         "gpu_seconds": evaluation.gpu_seconds,
-        "error": evaluation.error,
+        "error": masked(evaluation.error),
     }
 
 
