@@ -37,10 +37,15 @@ def home(tmp_path, monkeypatch) -> Path:
 
 
 def read_records(folder: Path) -> list:
-    """The records of the one offline run in a folder; waits for the last, which wandb's process writes by itself."""
+    """The records of the one offline run in a folder."""
+    (file,) = folder.glob("wandb/offline-run-*/*.wandb")
+    return whole_records(file)
+
+
+def whole_records(file: Path) -> list:
+    """The records of a run; waits for the last, which wandb's process writes by itself."""
     deadline = time.monotonic() + 10
     while True:
-        (file,) = folder.glob("wandb/offline-run-*/*.wandb")
         records = parse_records(file.read_bytes())
         if time.monotonic() > deadline or any(record.WhichOneof("record_type") == "exit" for record in records):
             return records
@@ -215,7 +220,7 @@ def run_search(folder: Path, budget: int, **options: bool) -> None:
 def records_of(folder: Path) -> list[list]:
     """The records of each offline run in a folder, in the order of their start."""
     files = sorted(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime)
-    return [parse_records(path.read_bytes()) for path in files]
+    return [whole_records(path) for path in files]
 
 
 def of_kind(records: list, kind: str) -> list:
