@@ -17,12 +17,12 @@ import torch
 
 from nag import __version__
 from nag.cli import main
-from nag.errors import DamagedFile, InvalidRequest
+from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.files import write_json
 from nag.tracking import NullTracker
 from nag.workflows.run import RunFolder
 from nag.workflows.suites import CellResult, Measurement, Selection, SuiteOptions, Workshop, aggregate, benchmark, cell_key
-from nag.workflows.suites.distances import total_variation
+from nag.workflows.suites.distances import parameter_counts, total_variation
 from nag.workflows.suites.fingerprint import fingerprint
 
 TOY = """
@@ -472,3 +472,15 @@ def test_quick_generation_with_a_discrete_process_and_a_score_model(nag):
     valid = [row for row in json.loads(Path("out/results.json").read_text()) if row["metric"] == "validity_raw"]
     assert {row["method"] for row in valid} == {"absorbing", "subvp"}
     assert all(row["mean"] > 0.9 for row in valid)
+
+
+def test_distances_of_parameters_are_not_measured_by_other_numbers_where_the_table_is_missing(nag, tmp_path):
+    """(W9)"""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(MissingData):
+        parameter_counts(("nasbench201/cifar10", "params_m"), str(empty))
+    code, text = nag("benchmark", "suite=generation", f"data_dir={empty}", "out_dir=out", "tracker.mode=disabled")
+    assert code == 2
+    assert "nasbench" in text.err
+    assert not Path("out").exists()

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from nag.benchmarks import load_task
-from nag.errors import MissingData
 from nag.evaluation import SpaceReference, hash_codes
 from nag.evaluation.reference import edge_histogram, op_histogram
 from nag.graphs import DagBatch, levels, reduce
@@ -107,22 +106,25 @@ class WholeSpace:
         return values
 
 
-def parameter_counts(source: Sequence[str]) -> Callable[[DagBatch], Tensor] | None:
+def parameter_counts(source: Sequence[str], data_dir: str | None = None) -> Callable[[DagBatch], Tensor] | None:
     """Looks parameter counts up in a table.
 
     Args:
         source: Task and metric; empty for none.
+        data_dir: Folder of tables that are not packaged; the environment variable NAG_DATA_DIR if None.
 
     Returns:
-        Architectures -> (B,) numbers; None where no table is named or it is not there.
+        Architectures -> (B,) numbers; None where no table is named.
+
+    Raises:
+        MissingData: The table is not there.
+        InvalidRequest: It has no such metric.
     """
     if not source:
         return None
     name, metric = source
-    try:
-        table = load_task(name).table
-    except MissingData:
-        return None
+    table = load_task(name, data_dir).table
+    table.metric(metric)
     return lambda dags: torch.from_numpy(table.values(metric, dags))
 
 

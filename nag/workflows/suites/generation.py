@@ -58,7 +58,8 @@ class GenerationPreset:
         train_fraction: Share of the space to train on, split by canonical hash.
         others: Training and number of samples of the processes that `more_seeds` does not name, which have no curve; None
             for those of the others.
-        parameters: Space -> (task, metric) of a table that knows the parameters of its architectures; used where it is there.
+        parameters: Space -> (task, metric) of a table that knows the parameters of its architectures, without which nothing is
+            computed; of other spaces the modelled cost is compared.
     """
 
     seeds: Mapping[str, int]
@@ -95,6 +96,7 @@ class GenerationJob:
         seed: Seed of the split, the training and the samples.
         device: Kind of accelerator.
         parameters: Task and metric of a table that knows the parameters; empty for none.
+        data_dir: Folder of tables that are not packaged.
     """
 
     space: str
@@ -108,6 +110,7 @@ class GenerationJob:
     seed: int
     device: str
     parameters: tuple[str, ...] = ()
+    data_dir: str | None = None
 
 
 class GenerationSuite(Suite):
@@ -174,6 +177,7 @@ class GenerationSuite(Suite):
 
         Raises:
             InvalidRequest: An unknown preset, or a process whose options are wrong.
+            MissingData: A table of parameters is not there.
         """
         preset = chosen(self.presets, options)
         unknown = next((name for name in preset.more_seeds if name not in self.processes), None)
@@ -182,20 +186,21 @@ class GenerationSuite(Suite):
         seeds = {name: preset.more_seeds.get(name, preset.seeds) for name in self.processes}
         cells = []
         for space in dict.fromkeys(space for name in self.processes for space in seeds[name]):
+            parameter_counts(preset.parameters.get(load_space(space).name, ()), options.data_dir)
             for process in (name for name in self.processes if space in seeds[name]):
                 self._check(process, space)
                 for seed in options.seeds_from(seeds[process][space]):
-                    cells.append(self._cell(preset, space, process, seed, options.device))
+                    cells.append(self._cell(preset, space, process, seed, options))
         return cells
 
-    def _cell(self, preset: GenerationPreset, space: str, process: str, seed: int, device: str) -> Cell:
+    def _cell(self, preset: GenerationPreset, space: str, process: str, seed: int, options: SuiteOptions) -> Cell:
         training, samples, steps = preset.training, preset.samples, tuple(preset.steps)
         if preset.others is not None and process not in preset.more_seeds:
             training, samples, steps = preset.others.training, preset.others.samples, ()
         parameters = tuple(preset.parameters.get(load_space(space).name, ()))
         job = GenerationJob(
             *(space, process, self.processes[process], training, samples, preset.step_samples),
-            *(steps, preset.train_fraction, seed, device, parameters),
+            *(steps, preset.train_fraction, seed, options.device, parameters, options.data_dir),
         )
         return Cell(cell_key(load_space(space).name, process, f"seed{seed}"), seed, partial(measure_generation, job))
 
@@ -218,7 +223,7 @@ def measure_generation(job: GenerationJob, workshop: Workshop) -> list[Measureme
     """Trains a generator, or takes the one that is there, and measures samples of it."""
     folder = _trained(job, workshop)
     trained = load_generator(folder / "generator.safetensors", make_fabric(job.device).device)
-    whole = WholeSpace.of(trained.space, trained.reference, parameter_counts(job.parameters))
+    whole = WholeSpace.of(trained.space, trained.reference, parameter_counts(job.parameters, job.data_dir))
     values = _quality(job, trained, whole, read_json(folder / "metrics.json"))
     for steps in job.steps:
         raw = _draw(trained, job.step_samples, job.seed + 1, job.device, steps)
