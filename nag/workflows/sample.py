@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from nag.files import write_json_lines
 from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
+from nag.tasks import Goal, Limit, Objective
 from nag.tracking import Image
 from nag.workflows.aim import Aim, Drawn
 from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_aim
@@ -121,7 +124,7 @@ def sample(
         if can_sample_uniform(space):
             uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, num_samples, run.seed)))
             write_json_lines(run.output("uniform.jsonl"), (evaluation_row(space, e) for e in uniform))
-        metrics |= _truth(task, evaluations, uniform)
+        metrics |= _truth(task, evaluations, uniform, {} if spec is None else spec.limits)
     _track_table(run, space, archs, prediction, predictor.sign if predictor else 1.0, evaluations)
     run.finish({**metrics, **ledger.as_metrics()}, outdated=("evaluations.jsonl", "uniform.jsonl"))
     return run.path / "architectures.jsonl"
@@ -286,8 +289,27 @@ def _kept_distinct(space: SearchSpace, kept: DagBatch) -> dict[str, float]:
     }
 
 
-def _truth(task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation]) -> dict[str, Any]:
-    """Benchmark metrics of the samples and of an equally large uniform sample; `true_known` samples are in the table."""
+@dataclass(frozen=True)
+class _Truth:
+    """What a table holds of one architecture: metric -> value."""
+
+    values: Mapping[str, float]
+
+    @classmethod
+    def of(cls, task: Task, evaluation: Evaluation) -> _Truth:
+        known = {task.search_metric: evaluation.search_value, task.report_metric: evaluation.report_value, **evaluation.side}
+        return cls({name: math.nan if value is None else value for name, value in known.items()})
+
+
+def _truth(
+    task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation], limits: Mapping[str, Limit]
+) -> dict[str, Any]:
+    """Benchmark metrics of the samples and of an equally large uniform sample; `true_known` samples are in the table.
+
+    The best of either truly keeps those limits whose metrics the table holds; null where none does.
+    """
+    held = {name: limit for name, limit in limits.items() if name in (task.search_metric, *task.side_metrics)}
+    goal = Goal((Objective(task.report_metric, task.maximise),), held)
 
     def known(evaluations: Sequence[Evaluation]) -> np.ndarray:
         return np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
@@ -303,17 +325,20 @@ def _truth(task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation
         "num_looked_up": len(values),
         "true_known": len(values),
     }
-    for prefix, numbers in (("", values), ("uniform_", draws)):
+    for prefix, numbers, evaluations in (("", values, found), ("uniform_", draws, uniform)):
         if not len(numbers):
             continue
-        best = numbers.max() if task.maximise else numbers.min()
-        percentiles = task.percentile(numbers)
+        truths = [_Truth.of(task, evaluation) for evaluation in evaluations]
+        chosen = goal.best(truths)
+        best = None if chosen is None else chosen.values[task.report_metric]
         result |= {
             f"{prefix}true_mean": float(numbers.mean()),
-            f"{prefix}true_best": float(best),
-            f"{prefix}true_percentile_mean": float(percentiles.mean()),
-            f"{prefix}true_percentile_best": float(percentiles.max()),
+            f"{prefix}true_best": best,
+            f"{prefix}true_percentile_mean": float(task.percentile(numbers).mean()),
+            f"{prefix}true_percentile_best": None if best is None else float(task.percentile(best)),
         }
+        if held:
+            result[f"{prefix}true_feasible"] = int((goal.violation(truths) == 0).sum())
     if len(searched):
         result["search_percentile_mean"] = float(task.percentile(searched, task.search_metric).mean())
     return result
