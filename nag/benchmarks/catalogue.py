@@ -35,6 +35,7 @@ class _Entry:
         files: What the data folder must hold.
         maximise: Whether more is better in both metrics.
         descriptor: Facts of the data.
+        hint: How to get what the data folder lacks.
     """
 
     note: str
@@ -46,6 +47,7 @@ class _Entry:
     files: tuple[str, ...] = ()
     maximise: bool = True
     descriptor: Mapping[str, float] = field(default_factory=dict)
+    hint: str = "Put it there, or set data_dir or NAG_DATA_DIR."
 
     def locate(self, data_dir: str | Path | None) -> Path:
         """The file or folder to read; raises `MissingData` where it is not there."""
@@ -54,10 +56,11 @@ class _Entry:
         folder = find_data_dir(data_dir)
         for name in self.files:
             if not (folder / name).is_file():
-                raise MissingData(f"the data folder holds no {name}", "Put it there, or set data_dir or NAG_DATA_DIR.")
+                raise MissingData(f"the data folder holds no {name}", self.hint)
         return folder
 
 
+_IMPORT = "Make it by nag import-benchmark FILE out_dir=FOLDER, or set data_dir or NAG_DATA_DIR."
 _GRAPH_FACTS = ("nodes", "mean_degree", "features", "classes", "homophily")
 """Numbers of nodes, of neighbours (mean), of features and classes of a node; share of edges between nodes of one class."""
 _GRAPHS = {  # Qin et al. 2022, table 1; degrees count both ends of an edge; homophily as in Pei et al. 2020 and later
@@ -89,7 +92,7 @@ def _analog_task(metric: str, what: str, analog: float, quantised: float) -> _En
 def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
     side, files = ("params_m", "flops_m_computed"), ("nasbench201.csv.gz", *more_files)
     facts = {"images": 50_000, "classes": 10 if search.startswith("cifar10_") else 100}
-    return _Entry(f"NAS-Bench-201: {note}", read_nasbench201, search, report, side, files=files, descriptor=facts)
+    return _Entry(f"NAS-Bench-201: {note}", read_nasbench201, search, report, side, files=files, descriptor=facts, hint=_IMPORT)
 
 
 _TASKS: dict[str, _Entry] = {
@@ -127,6 +130,7 @@ _TASKS: dict[str, _Entry] = {
         "cifar10_test_acc_108ep_mean3",
         ("params_m",),
         files=("nasbench101.npz",),
+        hint=_IMPORT,
     ),
     "tpu_tiles/runtime": _Entry(
         "TPU tile graphs: runtime of a tensor program over a reference, mean of its compiler configurations; lower is better",
@@ -176,7 +180,6 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
         raise InvalidRequest(f"unknown task '{name}'", did_you_mean(name, _TASKS))
     entry = _TASKS[name]
     table = entry.read(entry.locate(data_dir))
+    note = "; ".join([entry.note, *table.notes])
     latencies = tuple(metric for metric in table.metrics if metric.endswith("_ms"))
-    return Task(
-        name, table, entry.search, entry.report, entry.maximise, (*entry.side, *latencies), entry.note, entry.descriptor
-    )
+    return Task(name, table, entry.search, entry.report, entry.maximise, (*entry.side, *latencies), note, entry.descriptor)

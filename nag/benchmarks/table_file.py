@@ -16,7 +16,7 @@ import numpy as np
 from nag.core.documents import MAX_BYTES, shortened
 from nag.errors import DamagedFile, MissingData, did_you_mean
 
-__all__ = ["Column", "TableFile", "read_table_file"]
+__all__ = ["Column", "TableFile", "read_table_file", "read_text"]
 
 _SEPARATORS = (",", ";", "\t")
 _TABS = {".tsv", ".tab"}
@@ -100,7 +100,7 @@ def read_table_file(path: Path, key: str, option: str) -> TableFile:
     if path.suffix.lower() == ".parquet":
         lines, separator = _parquet_lines(path), ""
     else:
-        text = _text(path)
+        text = read_text(path)
         separator = _separator(path, text, key)
         try:
             lines = [
@@ -136,8 +136,12 @@ def _has_points(rows: Iterable[tuple[str, ...]], key: int) -> bool:
     )
 
 
-def _text(path: Path) -> str:
-    """The content of a text file of limited size, unpacked where its name ends with `.gz`."""
+def read_text(path: Path) -> str:
+    """The content of a text file of limited size, unpacked where its name ends with `.gz`.
+
+    Raises:
+        DamagedFile: It is too large, no text in UTF-8, or cannot be unpacked.
+    """
     try:
         with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

@@ -18,7 +18,7 @@ import numpy as np
 from nag.core.documents import read_bounded, shortened
 from nag.errors import DamagedFile
 
-__all__ = ["NUMPY_SCALARS", "InertRecord", "load_restricted", "parse_restricted"]
+__all__ = ["NUMPY_SCALARS", "InertRecord", "load_restricted", "parse_restricted", "parse_restricted_series"]
 
 _HINT = "Restore the published file."
 _MOST_BYTES = 2**29
@@ -44,6 +44,7 @@ _OPERATIONS = (
     *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
     *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
     *("EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS"),
+    *("EMPTY_SET", "ADDITEMS"),
     *("GET", "BINGET", "LONG_BINGET", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"),
     *("GLOBAL", "STACK_GLOBAL", "REDUCE", "NEWOBJ", "BUILD"),
 )
@@ -103,12 +104,12 @@ class _Unpickler(pickle._Unpickler):
     pop_mark: Callable[[], list[Any]]
 
     def __init__(
-        self, content: bytes, allowed: Mapping[tuple[str, str], Callable[..., Any]], where: str, encoding: str
+        self, content: BytesIO, allowed: Mapping[tuple[str, str], Callable[..., Any]], where: str, encoding: str
     ) -> None:
-        super().__init__(BytesIO(content), encoding=encoding)
+        super().__init__(content, encoding=encoding)
         self.allowed, self.where = allowed, where
         self.callables = tuple(allowed.values())
-        self.left = _AMPLIFICATION * len(content) + _SPARE
+        self.left = _AMPLIFICATION * len(content.getbuffer()) + _SPARE
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.allowed:
@@ -180,6 +181,13 @@ class _Unpickler(pickle._Unpickler):
         """Adds to a list."""
         self._extend(self.pop_mark())
 
+    def load_additems(self) -> None:
+        """Adds plain members to a set."""
+        items = self.pop_mark()
+        if type(self.stack[-1]) is not set or not all(map(_is_plain, items)):
+            raise DamagedFile(f"{self.where} has members of a set that are no text or number", _HINT)
+        self.stack[-1].update(items)
+
     def _extend(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
             raise DamagedFile(f"{self.where} adds to what is no list", _HINT)
@@ -195,6 +203,7 @@ for _operation, _method in {
     pickle.DICT: _Unpickler.load_dict,
     pickle.APPEND: _Unpickler.load_append,
     pickle.APPENDS: _Unpickler.load_appends,
+    pickle.ADDITEMS: _Unpickler.load_additems,
 }.items():
     _Unpickler.dispatch[_operation[0]] = _method
 
@@ -231,8 +240,27 @@ def parse_restricted(
     Raises:
         DamagedFile: It names anything else, is cut short, or is no pickle.
     """
+    return parse_restricted_series(content, 1, allowed, where, encoding)[0]
+
+
+def parse_restricted_series(
+    content: bytes, count: int, allowed: Mapping[tuple[str, str], Callable[..., Any]], where: str, encoding: str = "ASCII"
+) -> list[Any]:
+    """Reads several pickles that follow each other; see `parse_restricted`.
+
+    Args:
+        content: The pickles; what follows them is passed over.
+        count: How many there are.
+        allowed: As for `parse_restricted`.
+        where: Name of the file, for messages.
+        encoding: As for `parse_restricted`.
+
+    Raises:
+        DamagedFile: As for `parse_restricted`.
+    """
+    stream = BytesIO(content)
     try:
-        return _Unpickler(content, allowed, where, encoding).load()
+        return [_Unpickler(stream, allowed, where, encoding).load() for _ in range(count)]
     except DamagedFile:
         raise
     except _FAULTS as error:

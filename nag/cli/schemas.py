@@ -16,6 +16,7 @@ __all__ = [
     "ExportOptions",
     "FinetuneGeneratorOptions",
     "Group",
+    "ImportBenchmarkOptions",
     "ImportTableOptions",
     "QuickstartOptions",
     "ReportOptions",
@@ -225,6 +226,13 @@ class ImportTableOptions(CommandOptions):
     arch_column: Text
     name: Text | None
     descriptor: dict[str, Finite] | None
+
+
+class ImportBenchmarkOptions(CommandOptions):
+    """Options of `nag import-benchmark`."""
+
+    file: PathText
+    partial: bool
 
 
 class FinetuneGeneratorOptions(CommandOptions):

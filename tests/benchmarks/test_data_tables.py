@@ -59,7 +59,7 @@ def test_a_truncated_file_is_damaged_and_found_so_fast(tmp_path, name):
     content = (copy(tmp_path, name) / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
     start = time.process_time()
-    with pytest.raises(DamagedFile, match="sha256"):
+    with pytest.raises(DamagedFile, match=name):
         load_task(f"{name.partition('.')[0]}/cifar10", tmp_path)
     assert time.process_time() - start < 3
 

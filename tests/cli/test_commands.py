@@ -133,3 +133,19 @@ def test_a_generator_without_valid_samples_says_so(nag):
     assert metrics("s")["num_samples"] == written <= 3
     assert metrics("s")["num_raw"] >= 3
     assert re.search(r"num_requested +3\b", outcome.out)
+
+
+def test_a_published_file_becomes_tables(nag, tmp_path):
+    natives = [f"|{op}~0|+|none~0|skip_connect~1|+|none~0|none~1|{op}~2|" for op in ("nor_conv_3x3", "nor_conv_1x1")]
+    rows = "".join(f"{i},{native},{90 + i}.5,70.{i}2\n" for i, native in enumerate(natives))
+    Path("nats_bench.csv").write_text(f",ArchitectureString,CIFAR10TestAccuracy200Epochs,CIFAR100TestAccuracy200Epochs\n{rows}")
+    outcome = nag("import-benchmark nats_bench.csv out_dir=tables")
+    assert outcome.code == 2
+    assert "2 of 15,625 cells. Use partial=true" in outcome.err
+    outcome = nag("import-benchmark nats_bench.csv partial=true out_dir=tables")
+    assert outcome.code == 0, outcome.err
+    assert "data_dir=" in outcome.out
+    assert "nasbench201/cifar10," in outcome.out
+    outcome = nag("search task=nasbench201/cifar10 data_dir=tables strategy=random budget=5 out_dir=s tracker.mode=disabled")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(Path("s/metrics.json").read_text())["best_report_metric"] == 91.5

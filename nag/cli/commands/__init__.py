@@ -10,7 +10,7 @@ from nag.cli import schemas
 from nag.cli.commands.measuring import benchmark, evaluate, report
 from nag.cli.commands.sampling import sample
 from nag.cli.commands.searching import search
-from nag.cli.commands.starting import export, import_table, quickstart, show
+from nag.cli.commands.starting import export, import_benchmark, import_table, quickstart, show
 from nag.cli.commands.training import finetune_generator, train_generator, train_meta_predictor, train_predictor
 
 __all__ = ["COMMANDS", "Command"]
@@ -89,6 +89,12 @@ COMMANDS = {
         import_table,
         schemas.ImportTableOptions,
         "nag import-table csv=mine.csv search_space=mine.yaml search_metric=accuracy",
+    ),
+    "import-benchmark": Command(
+        import_benchmark,
+        schemas.ImportBenchmarkOptions,
+        "nag import-benchmark nasbench_only108.tfrecord out_dir=tables",
+        "file",
     ),
     "finetune-generator": Command(
         finetune_generator,

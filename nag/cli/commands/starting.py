@@ -13,10 +13,10 @@ from nag.errors import InvalidRequest
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from nag.cli.schemas import ExportOptions, ImportTableOptions, QuickstartOptions, ShowOptions
+    from nag.cli.schemas import ExportOptions, ImportBenchmarkOptions, ImportTableOptions, QuickstartOptions, ShowOptions
     from nag.workflows.run import RunFolder
 
-__all__ = ["export", "import_table", "quickstart", "show"]
+__all__ = ["export", "import_benchmark", "import_table", "quickstart", "show"]
 
 
 def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
@@ -83,6 +83,19 @@ def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
     task = load_task(path)
     say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
     say(f"use it: task={path}")
+
+
+def import_benchmark(cfg: DictConfig, options: ImportBenchmarkOptions) -> None:
+    """Make tables of a published benchmark file, such as nasbench_only108.tfrecord."""
+    from nag.benchmarks import import_benchmark, list_tasks
+
+    paths = import_benchmark(options.file, folder_of(cfg, "import-benchmark"), options.partial, say)
+    for path in paths:
+        say(f"written: {path}")
+    family = "nasbench101" if paths[0].name.startswith("nasbench101") else "nasbench201"
+    folder = paths[0].resolve().parent
+    tasks = [name for name, note in list_tasks(folder).items() if name.startswith(family) and note.endswith("(available)")]
+    say(f"use it: data_dir={folder}, tasks: {', '.join(tasks)}")
 
 
 def export(cfg: DictConfig, options: ExportOptions) -> None:
