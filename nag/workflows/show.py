@@ -43,4 +43,6 @@ def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -
         found = TableEvaluator(task).evaluate([arch])[0]
         facts |= {task.search_metric: found.search_value, task.report_metric: found.report_value}
         facts |= {"percentile": found.percentile, **found.side}
+        if found.error:
+            facts["not_measured"] = found.error
     return facts

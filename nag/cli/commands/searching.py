@@ -50,6 +50,8 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     prior = None if options.meta_predictor is None else _prior_of(options.meta_predictor, task, consumed, device)
     looked_up = str(cfg.evaluator.get("_target_", "")).endswith("by_table")
     known = measurable(task) if looked_up else None
+    if known is not None and len(known.functions) < options.budget:
+        warn(f"the table of {task.name} holds {len(known.functions)} functions: the search ends after these")
     problem = Problem(task.space, goal, _proxies_of(options, task), prior, generator, known)
     strategy = build(cfg.strategy)(problem=problem, seed=options.seed)
     _check_used(strategy)
