@@ -15,7 +15,7 @@ __all__ = ["CODECS", "CellString", "Codec", "EdgeList", "LinksOps", "MatrixOps",
 
 _NAME = 220  # the longest name of an operation, with what stands around it
 _LEAST = 1000  # characters that every codec reads
-_NOTHING = "-"  # a list of no operations; no operation has this name
+_NOTHING = "()"  # a list of no operations
 
 
 class Codec(Protocol):
@@ -46,9 +46,9 @@ def _refuse(text: str, what: str, example: str) -> NoReturn:
 
 
 def _names(text: str) -> list[str]:
-    """Names between commas, with or without quotes and brackets around them; `-` stands for none."""
+    """Names between commas, with or without quotes and brackets around them."""
     inner = text.strip().strip("[]()").strip().removesuffix(",")
-    return [] if inner in ("", _NOTHING) else [part.strip(" \t\r\n'\"") for part in inner.split(",")]
+    return [] if not inner else [part.strip(" \t\r\n'\"") for part in inner.split(",")]
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ class LinksOps:
 
 
 class OpList:
-    """The operations of a fixed wiring: `conv3,pool,skip`, without input and output; `-` where there are none.
+    """The operations of a fixed wiring: `conv3,pool,skip`, without input and output; `()` where there are none.
 
     Args:
         edges: The wiring, over all nodes.
