@@ -12,14 +12,14 @@ import safetensors
 import safetensors.torch
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from nag import __version__
 from nag.core.documents import Document, check, parse_json, shortened
 from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.files import finite, write_bytes
 
-__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Checkpoint", "load_checkpoint", "load_tensors", "require_elements", "save_checkpoint"]
 
 _FORMAT = "nag-1"
 _MAX_HEADER = 32 * 2**20
@@ -105,6 +105,35 @@ def load_checkpoint(path: Path | str, kind: str) -> Checkpoint:
     if broken is not None:
         raise DamagedFile(f"{named} holds weights that are not finite ('{shortened(broken, 60)}')", "Train it again.")
     return Checkpoint(kind, tensors, description)
+
+
+def require_elements(tensors: Mapping[str, Tensor], least: int) -> None:
+    """Refuses a description of a large network beside a few tensors, before the network takes memory.
+
+    Args:
+        tensors: What a network is to be made of.
+        least: Numbers that a network of that description has at least.
+
+    Raises:
+        ValueError: The tensors hold fewer numbers.
+    """
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if held < least:
+        raise ValueError(f"{held} numbers are too few for a network of {least}")
+
+
+def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Loads a state of the same names, shapes and kinds of number.
+
+    Raises:
+        ValueError: A tensor holds another kind of number.
+        RuntimeError: Names or shapes differ.
+    """
+    own = module.state_dict()
+    for name, value in tensors.items():
+        if name in own and own[name].dtype != value.dtype:
+            raise ValueError(f"'{shortened(name, 60)}' holds {value.dtype}, not {own[name].dtype}")
+    module.load_state_dict(dict(tensors))
 
 
 def _check_header(path: Path, named: str) -> None:

@@ -8,8 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nag.checkpoints import load_tensors, require_elements
+from nag.core.numbers import SmallCount, Width
 from nag.core.randomness import seeded
+from nag.core.signatures import checked
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain
+from nag.diffusion.description import NetworkDescription, check_process
 from nag.diffusion.generator import Generator
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
@@ -28,9 +32,9 @@ _SCHEDULES: dict[str, type[NoiseSchedule]] = {c.__name__: c for c in (CosineSche
 
 _STEPS = 64
 _MOST_STEPS = 128
-_SHAPE = ("width", "layers", "heads")
 
 
+@checked
 class DiscreteGenerator(Generator):
     """Discrete diffusion over the operations and edges of one search space.
 
@@ -51,9 +55,9 @@ class DiscreteGenerator(Generator):
         data: DagBatch,
         kernel: TransitionKernel,
         schedule: NoiseSchedule,
-        width: int = 128,
-        layers: int = 4,
-        heads: int = 4,
+        width: Width = 128,
+        layers: SmallCount = 4,
+        heads: SmallCount = 4,
         conditions: Sequence[str] = (),
     ) -> None:
         super().__init__(space)
@@ -88,13 +92,13 @@ class DiscreteGenerator(Generator):
             DamagedFile: The description or the tensors do not fit.
         """
         try:
-            kernel = _KERNELS[description["kernel"]]()
-            schedule = _SCHEDULES[description["schedule"]]()
-            shape = {key: int(description[key]) for key in _SHAPE}
-            conditions = [str(name) for name in description.get("conditions", [])]
+            told = NetworkDescription.of(description)
+            require_elements(tensors, told.least_elements)
+            kernel, schedule = _KERNELS[description["kernel"]](), _SCHEDULES[description["schedule"]]()
             with seeded(0):  # initial weights, which are replaced
-                generator = cls(space, space.to_dags([]), kernel, schedule, **shape, conditions=conditions)
-            generator.load_state_dict(dict(tensors))
+                generator = cls(space, space.to_dags([]), kernel, schedule, **told.shape, conditions=told.conditions)
+            load_tensors(generator, tensors)
+            check_process(generator.process)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error
         return generator.eval()

@@ -25,7 +25,7 @@ def restore_generator(space: SearchSpace, description: Mapping[str, Any], tensor
     Raises:
         DamagedFile: The family is unknown, or the description or the tensors do not fit.
     """
-    family = _FAMILIES.get(str(description.get("family")))
+    family = _FAMILIES.get(str(description.get("family"))) if isinstance(description, Mapping) else None
     if family is None:
         raise DamagedFile("the generator's family is unknown", "Train it again.")
     return family.restore(space, description, tensors)

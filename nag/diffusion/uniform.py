@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nag.checkpoints import load_tensors
 from nag.diffusion.chains import AncestralChain, Chain, Denoise
+from nag.diffusion.description import check_process
 from nag.diffusion.generator import Generator
 from nag.diffusion.kernels import UniformKernel
 from nag.diffusion.losses import LossTerms
@@ -54,8 +56,9 @@ class UniformGenerator(Generator):
         """
         generator = cls(space, space.to_dags([]))
         try:
-            generator.load_state_dict(dict(tensors))
-        except RuntimeError as error:
+            load_tensors(generator, tensors)
+            check_process(generator.process)
+        except (RuntimeError, ValueError) as error:
             raise DamagedFile("the generator's tensors do not fit its space", "Make it again.") from error
         return generator.eval()
 

@@ -93,9 +93,32 @@ class SpaceReference:
         }
 
     @classmethod
-    def restore(cls, tensors: Mapping[str, Tensor]) -> SpaceReference:
-        """The facts from a checkpoint's tensors."""
+    def restore(cls, tensors: Mapping[str, Tensor], space: SearchSpace | None = None) -> SpaceReference:
+        """The facts from a checkpoint's tensors.
+
+        Args:
+            tensors: Tensors of a checkpoint, of which those of a reference are read.
+            space: The search space that they are to fit; not checked if None.
+
+        Raises:
+            ValueError: One is missing, or has another shape or kind of number, or impossible values.
+        """
         values = {name.removeprefix("reference."): t for name, t in tensors.items() if name.startswith("reference.")}
+        shapes: dict[str, tuple[int, ...] | None] = {name: None for name in ("train_codes", "train_function_codes")}
+        shapes |= {"class_sizes": None, "enumerated": (), "ops": None, "edges": None}
+        if space is not None:
+            shapes |= {"ops": (len(space.vocabulary),), "edges": (space.max_nodes**2,)}
+        if set(values) != set(shapes):
+            raise ValueError("the facts of the training set are incomplete")
+        for name, shape in shapes.items():
+            kind = {"enumerated": torch.bool, "ops": torch.float64, "edges": torch.float64}.get(name, torch.int64)
+            fits = values[name].ndim == 1 if shape is None else values[name].shape == shape
+            if not fits or values[name].dtype != kind:
+                raise ValueError(f"'{name}' has another shape or kind of number")
+        if not len(values["class_sizes"]) or bool((values["class_sizes"] < 1).any()):
+            raise ValueError("a canonical class has no architectures")
+        if any(bool((values[name] < 0).any()) for name in ("ops", "edges")):
+            raise ValueError("a share is negative")
         return cls(**{**values, "enumerated": bool(values["enumerated"])})  # type: ignore[arg-type]
 
     def uniqueness(self, draws: int) -> float:

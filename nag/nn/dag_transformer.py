@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nag.errors import InvalidRequest
 from nag.nn.time_embedding import TimeEmbedding
 
 __all__ = ["DagBody", "DagTransformer", "GraphLogits"]
@@ -65,12 +66,19 @@ class DagBody(nn.Module):
         layers: Number of blocks.
         heads: Attention heads.
         conditions: C, numbers that the network may be told.
+
+    Raises:
+        InvalidRequest: The width is no multiple of the heads.
     """
 
     def __init__(
         self, num_ops: int, num_edge_types: int, max_nodes: int, width: int, layers: int, heads: int, conditions: int = 0
     ) -> None:
         super().__init__()
+        if width % heads:
+            nearest = max(width // heads, 1) * heads
+            what = f"a network of width {width} cannot have {heads} heads"
+            raise InvalidRequest(what, f"The width must be a multiple of the heads, such as {nearest}.")
         self.embed_op = nn.Linear(num_ops, width)
         self.embed_position = nn.Embedding(max_nodes, width)
         self.embed_size = nn.Embedding(max_nodes + 1, width)

@@ -84,6 +84,10 @@ class AdapterPredictor(RankedPredictor):
         return {**super().description(), "sources": [network.description() for network in self._networks()]}
 
     @classmethod
+    def _least_elements(cls, description: Mapping[str, Any]) -> int:
+        return sum(SourceNetwork._least_elements(entry) for entry in description["sources"])
+
+    @classmethod
     def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
         predictor = cls(space)
         for entry in description["sources"]:

@@ -75,13 +75,33 @@ class ResizableState(nn.Module):
 
     _resizable: tuple[str, ...] = ()
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+    def fault(self) -> str:
+        """What is wrong with a state that was loaded, in words; empty if nothing is."""
+        return ""
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         for name in self._resizable:
             value = state_dict.get(prefix + name)
             if isinstance(value, Tensor):
                 buffer = getattr(self, name)
+                if value.ndim != buffer.ndim or value.dtype != buffer.dtype:
+                    error_msgs.append(f"{prefix}{name} is no {buffer.dtype} of {buffer.ndim} dimensions")
+                    return
                 setattr(self, name, torch.empty_like(value, device=buffer.device, dtype=buffer.dtype))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        super()._load_from_state_dict(
+            dict(state_dict), prefix, dict(local_metadata), strict, missing_keys, unexpected_keys, error_msgs
+        )
+        if not error_msgs and (fault := self.fault()):
+            error_msgs.append(f"{prefix}: {fault}")
 
 
 class Predictor(nn.Module, ABC):

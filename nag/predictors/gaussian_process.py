@@ -100,6 +100,21 @@ class GaussianProcess(ResizableState):
         for name in ("mean", "amplitude", "noise"):
             self.register_buffer(name, torch.zeros((), dtype=torch.float64))
 
+    def fault(self) -> str:
+        """Whether the shapes or the ranges of a loaded state are not those of a process."""
+        features, labels = len(self.shift), len(self.weights)
+        shapes = (self.scale.shape, self.points.shape, self.factor.shape)
+        if shapes != ((features,), (labels, features), (labels, labels)) and (features or labels):
+            return "the tensors of the process have different sizes"
+        if bool(self.noise < 0) or bool(self.amplitude < 0) or bool((self.factor.diagonal() <= 0).any()):
+            return "a variance of the process is negative"
+        return ""
+
+    def check_features(self, number: int) -> None:
+        """Raises `ValueError` if a fitted process reads another number of features."""
+        if len(self.weights) and number != len(self.shift):
+            raise ValueError(f"the process reads {len(self.shift)} features, the space has {number}")
+
     def fit(self, groups: list[Tensor], targets: Tensor) -> None:
         """Conditions on labels.
 

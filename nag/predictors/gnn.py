@@ -103,13 +103,13 @@ class GNNPredictor(NetworkPredictor):
 
     @classmethod
     def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        width, layers, members = (int(description[name]) for name in ("width", "layers", "members"))
+        sizes = cls._sizes(description)
         return cls(
             space,
-            width=width,
-            layers=layers,
-            members=members,
-            directed=bool(description["directed"]),
+            width=sizes.width,
+            layers=sizes.layers,
+            members=sizes.members,
+            directed=sizes.directed,
             proxies=cls._proxies_of(space, description),
         )
 

@@ -64,7 +64,11 @@ class GPPredictor(RankedPredictor):
 
     @classmethod
     def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        return cls(space, wl_rounds=int(description["wl_rounds"]), proxies=cls._proxies_of(space, description))
+        return cls(space, wl_rounds=description["wl_rounds"], proxies=cls._proxies_of(space, description))
+
+    def _check_features(self) -> None:
+        empty = self.normal_form(self.space.to_dags([]).to(self.fitted.device))
+        self.process.check_features(sum(group.shape[1] for group in self._groups(empty)))
 
     def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
         """Conditions on the labels; what is left out is predicted in closed form."""

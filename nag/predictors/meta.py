@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
+from nag.checkpoints import load_tensors
 from nag.core.divergence import LossWatch
 from nag.core.numbers import Fraction, Rate, Size
 from nag.core.signatures import checked
@@ -266,8 +267,13 @@ class MetaPredictor(ResizableState):
                 state = {name.removeprefix(lead): value for name, value in tensors.items() if name.startswith(lead)}
                 sources[str(entry["task"])] = restore_predictor(space, str(entry["family"]), entry, state)
             found = cls(space, [str(fact) for fact in description["facts"]], sources)
-            found.load_state_dict(dict(tensors))
-        except (KeyError, TypeError, ValueError, RuntimeError, InvalidRequest) as error:
+            load_tensors(found, tensors)
+            if len(found.facts_shift) != len(found.facts) or found.facts_scale.shape != found.facts_shift.shape:
+                raise ValueError("the facts of a descriptor have another number")
+            features = sum(group.shape[1] for group in found._raw_counts(space.to_dags([])))
+            if (len(found.counts_shift), len(found.counts_scale)) != (features, features):
+                raise ValueError(f"the space has {features} structure counts")
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
             raise DamagedFile("the meta-predictor's weights do not fit its description", "Train it again.") from error
         return found.eval()
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nag.core.divergence import LossWatch
+from nag.core.documents import check
 from nag.core.numbers import BatchSize, Count, DerivedSeed, NonNegative, Rate, SmallCount
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
 from nag.predictors.losses import Loss, RankingLoss
 from nag.predictors.proxies import ProxyColumns
-from nag.predictors.ranked import RankedPredictor
+from nag.predictors.ranked import NetworkSizes, RankedPredictor
 from nag.spaces import SearchSpace
 
 __all__ = ["NetworkPredictor", "one_cycle"]
@@ -83,6 +84,14 @@ class NetworkPredictor(RankedPredictor):
         self.members, self.steps, self.batch_size = members, steps, batch_size
         self.learning_rate, self.weight_decay, self.loss = learning_rate, weight_decay, loss or RankingLoss()
         self.register_buffer("noise", torch.zeros((), dtype=torch.float64))
+
+    @classmethod
+    def _least_elements(cls, description: Mapping[str, Any]) -> int:
+        return cls._sizes(description).least_elements
+
+    @staticmethod
+    def _sizes(description: Mapping[str, Any]) -> NetworkSizes:
+        return check(NetworkSizes, dict(description), "the description of the predictor", hint="Train it again.")
 
     @abstractmethod
     def _networks(self) -> nn.Module:

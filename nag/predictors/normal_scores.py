@@ -29,6 +29,13 @@ class NormalScores(ResizableState):
         self.register_buffer("targets", torch.zeros(1, dtype=torch.float64))
         self.register_buffer("scores", torch.zeros(1, dtype=torch.float64))
 
+    def fault(self) -> str:
+        """Whether the knots are not those of an increasing map."""
+        same = self.targets.shape == self.scores.shape and len(self.targets) > 0
+        if same and bool((self.targets.diff() > 0).all()) and bool((self.scores.diff() > 0).all()):
+            return ""
+        return "the normal scores are no increasing map"
+
     def fit(self, targets: Tensor) -> Tensor:
         """Learns the map from (B,) targets and returns their scores, (B,) float64; equal targets get equal scores."""
         values, where, counts = torch.unique(targets.double(), return_inverse=True, return_counts=True)

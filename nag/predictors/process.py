@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nag.checkpoints import load_tensors
 from nag.errors import DamagedFile, InvalidRequest, did_you_mean
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
@@ -83,9 +84,14 @@ class ProcessPredictor(Predictor):
             DamagedFile: The description or the tensors do not fit.
         """
         try:
-            predictor = cls(space, views=[str(view) for view in description["views"]])
-            predictor.load_state_dict(dict(tensors))
-            predictor._view()
+            predictor = cls(space, views=description["views"])
+            load_tensors(predictor, tensors)
+            if not 0 <= int(predictor.choice[0]) < len(predictor.views) or predictor._targets() not in (_PLAIN, _RANKED):
+                raise ValueError("the choice of a view does not exist")
+            if bool(predictor.spread <= 0):
+                raise ValueError("a spread is not above 0")
+            empty = predictor._features(space.to_dags([]), predictor._view())
+            predictor.process.check_features(sum(group.shape[1] for group in empty))
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
             raise DamagedFile("the predictor's weights do not fit its description", "Train it again.") from error
         return predictor.eval()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import ConfigDict, Field
 from torch import Tensor
 from typing_extensions import Self
 
-from nag.core.numbers import Count, DerivedSeed
+from nag.checkpoints import load_tensors, require_elements
+from nag.core.documents import Document, check
+from nag.core.numbers import Count, DerivedSeed, SmallCount, Width
 from nag.core.signatures import checked
 from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
@@ -19,7 +22,32 @@ from nag.predictors.normal_scores import NormalScores
 from nag.predictors.proxies import ProxyColumns
 from nag.spaces import SearchSpace
 
-__all__ = ["RankedPredictor"]
+__all__ = ["NetworkSizes", "RankedPredictor"]
+
+
+class _Described(Document):
+    """What the descriptions of all families hold."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    proxies: Annotated[int, Field(ge=0, le=1000)]
+
+
+class NetworkSizes(Document):
+    """What the descriptions of networks hold."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    width: Width
+    layers: Annotated[int, Field(ge=0, le=1000)]
+    members: SmallCount
+    heads: SmallCount = 1
+    directed: bool = True
+
+    @property
+    def least_elements(self) -> int:
+        """Numbers that an ensemble of these sizes has at least."""
+        return self.members * self.layers * self.width**2
 
 
 @checked
@@ -74,13 +102,21 @@ class RankedPredictor(Predictor):
 
     @staticmethod
     def _proxies_of(space: SearchSpace, description: Mapping[str, Any]) -> ProxyColumns | None:
-        columns = int(description["proxies"])
+        columns = check(_Described, dict(description), "the description of the predictor").proxies
         return ProxyColumns(space, columns) if columns else None
 
     @classmethod
     @abstractmethod
     def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
         """An untrained predictor of that description; may raise KeyError, TypeError or ValueError."""
+
+    @classmethod
+    def _least_elements(cls, description: Mapping[str, Any]) -> int:
+        """Numbers that a predictor of that description has at least; may raise KeyError, TypeError or ValueError."""
+        return 0
+
+    def _check_features(self) -> None:
+        """Raises `ValueError` if a loaded state reads other features than the space has."""
 
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Learns from labels, forgetting what was learned before; the same seed and labels give the same predictor.
@@ -129,9 +165,11 @@ class RankedPredictor(Predictor):
             DamagedFile: The description or the tensors do not fit.
         """
         try:
+            require_elements(tensors, cls._least_elements(description))
             predictor = cls._from_description(space, description)
-            predictor.load_state_dict(dict(tensors))
-        except (KeyError, TypeError, ValueError, RuntimeError, InvalidRequest) as error:
+            load_tensors(predictor, tensors)
+            predictor._check_features()
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
             raise DamagedFile("the predictor's weights do not fit its description", "Train it again.") from error
         return predictor.eval()
 

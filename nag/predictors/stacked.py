@@ -28,6 +28,7 @@ __all__ = ["PARTS", "StackedPredictor", "stacking_weights"]
 PARTS: dict[str, type[RankedPredictor]] = {
     part.__name__: part for part in (AdapterPredictor, GNNPredictor, GPPredictor, TransformerPredictor, TreesPredictor)
 }
+_MOST_PARTS = 100
 _PRIOR_LABELS = 50
 
 
@@ -82,6 +83,19 @@ class StackedPredictor(RankedPredictor):
 
         parts = {str(name): maker(entry) for name, entry in description["parts"].items()}
         return cls(space, parts=parts, proxies=cls._proxies_of(space, description))
+
+    @classmethod
+    def _least_elements(cls, description: Mapping[str, Any]) -> int:
+        entries = description["parts"].values()
+        if len(entries) > _MOST_PARTS:
+            raise ValueError("a stack has too many parts")
+        return sum(PARTS[str(entry["family"])]._least_elements(entry) for entry in entries)
+
+    def _check_features(self) -> None:
+        if bool((self.weights < 0).any()) or bool(self.stretch <= 0):
+            raise ValueError("a weight of the stack is negative")
+        for _, part in self._named():
+            part._check_features()
 
     def _named(self) -> list[tuple[str, RankedPredictor]]:
         return [(name, part) for name, part in self.parts.items() if isinstance(part, RankedPredictor)]

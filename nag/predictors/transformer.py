@@ -125,8 +125,8 @@ class TransformerPredictor(NetworkPredictor):
 
     @classmethod
     def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        width, layers, heads, members = (int(description[name]) for name in ("width", "layers", "heads", "members"))
-        return cls(space, width=width, layers=layers, heads=heads, members=members, proxies=cls._proxies_of(space, description))
+        sizes, proxies = cls._sizes(description), cls._proxies_of(space, description)
+        return cls(space, width=sizes.width, layers=sizes.layers, heads=sizes.heads, members=sizes.members, proxies=proxies)
 
     def _networks(self) -> nn.Module:
         return self.scorers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ __all__ = ["TreesPredictor"]
 
 _LEAST_TO_BAG = 20
 _LAST_LINE = "end of trees"
+_MOST_FEATURES = 10**6
+_MOST_LEAVES = 10**6
 
 
 class _Boosters(ResizableState):
@@ -50,6 +53,8 @@ class _Boosters(ResizableState):
             parts = text.decode().split("\0")
             if not all(_LAST_LINE in part for part in parts):
                 raise ValueError("a booster is cut short")
+            for part in parts:
+                check_booster(part)
             try:
                 self._parsed = text, [lightgbm.Booster(model_str=part) for part in parts]
             except lightgbm.basic.LightGBMError as error:
@@ -64,6 +69,55 @@ class _Boosters(ResizableState):
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """What each of F boosters says of (B, D) features: (F, B) float64."""
         return np.stack([np.asarray(booster.predict(features, num_threads=1)) for booster in self.parse()])
+
+
+def check_booster(text: str) -> None:
+    """Checks the trees of a booster before LightGBM follows their references, which it does without looking.
+
+    Args:
+        text: A booster as LightGBM writes it.
+
+    Raises:
+        ValueError: A number is missing, not finite, or refers to a feature or node that does not exist.
+    """
+    head, *trees = text.split(_LAST_LINE)[0].split("\nTree=")
+    features = int(_entry(head, "max_feature_idx")) + 1
+    classes = {int(_entry(head, name)) for name in ("num_class", "num_tree_per_iteration")}
+    if not 0 < features <= _MOST_FEATURES or classes != {1}:
+        raise ValueError("a booster has an impossible number of features or classes")
+    for tree in trees:
+        leaves = int(_entry(tree, "num_leaves"))
+        if not 1 <= leaves <= _MOST_LEAVES or int(_entry(tree, "num_cat")) or int(_entry(tree, "is_linear")):
+            raise ValueError("a tree has an impossible size or kind")
+        if len(_floats(tree, "leaf_value")) != leaves:
+            raise ValueError("a tree has a wrong number of values")
+        if leaves == 1:
+            continue
+        inner = leaves - 1
+        used, left, right, kinds = (
+            [int(value) for value in _entry(tree, name).split()]
+            for name in ("split_feature", "left_child", "right_child", "decision_type")
+        )
+        sizes = {len(used), len(left), len(right), len(kinds), len(_floats(tree, "threshold"))}
+        if sizes != {inner} or not all(0 <= feature < features for feature in used) or any(kind & 1 for kind in kinds):
+            raise ValueError("a tree splits by a feature that does not exist")
+        children = [*enumerate(left), *enumerate(right)]
+        if not all(node < child < inner or -leaves <= child < 0 for node, child in children):
+            raise ValueError("a tree leads to a node that does not exist")
+
+
+def _entry(text: str, name: str) -> str:
+    start = f"\n{name}="
+    if start not in text:
+        raise ValueError(f"a booster lacks '{name}'")
+    return text.split(start, 1)[1].split("\n", 1)[0]
+
+
+def _floats(text: str, name: str) -> list[float]:
+    values = [float(value) for value in _entry(text, name).split()]
+    if not all(math.isfinite(value) for value in values):
+        raise ValueError(f"'{name}' of a booster holds numbers that are not finite")
+    return values
 
 
 @checked
@@ -117,6 +171,11 @@ class TreesPredictor(RankedPredictor):
         found = super().load_state_dict(state_dict, strict, assign)
         self.boosters.parse()
         return found
+
+    def _check_features(self) -> None:
+        features = self._features(self.normal_form(self.space.to_dags([]).to(self.noise.device))).shape[1]
+        if any(booster.num_feature() != features for booster in self.boosters.parse()):
+            raise ValueError(f"a booster does not read the {features} features of the space")
 
     def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
         """Boosts once for each fold."""

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from pydantic import ConfigDict
 from torch import Tensor
 
 from nag.benchmarks import split_by_class
 from nag.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from nag.core.documents import Document, check, shortened
+from nag.core.numbers import NonNegative, Size
 from nag.core.randomness import seeded
 from nag.diffusion import Generator, Score, restore_generator
 from nag.errors import DamagedFile, InvalidRequest
@@ -30,6 +33,17 @@ __all__ = ["STEPS_PER_POSITION", "TrainedGenerator", "load_generator", "train_ge
 
 STEPS_PER_POSITION = 400
 _MOST_POSITIONS = 40
+
+
+class GeneratorFacts(Document):
+    """What a generator's checkpoint says beside its tensors, as far as it is used."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    space: dict[str, Any]
+    hyperparameters: dict[str, Any]
+    train_cpu_seconds: NonNegative = 0.0
+    labels_used: Size = 0
 
 
 @dataclass(frozen=True)
@@ -197,12 +211,13 @@ def load_generator(path: Path | str, device: torch.device | str = "cpu") -> Trai
         InvalidRequest: A checkpoint of another kind.
     """
     checkpoint = load_checkpoint(path, "generator")
+    facts = check(GeneratorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
     weights = {name: t for name, t in checkpoint.tensors.items() if not name.startswith("reference.")}
     space = _space_of(checkpoint, path)
-    generator = restore_generator(space, checkpoint.description.get("hyperparameters", {}), weights).to(device)
+    generator = restore_generator(space, facts.hyperparameters, weights).to(device)
     try:
-        reference = SpaceReference.restore(checkpoint.tensors)
-    except (KeyError, TypeError) as error:
+        reference = SpaceReference.restore(checkpoint.tensors, space)
+    except ValueError as error:
         raise DamagedFile(f"'{path}' lacks the facts of its training set", "Train the generator again.") from error
     return TrainedGenerator(generator, reference, checkpoint.description)
 

@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from nag.benchmarks import Task
 from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.documents import Document, check, shortened
+from nag.core.numbers import NonNegative, Size, Text
 from nag.errors import DamagedFile, InvalidRequest
 from nag.evaluation import Stopwatch
 from nag.graphs import DagBatch
@@ -35,6 +38,21 @@ __all__ = ["TrainedMetaPredictor", "adapt", "check_sources", "load_meta_predicto
 _FAMILIES: dict[str, type[MetaPredictor] | type[AdapterPredictor]] = {
     family.__name__: family for family in (MetaPredictor, AdapterPredictor)
 }
+
+
+class MetaPredictorFacts(Document):
+    """What a meta-predictor's checkpoint says beside its tensors, as far as it is used."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    space: dict[str, Any]
+    family: Text
+    meta: dict[str, Any]
+    tasks: list[Text]
+    search_metrics: Annotated[list[Text], Field(min_length=1)]
+    maximise: bool
+    labels_used: Size
+    train_cpu_seconds: NonNegative
 
 
 @dataclass(frozen=True)
@@ -191,11 +209,12 @@ def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") ->
         InvalidRequest: A checkpoint of another kind.
     """
     checkpoint = load_checkpoint(path, "meta-predictor")
-    space = space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
-    family = _FAMILIES.get(str(checkpoint.description.get("family")))
+    facts = check(MetaPredictorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
+    space = space_from_mapping(facts.space, f"the space in '{path}'")
+    family = _FAMILIES.get(facts.family)
     if family is None:
         raise DamagedFile(f"the family of the meta-predictor in '{path}' is unknown", "Train it again.")
-    meta = family.restore(space, checkpoint.description.get("meta", {}), checkpoint.tensors)
+    meta = family.restore(space, facts.meta, checkpoint.tensors)
     return TrainedMetaPredictor(meta.to(device), space, checkpoint.description)
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ConfigDict, model_validator
 
 from nag.benchmarks import Split, Task, split_by_class
 from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.documents import Document, check, shortened
+from nag.core.numbers import Finite, NonNegative, Size, Text
 from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import HeldOut, Margin, Stopwatch, cross_validate, ranking_metrics
 from nag.files import write_json_lines
@@ -24,6 +27,36 @@ __all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "side_task", "tra
 
 _SHOWN = 2000
 _CHUNK = 8192
+
+
+class _HeldOut(Document):
+    """What was predicted of labels that were left out, and what they are."""
+
+    predicted: list[Finite]
+    true: list[Finite]
+
+    @model_validator(mode="after")
+    def _same_number(self) -> _HeldOut:
+        if len(self.predicted) != len(self.true):
+            raise ValueError("predicted and true values differ in number")
+        return self
+
+
+class PredictorFacts(Document):
+    """What a predictor's checkpoint says beside its tensors, as far as it is used."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    space: dict[str, Any]
+    family: Text
+    hyperparameters: dict[str, Any]
+    search_metric: Text
+    maximise: bool
+    labels_used: Size
+    train_cpu_seconds: NonNegative
+    label_spread: NonNegative = 1.0
+    cross_validated: _HeldOut | None = None
+    labels_of_other_tasks: Size = 0
 
 
 @dataclass(frozen=True)
@@ -241,7 +274,7 @@ def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> Trai
         InvalidRequest: A checkpoint of another kind.
     """
     checkpoint = load_checkpoint(path, "predictor")
-    space = space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
-    facts = checkpoint.description
-    predictor = restore_predictor(space, str(facts.get("family")), facts.get("hyperparameters", {}), checkpoint.tensors)
-    return TrainedPredictor(predictor.to(device), space, facts)
+    facts = check(PredictorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
+    space = space_from_mapping(facts.space, f"the space in '{path}'")
+    predictor = restore_predictor(space, facts.family, facts.hyperparameters, checkpoint.tensors)
+    return TrainedPredictor(predictor.to(device), space, checkpoint.description)

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.core.numbers import Count
+from nag.checkpoints import load_tensors, require_elements
+from nag.core.numbers import Count, SmallCount, Width
 from nag.core.randomness import seeded
 from nag.core.signatures import checked
 from nag.diffusion.chains import Chain, Denoise
+from nag.diffusion.description import NetworkDescription, check_process
 from nag.diffusion.generator import Generator
 from nag.diffusion.losses import LossTerms
 from nag.diffusion.orders import shuffle_orders
@@ -30,7 +32,6 @@ __all__ = ["ScoreGenerator"]
 _SDES: dict[str, type[SDE]] = {c.__name__: c for c in (SubVPSDE, VESDE, VPSDE)}
 _PREDICTIONS: dict[str, type[Prediction]] = {c.__name__: c for c in (CleanPrediction, NoisePrediction)}
 _SAMPLERS: dict[str, type[SDESampler]] = {c.__name__: c for c in (PredictorCorrector, ProbabilityFlow, ReverseDiffusion)}
-_SHAPE = ("width", "layers", "heads")
 
 
 @checked
@@ -64,9 +65,9 @@ class ScoreGenerator(Generator):
         prediction: Prediction | None = None,
         sampler: SDESampler | None = None,
         steps: Count = 64,
-        width: int = 128,
-        layers: int = 4,
-        heads: int = 4,
+        width: Width = 128,
+        layers: SmallCount = 4,
+        heads: SmallCount = 4,
         conditions: Sequence[str] = (),
     ) -> None:
         super().__init__(space)
@@ -104,6 +105,8 @@ class ScoreGenerator(Generator):
             DamagedFile: The description or the tensors do not fit.
         """
         try:
+            told = NetworkDescription.of(description)
+            require_elements(tensors, told.least_elements)
             with seeded(0):  # initial weights, which are replaced
                 generator = cls(
                     space,
@@ -111,11 +114,12 @@ class ScoreGenerator(Generator):
                     _rebuild(_SDES, description["sde"]),
                     _rebuild(_PREDICTIONS, description["prediction"]),
                     _rebuild(_SAMPLERS, description["sampler"]),
-                    int(description["steps"]),
-                    **{key: int(description[key]) for key in _SHAPE},
-                    conditions=[str(name) for name in description.get("conditions", [])],
+                    description["steps"],
+                    **told.shape,
+                    conditions=told.conditions,
                 )
-            generator.load_state_dict(dict(tensors))
+            load_tensors(generator, tensors)
+            check_process(generator.process.positions)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error
         return generator.eval()
