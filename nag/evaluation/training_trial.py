@@ -11,12 +11,14 @@ from pathlib import Path
 from torch import nn
 
 from nag.builders import Builder, builder_of, count_parameters
-from nag.checkpoints import load_checkpoint, save_checkpoint
-from nag.errors import DamagedFile, InvalidRequest, MissingData
+from nag.checkpoints import save_checkpoint
+from nag.core.documents import shortened
+from nag.errors import InvalidRequest, MissingData
 from nag.evaluation.data_sets import DataSet, load_data_set
 from nag.evaluation.fit_network import FittedNetwork, fit_network, measure_network
 from nag.evaluation.ledger import Stopwatch
 from nag.evaluation.network_training import NetworkTraining, suggested_training
+from nag.evaluation.trained_network import KIND, builder_facts, load_trained_network
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
@@ -24,7 +26,6 @@ from nag.spaces import SearchSpace
 __all__ = ["TrainingTrial"]
 
 _FORMAT = "training-1"
-_KIND = "network"
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,9 @@ class TrainingTrial:
             "mean": list(data.mean),
             "std": list(data.std),
             "validation_accuracy": fitted.curve[-1]["validation_accuracy"],
+            "builder": builder_facts(self.used_builder),
         }
-        save_checkpoint(path, _KIND, fitted.network.state_dict(), description)
+        save_checkpoint(path, KIND, fitted.network.state_dict(), description)
 
     def trained_network(self, arch: Architecture, seed: int) -> nn.Module:
         """The network that `run` trained, on the CPU, in evaluation mode.
@@ -161,14 +163,9 @@ class TrainingTrial:
         path = self.weights_path(arch, seed)
         if path is None or not path.is_file():
             raise MissingData("no weights of this architecture and seed were kept", "Give a weights_folder, and train it.")
-        kept = load_checkpoint(path, _KIND)
-        if kept.description.get("trial") != self.fingerprint:
+        kept = load_trained_network(path, self.used_builder)
+        if kept.facts.trial != self.fingerprint:
             raise InvalidRequest(f"'{path}' holds weights that were trained in another way", "Train it again.")
-        if kept.description.get("ops") != list(arch.ops) or kept.description.get("edges") != [list(e) for e in arch.edges]:
-            raise InvalidRequest(f"'{path}' holds weights of a twin", f"Take architecture {kept.description.get('arch')}.")
-        network = self.used_builder.build(arch, self.load_data().shape, seed)
-        try:
-            network.load_state_dict(kept.tensors)
-        except RuntimeError as error:
-            raise DamagedFile(f"'{path}' does not fit the network", "Train it again.") from error
-        return network.eval()
+        if kept.arch != arch:
+            raise InvalidRequest(f"'{path}' holds weights of a twin", f"Take architecture {shortened(kept.facts.arch)}.")
+        return kept.network

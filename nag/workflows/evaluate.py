@@ -19,7 +19,7 @@ from nag.evaluation.tasks import AnyTask
 from nag.files import write_json_lines
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
-from nag.workflows.export import example_inputs, with_raw_inputs
+from nag.workflows.export import best_network, example_inputs, with_raw_inputs
 from nag.workflows.run import RunFolder, stage
 from nag.workflows.sample import evaluation_row
 
@@ -92,15 +92,19 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
     write_json_lines(run.output("evaluations.jsonl"), (evaluation_row(task.space, e) for e in evaluations))
     failed = [e for e in evaluations if e.error]
     if len(failed) == len(evaluations):
+        if not (run.path / "metrics.json").is_file():  # else the results of an earlier run stay
+            run.commit()
         raise NagError(f"no architecture could be measured: {masked(failed[0].error).rstrip('.')}", "Try one by itself.")
-    run.finish(_summary(evaluations, task))
+    winner = _winner(evaluations, task)
+    trained = best_network(run.path, evaluator, None if winner is None else winner.architecture)
+    run.finish({**_summary(evaluations, task), "best_network": trained})
     return run.path / "evaluations.jsonl"
 
 
 def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]:
     """Counts, the best, and what it cost."""
     values = np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
-    best = _best_of([e.report_value for e in evaluations], task)
+    best, winner = _best_of([e.report_value for e in evaluations], task), _winner(evaluations, task)
     fresh = {e.canonical_hash: e for e in evaluations if not e.reused}.values()
     return {
         "task": task.name,
@@ -116,7 +120,7 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
         "mean": float(values.mean()) if len(values) else None,
         "best": best,
         "best_search_metric": _best_of([e.search_value for e in evaluations], task),
-        "best_report_metric": _reported(evaluations, task),
+        "best_report_metric": None if winner is None else winner.report_value,
         "best_percentile": float(task.percentile(best)) if best is not None and isinstance(task, Task) else None,
         "true_optimum": task.best if isinstance(task, Task) else None,
         "queries": len({e.canonical_hash for e in evaluations}),
@@ -126,10 +130,10 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
     }
 
 
-def _reported(evaluations: Sequence[Evaluation], task: AnyTask) -> float | None:
-    """The report value of the best by the search metric, the first of equals: what choosing without a look at it gives."""
+def _winner(evaluations: Sequence[Evaluation], task: AnyTask) -> Evaluation | None:
+    """The best by the search metric, the first of equals: what is chosen without a look at the report metric."""
     best = _best_of([e.search_value for e in evaluations], task)
-    return next((e.report_value for e in evaluations if best is not None and e.search_value == best), None)
+    return next((e for e in evaluations if best is not None and e.search_value == best), None)
 
 
 def _best_of(values: Sequence[float | None], task: AnyTask) -> float | None:

@@ -8,13 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from nag.builders import Builder, DataShape, Exported, count_parameters, export
-from nag.checkpoints import load_checkpoint
-from nag.errors import DamagedFile, InvalidRequest
-from nag.evaluation import DataSet
+from nag.core.documents import read_json, shortened
+from nag.errors import DamagedFile, MissingData
+from nag.evaluation import DataSet, Evaluator, TrainingTrial
+from nag.evaluation.stored_evaluator import StoredEvaluator
+from nag.evaluation.trained_network import load_trained_network
 from nag.graphs import Architecture
 from nag.workflows.run import RunFolder, stage
 
-__all__ = ["RawImages", "example_inputs", "export_network", "with_raw_inputs"]
+__all__ = [
+    "RawImages",
+    "best_network",
+    "example_inputs",
+    "export_trained",
+    "export_untrained",
+    "trained_weights",
+    "weights_of_run",
+    "with_raw_inputs",
+]
 
 _EXAMPLES = 4
 
@@ -55,44 +66,97 @@ def example_inputs(data: DataSet) -> tuple[Tensor, ...]:
     return (data.test.inputs[:_EXAMPLES],)
 
 
+def trained_weights(evaluator: Evaluator, arch: Architecture) -> Path | None:
+    """The file of the network that an evaluator trained for an architecture, or for a functional twin; None if it has none."""
+    if not isinstance(evaluator, StoredEvaluator) or not isinstance(evaluator.trial, TrainingTrial):
+        return None
+    path = evaluator.trial.weights_path(arch, evaluator.seed)
+    return path if path is not None and path.is_file() else None
+
+
+def best_network(folder: Path, evaluator: Evaluator, arch: Architecture | None) -> str | None:
+    """The entry `best_network` of a run's `metrics.json`: where the best architecture's trained network lies in the folder."""
+    path = None if arch is None else trained_weights(evaluator, arch)
+    inside = path is not None and path.absolute().is_relative_to(folder.absolute())
+    return str(path.absolute().relative_to(folder.absolute())) if path is not None and inside else None
+
+
+def weights_of_run(folder: Path) -> Path:
+    """The file of the best network that a run of `search` or `evaluate` trained.
+
+    Raises:
+        MissingData: The folder holds no finished run, or the run trained no network.
+        DamagedFile: Its `metrics.json` is damaged, or names a file outside the folder.
+    """
+    path = folder / "metrics.json"
+    if not path.is_file():
+        raise MissingData(f"'{shortened(str(folder))}' holds no finished run", "Let it end, or give another run folder.")
+    metrics = read_json(path)
+    named = metrics.get("best_network") if isinstance(metrics, dict) else None
+    if named is None:
+        what = f"the run '{shortened(str(folder))}' trained no network that could be exported"
+        raise MissingData(what, "Search or evaluate with evaluator=train and a store of its own, or give weights=FILE.")
+    found = (folder / str(named)).resolve()
+    if not isinstance(named, str) or not found.is_relative_to(folder.resolve()):
+        raise DamagedFile(f"'{shortened(str(path))}': 'best_network' is no file of the run", "Give weights=FILE.")
+    return found
+
+
 @stage
-def export_network(
-    run: RunFolder,
-    arch: Architecture,
-    builder: Builder,
-    shape: DataShape,
-    weights: Path | None = None,
-    data: DataSet | None = None,
-) -> Exported:
-    """Builds the network of an architecture and writes it as weights, PyTorch program and ONNX.
+def export_trained(run: RunFolder, weights: Path, builder: Builder | None = None) -> Exported:
+    """Writes a trained network as weights, PyTorch program and ONNX, which read images as they are, in 0..1.
+
+    Args:
+        run: Run folder; gets `network.safetensors`, `network.pt2` and `network.onnx`.
+        weights: The file in a run's folder `weights`.
+        builder: Makes the network; needed where it is not one of this package.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: The file is damaged.
+        InvalidRequest: It holds something else, or its builder is the user's own and was not given.
+    """
+    trained = load_trained_network(weights, builder)
+    network, facts = trained.network, trained.facts
+    if facts.mean:
+        network = RawImages(network, tuple(facts.mean), tuple(facts.std)).eval()
+    run.start()
+    inputs = trained.shape.example(_EXAMPLES, torch.Generator().manual_seed(run.seed))
+    exported = export(network, inputs, run.output("network").parent, "network")
+    run.finish(
+        {
+            "architecture": facts.arch,
+            "data_set": facts.data_set,
+            "parameters": count_parameters(network),
+            "trained": True,
+            "validation_accuracy": facts.validation_accuracy,
+            **_differences(exported),
+        }
+    )
+    return exported.within(run.path)
+
+
+@stage
+def export_untrained(run: RunFolder, arch: Architecture, builder: Builder, shape: DataShape) -> Exported:
+    """Builds the network of an architecture with its initial weights and writes it as `export_trained` does.
 
     Args:
         run: Run folder; gets `network.safetensors`, `network.pt2` and `network.onnx`.
         arch: The architecture.
         builder: Makes the network.
         shape: What it reads and writes.
-        weights: A file of trained weights that `nag evaluate evaluator=train` kept; initial weights if None.
-        data: The data set that it was trained on: images are then read as they are, in 0..1.
 
     Raises:
-        MissingData: No such file of weights.
-        DamagedFile: The weights do not fit the network.
-        InvalidRequest: The file holds something else.
+        InvalidArchitecture: The builder cannot build it.
+        InvalidRequest: The builder does not read such data.
     """
     network = builder.build(arch, shape, run.seed).eval()
-    if weights is not None:
-        kept = load_checkpoint(weights, "network")
-        if kept.description.get("ops") != list(arch.ops) or kept.description.get("edges") != [list(e) for e in arch.edges]:
-            raise InvalidRequest(f"'{weights}' holds another architecture", f"It is {kept.description.get('arch')}.")
-        try:
-            network.load_state_dict(kept.tensors)
-        except RuntimeError as error:
-            raise DamagedFile(f"'{weights}' does not fit the network", "Use the builder that it was trained with.") from error
     run.start()
-    inputs = shape.example(_EXAMPLES, torch.Generator().manual_seed(run.seed)) if data is None else example_inputs(data)
-    exported = export(
-        network if data is None else with_raw_inputs(network, data), inputs, run.output("network").parent, "network"
-    )
-    differences = {f"difference_{ending}": value for ending, value in exported.differences.items()}
-    run.finish({"parameters": count_parameters(network), "trained": weights is not None, **differences})
+    inputs = shape.example(_EXAMPLES, torch.Generator().manual_seed(run.seed))
+    exported = export(network, inputs, run.output("network").parent, "network")
+    run.finish({"parameters": count_parameters(network), "trained": False, **_differences(exported)})
     return exported.within(run.path)
+
+
+def _differences(exported: Exported) -> dict[str, float]:
+    return {f"difference_{ending}": value for ending, value in exported.differences.items()}

@@ -16,6 +16,7 @@ from nag.files import finite
 from nag.graphs import Architecture
 from nag.search import Goal, Observation, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace
+from nag.workflows.export import best_network
 from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
 from nag.workflows.run import RunFolder, stage
 from nag.workflows.search_results import SearchResults, values_of
@@ -110,6 +111,8 @@ def search(
             progress.note(results.note)
     run.tracker.table("queries", *tracked_table(rows))
     about = {**results.metrics(task, rows), **(consumed or {}), "strategy": type(strategy).__name__}
+    winner = about["best_arch"]
+    about["best_network"] = best_network(run.path, evaluator, None if winner is None else space.decode(winner))
     run.finish(about, files=("history.jsonl",))
     _tell_shortfall(results, task, plan, warn)
     return path

@@ -56,6 +56,11 @@ def test_networks_are_trained_once_and_the_best_works_without_nag(nag):
     best = max(first, key=lambda row: row["search_value"])
     assert metrics("e")["best_report_metric"] == best["report_value"]
     assert float(done.stdout) * 100 == pytest.approx(best["report_value"], abs=6)  # all digits, not the test part alone
+    assert nag(f"export e out_dir=x {QUIET}").code == 0
+    assert metrics("x")["trained"]
+    done = subprocess.run([sys.executable, "-c", ALONE, "x/network.pt2"], capture_output=True, text=True, check=True)
+    assert float(done.stdout) * 100 == pytest.approx(best["report_value"], abs=6)
+    assert nag(f"export f out_dir=y {QUIET}").code == 2  # what it reports was trained in another run
     assert nag("report runs=[e]").code == 0
     assert "networks learn?" in Path("e/report.html").read_text()
 
@@ -121,6 +126,10 @@ def test_mistakes_are_told_in_one_line(nag):
     Path("task.yaml").write_text("space: nasbench201\n")
     Path("wrong.yaml").write_text("space: nasbench201\nmetric: x\n")
     Path("mine.py").write_text("def score(arch):\n    return 1\n")
+    Path("exits.py").write_text("import sys\nsys.exit(3)\n")
+    Path("empty").mkdir()
+    Path("function").mkdir()
+    Path("function/metrics.json").write_text('{"best_network": null}')
     line = "evaluate architectures=archs.txt"
     for text, words in [
         (f"{line} task=digits/nasbench201", "evaluator=train"),
@@ -136,10 +145,56 @@ def test_mistakes_are_told_in_one_line(nag):
         (f"{line} task=task.yaml evaluator=function", "evaluator.function is missing"),
         (f"{line} task=task.yaml evaluator=function evaluator.function=mine.py:score executor=rya", "Did you mean"),
         (f"{line} task=task.yaml evaluator=function evaluator.function=mine.py:score executor.workers=0", "workers"),
-        (f"export '{GOOD}'", "search space"),
-        (f"export '{GOOD}' task=digits/nasbench201 weights=none.safetensors", "none.safetensors"),
+        (f"export '{GOOD}'", "weights=initial"),
+        (f"export '{GOOD}' task=digits/nasbench201", "weights=initial"),
+        (f"export '{GOOD}' weights=initial", "search space"),
+        (f"export '{GOOD}' weights=none.safetensors", "none.safetensors"),
+        ("export empty", "finished run"),
+        ("export function", "evaluator=train"),
+        (f"{line} task=digits/nasbench201 evaluator=train builder=nasbench101", "builder=small"),
+        (f"{line} task=digits/nasbench201 evaluator=train evaluator.device=cuda:99", "no device"),
+        (f"{line} task=task.yaml evaluator=shell evaluator.command='no_such_program {{arch}}'", "no program"),
+        (f"{line} task=task.yaml evaluator=shell evaluator.command='sh -c \"x {{arch}}\"'", "NAG_ARCH"),
+        (f"{line} task=task.yaml evaluator=function evaluator.function=exits.py:score", "SystemExit: 3"),
     ]:
         outcome = nag(f"{text} {QUIET} out_dir=x")
         assert outcome.code == 2, (text, outcome)
         assert len(outcome.err.strip().splitlines()) == 1, outcome.err
         assert words in outcome.err, (text, outcome.err)
+
+
+def test_an_export_takes_the_winner_of_a_search_and_never_untrained_weights_unasked(nag):
+    """(W17)"""
+    line = f"search task=digits/nasbench201 evaluator=train evaluator.epochs=1 strategy=random budget=2 out_dir=d {FEW} {QUIET}"
+    assert nag(f"{line} builder.channels=2").code == 0
+    found = metrics("d")
+    best = max(
+        (json.loads(row) for row in Path("d/history.jsonl").read_text().splitlines()), key=lambda row: row["search_value"]
+    )
+    assert found["best_network"].endswith(f"{best['canonical_hash']}-0.safetensors")
+    outcome = nag(f"export d out_dir=x {QUIET}")
+    assert outcome.code == 0, outcome.err
+    assert (metrics("x")["trained"], metrics("x")["validation_accuracy"]) == (True, best["search_value"])
+    assert metrics("x")["architecture"] == best["arch"]
+    text = json.loads(Path("d/metrics.json").read_text())
+    for wrong in ("../evil.safetensors", "/etc/passwd", 7):
+        Path("d/metrics.json").write_text(json.dumps({**text, "best_network": wrong}))
+        outcome = nag(f"export d out_dir=z {QUIET}")
+        assert (outcome.code, "best_network" in outcome.err) == (2, True), outcome.err
+    outcome = nag(
+        f"export '{GOOD}' task=digits/nasbench201 weights=initial out_dir=u {QUIET} builder.channels=2 builder=nasbench201"
+    )
+    assert outcome.code == 0, outcome.err
+    assert metrics("u")["trained"] is False
+
+
+def test_evaluations_that_all_failed_are_an_error_with_the_first_reason_and_are_kept(nag):
+    """(W18)"""
+    Path("mine.py").write_text("def score(arch):\n    raise ValueError('out of paper')\n")
+    Path("task.yaml").write_text("space: nasbench201\n")
+    Path("archs.txt").write_text(f"{GOOD}\n")
+    line = "evaluate architectures=archs.txt task=task.yaml evaluator=function evaluator.function=mine.py:score"
+    outcome = nag(f"{line} out_dir=e executor.max_attempts=1 {QUIET}")
+    assert outcome.code == 2
+    assert "out of paper" in outcome.err
+    assert "out of paper" in rows("e")[0]["error"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nag.cli.console import say, say_comparison, say_metrics
 from nag.cli.options import any_task_of, builder_maker_of, fabric_of, folder_of, run_folder_of, task_of, try_generator
@@ -13,7 +13,9 @@ from nag.errors import InvalidRequest
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from nag.builders import Exported
     from nag.cli.schemas import ExportOptions, ImportBenchmarkOptions, ImportTableOptions, QuickstartOptions, ShowOptions
+    from nag.spaces import SearchSpace
     from nag.workflows.run import RunFolder
 
 __all__ = ["export", "import_benchmark", "import_table", "quickstart", "show"]
@@ -100,30 +102,52 @@ def import_benchmark(cfg: DictConfig, options: ImportBenchmarkOptions) -> None:
 
 def export(cfg: DictConfig, options: ExportOptions) -> None:
     """Write the network of an architecture as weights, PyTorch program and ONNX."""
-    from nag.spaces import load_space
+    from nag.workflows.export import export_trained, weights_of_run
 
-    if options.search_space is None and options.task is None:
-        raise InvalidRequest("an architecture needs its search space", "Give search_space=SPACE or task=DATA_SET/SPACE.")
-
-    from nag.builders import DataShape
-    from nag.evaluation import TrainingTask
-    from nag.workflows.export import export_network
-
-    task = None if options.task is None else any_task_of(cfg)
-    if task is not None and not isinstance(task, TrainingTask):
-        raise InvalidRequest(f"task {task.name} has no data", "Name one such as digits/nasbench201, or give search_space=.")
-    space = task.space if task is not None else load_space(str(options.search_space))
-    arch = space.decode(options.architecture)
-    data = None if task is None else task.load_data(options.data_dir)
-    if data is not None:
-        shape = data.shape
+    given = options.weights
+    folder = Path(options.architecture).expanduser()
+    from_run = given is None and folder.is_dir()
+    if given is None and not from_run:
+        hint = "Give a run folder (nag export runs/d), weights=FILE of a folder weights, or weights=initial for untrained ones."
+        raise InvalidRequest("the weights of the network are not named", hint)
+    if given == "initial":
+        run, exported = _export_untrained(cfg, options)
     else:
-        channels, classes = options.channels, options.classes
-        height, width = options.height, options.width
-        shape = DataShape("images" if height else "graph", channels, classes, height, width)
-    builder = builder_maker_of(cfg)(space=space)
-    run = run_folder_of(cfg, "export")
-    exported = export_network(run, arch, builder, shape, None if options.weights is None else Path(options.weights), data)
+        weights = weights_of_run(folder) if from_run else Path(str(given)).expanduser()
+        builder = None if str(cfg.builder._target_).startswith("nag.") else builder_maker_of(cfg)(space=_space_of(cfg, options))
+        run = run_folder_of(cfg, "export")
+        exported = export_trained(run, weights, builder)
     say_metrics(run.path, ("parameters", "trained", "difference_pt2", "difference_onnx"))
     for path in (exported.weights, exported.program, exported.onnx):
         say(f"{path.suffix[1:]}: {path}")
+
+
+def _export_untrained(cfg: DictConfig, options: ExportOptions) -> tuple[RunFolder, Exported]:
+    from nag.builders import DataShape
+    from nag.evaluation import TrainingTask
+    from nag.workflows.export import export_untrained
+
+    space = _space_of(cfg, options)
+    if space is None:
+        raise InvalidRequest("an architecture needs its search space", "Give search_space=SPACE or task=DATA_SET/SPACE.")
+    task = None if options.task is None else any_task_of(cfg)
+    if task is not None and not isinstance(task, TrainingTask):
+        raise InvalidRequest(f"task {task.name} has no data", "Name one such as digits/nasbench201, or give search_space=.")
+    arch = space.decode(options.architecture)
+    if task is not None:
+        shape = task.load_data(options.data_dir).shape
+    else:
+        kind: Literal["images", "graph"] = "images" if options.height else "graph"
+        shape = DataShape(kind, options.channels, options.classes, options.height, options.width)
+    builder = builder_maker_of(cfg)(space=space)
+    run = run_folder_of(cfg, "export")
+    return run, export_untrained(run, arch, builder, shape)
+
+
+def _space_of(cfg: DictConfig, options: ExportOptions) -> SearchSpace | None:
+    """The search space of an export; None where neither it nor a task is given."""
+    from nag.spaces import load_space
+
+    if options.task is not None:
+        return any_task_of(cfg).space
+    return None if options.search_space is None else load_space(options.search_space)
