@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
+from nag.core.documents import shortened
 from nag.errors import InvalidRequest
 from nag.files import write_bytes
 from nag.graphs.architecture import Architecture
@@ -30,6 +31,7 @@ _FONT = "DejaVu Sans"
 _SIZE, _MARGIN, _ROUND = 9.0, 10.0, 4.5  # points
 _MOST_ARROWS = 400  # more edges are one path without heads
 _MOST_EDGES = 4000
+_MOST_LETTERS = 200  # of an operation
 _MOST_PIXELS = 2**15  # of a PNG's longer side
 
 
@@ -47,6 +49,7 @@ def draw_svg(arch: Architecture, title: str | None = None, operations: Sequence[
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    title = _printable(title)
     key = "nag" + hashlib.blake2b(repr((arch, title, operations)).encode(), digest_size=6).hexdigest()
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": key, "svg.fonttype": "none"}):
@@ -70,7 +73,7 @@ def draw_png(arch: Architecture, title: str | None = None, dpi: int = 150, opera
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()
-    figure = _figure(arch, title, operations)
+    figure = _figure(arch, _printable(title), operations)
     figure.set_dpi(min(dpi, _MOST_PIXELS / max(figure.get_size_inches())))
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
@@ -94,10 +97,16 @@ def save_drawing(
         raise InvalidRequest(f"a drawing cannot be written to '{path}'", "Give a path that ends in .svg or .png.")
 
 
+def _printable(title: str | None) -> str | None:
+    """A title without control characters, which XML cannot hold."""
+    return None if title is None else "".join(sign if sign.isprintable() else " " for sign in title)
+
+
 def _figure(arch: Architecture, title: str | None, operations: Sequence[str] | None) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 
+    arch = Architecture(tuple(shortened(op, _MOST_LETTERS) for op in arch.ops), arch.edges)
     hidden = len(arch.edges) - _MOST_EDGES
     if hidden > 0:
         arch = Architecture(arch.ops, tuple(sorted(arch.edges, key=lambda edge: edge[1] - edge[0])[:_MOST_EDGES]))

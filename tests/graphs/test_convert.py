@@ -146,3 +146,20 @@ def test_importing_graphs_stays_cheap():
     code = f"import sys, nag.graphs; print([module for module in ({heavy}) if module in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("op", "edge_index"),
+    [
+        (torch.tensor([0.0, 1.0]), torch.tensor([[0], [1]])),
+        (torch.tensor([[0, 1]]), torch.tensor([[0], [1]])),
+        (torch.tensor([0, 1]), torch.tensor([[0, 1]])),
+        (torch.tensor([0, 1]), torch.tensor([0, 1])),
+        (torch.tensor([0, 1]), torch.tensor([[0.0], [1.0]])),
+        (torch.tensor([0, 1]), torch.tensor([[0], [2**62]])),
+    ],
+)
+def test_tensors_of_a_wrong_shape_or_type_are_refused(op, edge_index):
+    with pytest.raises(InvalidArchitecture) as caught:
+        from_pyg(Data(op=op, edge_index=edge_index), ("input", "output"))
+    assert len(str(caught.value)) < 300

@@ -157,3 +157,10 @@ def test_edges_beyond_number_are_left_out_and_counted():
 def test_a_tall_drawing_has_a_lower_resolution():
     png = draw_png(Architecture(("input", *["a"] * 398, "output"), [(u, u + 1) for u in range(399)]), dpi=300)
     assert int.from_bytes(png[20:24], "big") <= 2**15
+
+
+def test_control_characters_leave_the_svg_well_formed():
+    arch = Architecture(("input", "a\x00\x1b[31m", "output"), ((0, 1), (1, 2)))
+    root = ElementTree.fromstring(draw_svg(arch, "title\x00\x1b"))
+    assert root.attrib["aria-label"].strip() == "title"
+    assert draw_png(arch, "title\x00").startswith(PNG_MAGIC)
