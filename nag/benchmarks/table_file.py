@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from nag.errors import DamagedFile, MissingData, did_you_mean
 
 __all__ = ["Column", "TableFile", "read_table_file", "read_text"]
 
+_MOST_ROWS = 1_000_000
+_RATIO = 100
+_SPARE = 2**24
 _SEPARATORS = (",", ";", "\t")
 _TABS = {".tsv", ".tab"}
 _EMPTY = {"", "-", "na", "n/a", "null", "none"}
@@ -98,32 +101,47 @@ def read_table_file(path: Path, key: str, option: str) -> TableFile:
     if not path.is_file():
         raise MissingData(f"table '{shortened(str(path))}' does not exist", "Check the path.")
     if path.suffix.lower() == ".parquet":
-        lines, separator = _parquet_lines(path), ""
-    else:
-        text = read_text(path)
-        separator = _separator(path, text, key)
-        try:
-            lines = [
-                [cell.strip() for cell in line] for line in csv.reader(io.StringIO(text), strict=True, delimiter=separator)
-            ]
-        except csv.Error as error:
-            raise DamagedFile(f"{path.name} is no CSV file ({error})", "Save it as CSV in UTF-8.") from error
-    header = tuple(lines[0]) if lines else ()
-    rows = {number: tuple(line) for number, line in enumerate(lines[1:], start=2) if any(line)}
+        return _checked(path, _parquet_lines(path), key, option, "")
+    text = read_text(path)
+    separator = _separator(path, text, key)
+    return _checked(path, csv.reader(io.StringIO(text), strict=True, delimiter=separator), key, option, separator)
+
+
+def _checked(path: Path, lines: Iterable[Sequence[str]], key: str, option: str, separator: str) -> TableFile:
+    """Header and rows, each with a cell for every column; blank lines are passed over."""
+    rows: dict[int, tuple[str, ...]] = {}
+    header: tuple[str, ...] = ()
+    try:
+        for number, line in enumerate(lines, start=1):
+            cells = tuple(cell.strip() for cell in line)
+            if number == 1:
+                header = cells
+                _check_header(path, header, key, option)
+            elif any(cells):
+                if len(cells) != len(header):
+                    raise DamagedFile(
+                        f"{path.name} row {number} has {len(cells)} cells, the header {len(header)}",
+                        "Quote cells that hold the separator.",
+                    )
+                if len(rows) == _MOST_ROWS:
+                    raise DamagedFile(f"{path.name} has more than {_MOST_ROWS} rows", "Keep the rows that are needed.")
+                rows[number] = cells
+    except csv.Error as error:
+        raise DamagedFile(f"{path.name} is no CSV file ({error})", "Save it as CSV in UTF-8.") from error
     if not rows:
+        raise DamagedFile(f"{path.name} has no rows", "A header and one row an architecture are needed.")
+    comma = separator in {";", "\t"} and not _has_points(rows.values(), header.index(key))
+    return TableFile(path.name, header, rows, comma)
+
+
+def _check_header(path: Path, header: tuple[str, ...], key: str, option: str) -> None:
+    if not any(header):
         raise DamagedFile(f"{path.name} has no rows", "A header and one row an architecture are needed.")
     if len(set(header)) != len(header) or "" in header:
         raise DamagedFile(f"{path.name} has a column without a name, or two of one name", "Name each column once.")
     if key not in header:
         hint = f"{did_you_mean(key, header)} Name the column of architectures by {option}=COLUMN."
         raise DamagedFile(f"{path.name} has no column '{key}'", hint)
-    for number, line in rows.items():
-        if len(line) != len(header):
-            raise DamagedFile(
-                f"{path.name} row {number} has {len(line)} cells, the header {len(header)}",
-                "Quote cells that hold the separator.",
-            )
-    return TableFile(path.name, header, rows, separator in {";", "\t"} and not _has_points(rows.values(), header.index(key)))
 
 
 def _has_points(rows: Iterable[tuple[str, ...]], key: int) -> bool:
@@ -144,11 +162,10 @@ def read_text(path: Path) -> str:
     """
     try:
         with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise DamagedFile(
-                f"{path.name} holds more than {MAX_BYTES} bytes", "Split it, or keep the columns that are needed."
-            )
+            most = min(MAX_BYTES, _SPARE + _RATIO * path.stat().st_size)
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise DamagedFile(f"{path.name} holds more than {most} bytes", "Keep the columns that are needed.")
         return content.decode("utf-8-sig")
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedFile(f"{path.name} cannot be unpacked", shortened(str(error))) from error

@@ -16,8 +16,12 @@ from nag.errors import DamagedFile, MissingData
 
 __all__ = ["read_npz"]
 
-MAX_ARRAY_BYTES = 2**32
+MAX_ARRAY_BYTES = 2**34
 """Size of all arrays of a file together, unpacked."""
+
+_RATIO = 20
+_SPARE = 2**27
+_BLOCK = 2**20
 
 _MOST_ARRAYS = 1_000
 _FAULTS = (
@@ -37,7 +41,7 @@ _FAULTS = (
 
 
 def read_npz(path: Path, names: Collection[str] | None = None, limit: int = MAX_ARRAY_BYTES) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file.
+    """The arrays of an `.npz` file, which may unpack to 128 MiB and 20 times its size.
 
     Args:
         path: The file.
@@ -51,6 +55,7 @@ def read_npz(path: Path, names: Collection[str] | None = None, limit: int = MAX_
     if not path.is_file():
         raise MissingData(f"'{shortened(str(path))}' does not exist", "Check the path.")
     try:
+        limit = min(limit, _SPARE + _RATIO * path.stat().st_size)
         with zipfile.ZipFile(path) as archive:
             members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             if len(members) > _MOST_ARRAYS or sum(entry.file_size for entry in members.values()) > limit:
@@ -77,8 +82,12 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         size = math.prod(shape) * dtype.itemsize
         if size > entry.file_size or any(length < 0 for length in shape):
             raise ValueError(f"array '{shortened(entry.filename, 60)}' claims {size} bytes, its entry has {entry.file_size}")
-        content = file.read(size)
-        if len(content) < size:
+        content = np.empty(size, dtype=np.uint8)
+        place = 0
+        while place < size and (block := file.read(min(_BLOCK, size - place))):
+            content[place : place + len(block)] = np.frombuffer(block, dtype=np.uint8)
+            place += len(block)
+        if place < size:
             raise ValueError(f"array '{shortened(entry.filename, 60)}' is cut short")
-    flat = np.frombuffer(bytearray(content), dtype=dtype) if dtype.itemsize else np.zeros(math.prod(shape), dtype)
+    flat = content.view(dtype) if dtype.itemsize else np.zeros(math.prod(shape), dtype)
     return flat.reshape(shape, order="F" if fortran else "C")

@@ -221,7 +221,8 @@ def test_the_mean_over_runs_is_that_of_the_published_interface(tmp_path):
     frame = cells_of_nasbench201(1)
     content = info(frame.iloc[0])
     values = [93.71, 93.64, 93.89]
-    content["200"] = runs(7, frame["arch_str"][0], {("cifar10", "ori-test"): values}, 200)
+    as_numpy = [*map(np.float64, values)]
+    content["200"] = runs(7, frame["arch_str"][0], {("cifar10", "ori-test"): as_numpy}, 200)
     with bz2.open(tmp_path / "000007.pickle.pbz2", "wb") as file:
         pickle.dump(content, file, protocol=4)
     import_benchmark(tmp_path / "000007.pickle.pbz2", tmp_path / "out", partial=True)

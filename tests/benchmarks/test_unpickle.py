@@ -8,7 +8,7 @@ import scipy.sparse
 
 from nag.benchmarks.unpickle import NUMPY_SCALARS, InertRecord, load_restricted
 from nag.errors import DamagedFile
-from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_matrix
+from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_graph, load_pickled_matrix
 
 
 class Attack:
@@ -176,3 +176,13 @@ def test_a_sparse_matrix_without_entries_takes_no_memory(tmp_path):
     assert write_matrix((3, 4)).shape == (3, 4)
     with pytest.raises(DamagedFile, match="no sparse matrix"):
         write_matrix((8_000, 8_000))
+
+
+def test_one_list_is_not_read_as_the_neighbours_of_many_nodes(tmp_path):
+    path = tmp_path / "graph"
+    shared = list(range(300))
+    path.write_bytes(pickle.dumps({node: shared for node in range(300)}, protocol=2))
+    with pytest.raises(DamagedFile, match="far more than its size"):
+        load_pickled_graph(path)
+    path.write_bytes(pickle.dumps({node: list(shared) for node in range(30)}, protocol=2))
+    assert load_pickled_graph(path).shape == (2, 9_000)

@@ -67,6 +67,12 @@ def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path):
         read_npz(tmp_path / "x.npz", limit=1000)
 
 
+def test_what_unpacks_to_far_more_than_its_size_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", a=np.zeros(2**25))
+    with pytest.raises(DamagedFile, match="readable"):
+        read_npz(tmp_path / "x.npz")
+
+
 def test_missing_files_and_arrays_are_named(tmp_path):
     with pytest.raises(MissingData, match="does not exist"):
         read_npz(tmp_path / "x.npz")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import bz2
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import add
 from pathlib import Path
 from typing import Any
 
-from nag.benchmarks.unpickle import NUMPY_SCALARS, parse_restricted, parse_restricted_series
-from nag.core.documents import read_bounded
+from nag.benchmarks.unpickle import parse_restricted, parse_restricted_series
+from nag.core.documents import read_bounded, shortened
 from nag.errors import DamagedFile, MissingData
 
 __all__ = ["LEGACY_MAGIC", "read_archive", "read_folder", "read_torch_file"]
@@ -24,6 +25,7 @@ _SPARE = 2**24
 _MOST_BYTES = 2**36
 _HINT = "Download it anew."
 _ROUNDS = {"12": "12", "200": "200", "less": "12", "full": "200"}
+_CODES = {"f4": "f", "f8": "d", "i4": "i", "i8": "q"}
 _COLUMNS = {  # column -> rounds of training, data set, part
     "cifar10_test_acc": ("200", "cifar10", "ori-test"),
     "cifar100_test_acc": ("200", "cifar100", "x-test"),
@@ -43,8 +45,32 @@ def _items(*arguments: Any) -> list[Any]:
     return list(arguments[0]) if arguments and isinstance(arguments[0], list) else []
 
 
-_ALLOWED = {
-    **NUMPY_SCALARS,
+class _NumberType:
+    """Stands in for `numpy.dtype`: knows plain numbers alone."""
+
+    code = "d"
+
+    def __init__(self, code: str, *_: object) -> None:
+        if code not in _CODES:
+            raise DamagedFile(f"the pickle holds numbers of the type '{shortened(str(code), 20)}'", _HINT)
+        self.code = _CODES[code]
+
+    def __setstate__(self, state: object) -> None:
+        """Takes the byte order, which is little on all machines that wrote such files."""
+
+
+def _scalar(kind: object, data: bytes) -> float | int:
+    """Stands in for numpy's reconstruction of a scalar."""
+    if not isinstance(kind, _NumberType):
+        raise DamagedFile("the pickle holds a number without a type", _HINT)
+    found: float | int = struct.unpack(f"<{kind.code}", data)[0]
+    return found
+
+
+_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "dtype"): _NumberType,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy._core.multiarray", "scalar"): _scalar,
     ("collections", "OrderedDict"): _mapping,
     ("collections", "defaultdict"): _mapping,
     ("builtins", "set"): _items,
