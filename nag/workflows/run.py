@@ -53,6 +53,7 @@ class RunFolder:
         tracker: Gets configuration, metrics and tables.
         identity_keys_left_out: Keys of the configuration, or dotted paths in it, that may differ when a run is resumed.
         inputs: Name -> digest of each input's content, which may not differ when a run is resumed.
+        watched: Name -> digest of what may differ, but is told; see `changes`.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class RunFolder:
     tracker: RunTracker
     identity_keys_left_out: tuple[str, ...] = ("out_dir", "resume", "overwrite", "tracker", "threads", "devices")
     inputs: Mapping[str, str] = field(default_factory=dict)
+    watched: Mapping[str, str] = field(default_factory=dict)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def __post_init__(self) -> None:
@@ -83,9 +85,15 @@ class RunFolder:
         self.inputs = {**self.inputs, **inputs}
 
     def record_identity(self) -> None:
-        """Writes `identity.json`, by which `differences` tells what another run has changed."""
+        """Writes `identity.json`, by which `differences` and `changes` tell what another run has changed."""
         options = _flat(_without(self.config, self.identity_keys_left_out))
-        write_json(self.path / "identity.json", {"identity": self.identity, "options": options, "inputs": dict(self.inputs)})
+        about = {"options": options, "inputs": dict(self.inputs), "watched": dict(self.watched)}
+        write_json(self.path / "identity.json", {"identity": self.identity, **about})
+
+    def changes(self) -> list[str]:
+        """Names of what is watched and has changed since this run was begun in the folder."""
+        found = self._recorded()
+        return _changed(found.get("watched"), self.watched) if found.get("identity") == self.identity else []
 
     def differences(self, identity: str | None = None) -> str:
         """What is different from a run that was begun in the folder, in words; empty if its identity was not recorded.
@@ -93,19 +101,24 @@ class RunFolder:
         Args:
             identity: Identity of that run; of the last one if None.
         """
-        try:
-            found = read_json(self.path / "identity.json")
-        except NagError:
+        found = self._recorded()
+        if not found or identity not in (None, found.get("identity")):
             return ""
-        if not isinstance(found, dict) or identity not in (None, found.get("identity")):
-            return ""
-        words = [f"the content of '{name}' has changed" for name in _changed(found.get("inputs"), self.inputs)]
+        words = [f"the content of '{shortened(name, 60)}' has changed" for name in _changed(found.get("inputs"), self.inputs)]
         options, own = found.get("options"), _flat(_without(self.config, self.identity_keys_left_out))
         for name in _changed(options, own):
             before = options.get(name) if isinstance(options, dict) else None
             words.append(shortened(f"'{name}' is {own.get(name)}, was {before}", 120))
         more = [f"and {len(words) - _NAMED} more"] if len(words) > _NAMED else []
         return ", ".join([*words[:_NAMED], *more])
+
+    def _recorded(self) -> dict[str, Any]:
+        """Content of `identity.json`; empty where there is none."""
+        try:
+            found = read_json(self.path / "identity.json")
+        except NagError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     # -- writing ----------------------------------------------------------------------------------------------------
 

@@ -93,6 +93,8 @@ def search(
     told = [_told(row, goal, space, path) for row in rows]
     whole = len(rows) - len(rows) % plan.batch
     _tell_stored(strategy, told[:whole], path)
+    for name in run.changes() if rows else ():
+        warn(f"the content of '{name}' has changed since the search began; what was measured before stays as it is")
     run.start()
     run.record_identity()
     results = SearchResults(goal)

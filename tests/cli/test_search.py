@@ -315,3 +315,22 @@ def test_a_table_of_a_part_of_its_space_is_searched_within_its_rows(nag, strateg
     assert sorted(row["search_value"] for row in rows("part")) == [0, 1, 2]
     found = metrics("part")
     assert (found["queries"], found["labels_used"], found["failed"], found["regret"]) == (3, 3, 0, 0)
+
+
+def test_a_function_may_move_and_be_mended_and_a_change_is_told(nag):
+    Path("a").mkdir()
+    Path("a/mine.py").write_text("def score(architecture, seed):\n    return len(set(architecture.ops))\n")
+    Path("task.yaml").write_text("space: nasbench201\nsearch_metric: score\n")
+    line = f"search task=task.yaml evaluator=function strategy=random batch=2 executor.workers=1 out_dir=s {QUIET}"
+    assert nag(f"{line} budget=2 evaluator.function=a/mine.py:score").code == 0
+    Path("a").rename("b")
+    outcome = nag(f"{line} budget=4 evaluator.function=b/mine.py:score resume=true")
+    assert (outcome.code, outcome.err) == (0, "")
+    Path("b/mine.py").write_text("def score(architecture, seed):\n    return 1.0\n")
+    outcome = nag(f"{line} budget=6 evaluator.function=b/mine.py:score resume=true")
+    assert outcome.code == 0
+    assert outcome.err == (
+        "warning: the content of 'evaluator.function' has changed since the search began; "
+        "what was measured before stays as it is.\n"
+    )
+    assert nag(f"{line} budget=6 evaluator.function=b/mine.py:other resume=true").code == 2

@@ -25,7 +25,7 @@ __all__ = ["search"]
 
 def search(cfg: DictConfig, options: SearchOptions) -> None:
     """Search for the best architecture with few labels."""
-    from nag.workflows.inputs import digest_of_task
+    from nag.workflows.inputs import digest_of_path, digest_of_task
     from nag.workflows.search import SearchPlan, search
 
     budget, resume, probe = options.budget, options.resume, options.probe
@@ -56,7 +56,13 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     strategy = build(cfg.strategy)(problem=problem, seed=options.seed)
     _check_used(strategy)
     inputs = digests_of(cfg, "generator", "meta_predictor", "evaluator.data_set")
-    run = run_folder_of(cfg, "search", inputs={**inputs, "task": digest_of_task(task, options.data_dir)})
+    inputs["task"] = digest_of_task(task, options.data_dir)
+    place, _, name = str(cfg.evaluator.get("function", "")).rpartition(":")
+    is_file = place.endswith(".py") and Path(place).expanduser().is_file()
+    if is_file:  # known by its name; a mistake in it may be mended
+        inputs["evaluator.function"] = f"{Path(place).name}:{name}"
+    run = run_folder_of(cfg, "search", inputs=inputs)
+    run.watched = {"evaluator.function": digest_of_path(place)} if is_file else {}
     evaluator = evaluator_of(cfg, task, run.path, probe)
     path = search(run, task, evaluator, strategy, plan, resume, consumed, options.overwrite, warn)
     say_metrics(

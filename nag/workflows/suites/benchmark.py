@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nag import __version__
+from nag.core.documents import read_yaml
 from nag.errors import DamagedFile, InvalidRequest, did_you_mean
 from nag.files import write_json, write_text
 from nag.workflows.run import RunFolder, stage
@@ -162,8 +161,8 @@ def _check_folder(run: RunFolder) -> None:
     if not path.is_file() or not (run.path / "cells").is_dir():
         return
     try:
-        old = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        old = read_yaml(path)
+    except DamagedFile:
         old = None
     if isinstance(old, dict) and [_target(old), old.get("preset")] != [_target(run.config), run.config.get("preset")]:
         raise InvalidRequest(f"'{run.path}' holds another suite or preset", "Choose another out_dir.")

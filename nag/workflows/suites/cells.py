@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from nag.core.documents import read_json
+from nag.core.documents import Document, check, read_json, shortened
+from nag.core.numbers import Finite, NonNegative, Size
 from nag.errors import DamagedFile
 from nag.evaluation import Stopwatch
 from nag.files import write_json
@@ -108,6 +108,29 @@ class CellResult:
     measurements: tuple[Measurement, ...]
 
 
+class _Measured(Document):
+    """A measurement in a cell's file."""
+
+    space: str
+    task: str
+    method: str
+    setting: str
+    metric: str
+    value: Finite | None
+    labels: NonNegative
+
+
+class _Result(Document):
+    """A cell's file."""
+
+    key: str
+    seed: Size
+    fingerprint: str
+    hardware: str
+    cpu_seconds: NonNegative
+    measurements: list[_Measured]
+
+
 def compute_cell(cell: Cell, folder: Path, hardware: str) -> CellResult:
     """Computes a cell and keeps its result.
 
@@ -134,22 +157,9 @@ def read_cell(cell: Cell, folder: Path) -> CellResult | None:
     path = cell.path(folder)
     if not path.is_file():
         return None
-    content = read_json(path)
-    try:
-        result = _restore(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedFile(f"'{path}' holds no finished cell") from error
+    read = check(_Result, read_json(path), f"'{shortened(str(path))}'")
+    measurements = tuple(Measurement(**entry.model_dump()) for entry in read.measurements)
+    result = CellResult(read.key, read.seed, read.fingerprint, read.hardware, read.cpu_seconds, measurements)
     if result.fingerprint != cell.fingerprint:
         raise DamagedFile(f"'{path}' was computed with another configuration or version")
     return result
-
-
-def _restore(content: Mapping[str, Any]) -> CellResult:
-    return CellResult(
-        str(content["key"]),
-        int(content["seed"]),
-        str(content["fingerprint"]),
-        str(content["hardware"]),
-        float(content["cpu_seconds"]),
-        tuple(Measurement(**entry) for entry in content["measurements"]),
-    )
