@@ -1,10 +1,13 @@
 """Marks and fixtures of the test suite: tests marked `data` run where the benchmark tables are at hand, `gpu` on a GPU."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space, load_space
@@ -37,6 +40,26 @@ def pytest_collection_modifyitems(items):
 def device():
     """The device of the tests marked `gpu`."""
     return torch.device(_DEVICE)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """Makes a folder that all processes of a test run share: (name, make) -> the folder that `make(folder)` filled."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def get(name: str, make: Callable[[Path], None]) -> Path:
+        folder, finished = root / name, root / f"{name}.finished"
+        with FileLock(root / f"{name}.lock"):
+            if not finished.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                make(folder)
+                finished.touch()
+        return folder
+
+    return get
 
 
 @pytest.fixture(scope="session")

@@ -89,13 +89,12 @@ def test_exports_of_every_graph_layer_agree(native, tmp_path):
     check_export("nas_bench_graph", load_space("nas_bench_graph").decode(native), tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "native"),
     [
         ("nasbench201", CELL),
-        ("nasbench101", "0110/0001/0001/0000:input,conv3x3-bn-relu,maxpool3x3,output"),
-        ("nas_bench_graph", ALL_LAYERS[0]),
+        pytest.param("nasbench101", "0110/0001/0001/0000:input,conv3x3-bn-relu,maxpool3x3,output", marks=pytest.mark.slow),
+        pytest.param("nas_bench_graph", ALL_LAYERS[0], marks=pytest.mark.slow),
     ],
 )
 def test_the_program_runs_where_there_is_no_nag(name, native, tmp_path):

@@ -53,13 +53,16 @@ def nag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 @pytest.fixture(scope="session")
-def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def products(made_once) -> Path:
     """A folder with a small space and its task, and what tiny runs on them left: predictors and generators.
 
     `accuracy` counts convolutions, `latency` edges, each with noise. `told` is a generator with the conditions `accuracy` and
     `depth`, `vp` a score generator, `drawn` one without a network.
     """
-    folder = tmp_path_factory.mktemp("products")
+    return made_once("products", make_products)
+
+
+def make_products(folder: Path) -> None:
     (folder / "space.yaml").write_text(SPACE)
     space, rng = load_space(str(folder / "space.yaml")), np.random.default_rng(0)
     rows = []
@@ -85,4 +88,3 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for line in lines:
             patch.setattr(sys, "argv", ["nag", *shlex.split(line)])
             main()
-    return folder

@@ -253,7 +253,6 @@ def ray_cluster():
     ray.shutdown()
 
 
-@pytest.mark.slow
 def test_ray_gives_the_same_results_as_local_processes(ray_cluster, store, tmp_path):
     (tmp_path / "running").touch()  # no pause
     requests = [*wanted(6), *wanted(6, seed=3)]

@@ -70,28 +70,68 @@ def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
     assert shown >= METRICS[name] - {"labels_used"}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "calibration",
-        "curves",
-        "extrapolation",
-        "predictor",
-        "proxies",
-        "scale",
-        "search",
-        "speed",
-        "transfer",
-        pytest.param("limits", marks=pytest.mark.data),
-    ],
-)
-def test_a_quick_cell_measures_what_the_tables_show(name, tmp_path):
-    suite = suite_of(name)
+def curves(preset):
+    (of_networks,) = preset.sets
+    source = replace(of_networks.source, count=20, epochs=6)
+    return replace(preset, sets=[replace(of_networks, source=source, checks=[2, 4], seen=[2, 4])], streams=1, orders=1)
+
+
+def extrapolation(preset):
+    training, finetuning = replace(preset.training, max_steps=10), replace(preset.finetuning, rounds=1)
+    return replace(preset, training=training, finetuning=finetuning, budget=30, samples=50)
+
+
+def predictor(preset):
+    (part,) = preset.runs
+    return replace(preset, runs=[replace(part, labels=[30], methods=["gp"])])
+
+
+def search(preset):
+    (part,) = preset.runs
+    return replace(preset, runs=[replace(part, strategies=["gp", "random"], queries=12)], regrets=[10])
+
+
+def speed(preset):
+    (method,) = (methods["default"] for methods in preset.methods.values())
+    method = replace(method, samples=64, training=replace(method.training, max_steps=3))
+    return replace(preset, methods={"nasbench201": {"default": method}}, batch=16)
+
+
+def transfer(preset):
+    (part,) = preset.runs
+    part = replace(part, sources=part.sources[:2])
+    return replace(preset, runs=[part], labels=[0], num_train=60, episodes=replace(preset.episodes, steps=2))
+
+
+SMALLER = {
+    "calibration": lambda preset: replace(preset, test=500, splits=2),
+    "curves": curves,
+    "extrapolation": extrapolation,
+    "predictor": predictor,
+    "proxies": lambda preset: preset,
+    "search": search,
+    "speed": speed,
+    "transfer": transfer,
+}
+
+
+def check_cell(suite, name, folder):
     cell = suite.cells(SuiteOptions("quick"))[0]
-    found = list(cell.run(Workshop(tmp_path)))
-    assert {m.metric for m in found} >= METRICS[name]
+    found = list(cell.run(Workshop(folder)))
     assert {m.metric for m in found if m.value is not None} >= METRICS[name]
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_a_small_cell_measures_what_the_tables_show(name, tmp_path):
+    suite = suite_of(name)
+    suite.presets["quick"] = SMALLER[name](suite.presets["quick"])
+    check_cell(suite, name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*sorted(SMALLER), "scale", pytest.param("limits", marks=pytest.mark.data)])
+def test_a_quick_cell_measures_what_the_tables_show(name, tmp_path):
+    check_cell(suite_of(name), name, tmp_path)
 
 
 @pytest.mark.slow
