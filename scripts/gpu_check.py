@@ -148,7 +148,7 @@ def guided(at: Context) -> Found:
     """Samples guided by a predictor of 100 labels, looked up in the table."""
     weights = generator_file(at)
     task = "task=nasbench201/cifar10"
-    predicted = at.nag(f"train-predictor {task} num_train=100 held_out=2000", "predictor")
+    predicted = at.nag(f"train-predictor {task} num_train=100", "predictor")
     line = f"sample generator={weights} predictor={at.folder / 'predictor/predictor.safetensors'} {task} num_samples=64"
     values = at.nag(line, "guided")
     names = ("true_percentile_mean", "uniform_true_percentile_mean", "num_samples", "sampling_wall_seconds", "wall_seconds")

@@ -26,7 +26,8 @@ def test_results_are_lists_of_rows():
     paths = list((ROOT / "docs" / "results").glob("*.json"))
     assert paths
     for path in paths:
-        rows = json.loads(path.read_text())
+        content = json.loads(path.read_text())
+        rows = content["rows"] if path.stem.startswith("gpu") else content  # beside them its device, code and steps
         assert rows
-        assert all(set(row) == keys for row in rows)
+        assert all(set(row) - {"version"} == keys for row in rows)
         assert path.with_suffix(".md").is_file()

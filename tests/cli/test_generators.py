@@ -68,11 +68,12 @@ def test_guidances(sample, generator, line):
 
 def test_a_generator_is_told_what_is_wanted_without_a_predictor(sample):
     means = []
-    for depth in (0.02, 0.98):
-        line = f"guidance=classifier_free 'guidance.proposal.condition={{depth: {depth}}}' num_samples=24"
+    for depth in (0.5, 0.98):  # what 250 steps have learned of
+        wanted = f"guidance.proposal.condition.depth={depth} guidance.proposal.weight=6"
+        line = f"guidance=classifier_free {wanted} num_samples=48"
         assert sample(line, steered=False).code == 0
         assert metrics("s")["guided"]
-        assert metrics("s")["num_samples"] == 24
+        assert metrics("s")["num_samples"] == 48
         rows = [json.loads(line) for line in Path("s/architectures.jsonl").read_text().splitlines()]
         means.append(sum(depth_of(row) for row in rows) / len(rows))
     assert means[0] < means[1]
