@@ -13,6 +13,7 @@ from nag.benchmarks.table import BenchmarkTable
 from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
+from nag.tasks import Objective
 
 __all__ = ["Task"]
 
@@ -57,6 +58,11 @@ class Task:
             raise InvalidRequest(
                 f"task {self.name} has no row with both metrics", "Choose metrics that were measured together."
             )
+
+    @property
+    def sign(self) -> float:
+        """1 if more is better, else -1."""
+        return Objective(self.search_metric, self.maximise).sign
 
     @property
     def space(self) -> SearchSpace:

@@ -12,6 +12,7 @@ from nag.benchmarks.task_file import Text, keys_of, space_beside
 from nag.core.documents import Document, check, read_yaml
 from nag.core.numbers import Finite
 from nag.spaces import SearchSpace, load_space
+from nag.tasks import Objective
 
 __all__ = ["CustomTask", "is_custom_task", "load_custom_task"]
 
@@ -37,6 +38,11 @@ class CustomTask:
     maximise: bool = True
     side_metrics: tuple[str, ...] = ()
     descriptor: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def sign(self) -> float:
+        """1 if more is better, else -1."""
+        return Objective(self.search_metric, self.maximise).sign
 
     @property
     def searches_reported_metric(self) -> bool:

@@ -69,7 +69,7 @@ class LabelledReward:
             left = len(rows) if self.budget is None else self.budget - self.labels_used
             self._buy(own[torch.tensor(rows[:left])], [hashes[i] for i in rows[:left]])
             rows = rows[left:]
-        sign = 1.0 if self.task.maximise else -1.0
+        sign = self.task.sign
         found = [sign * self._values.get(h, math.nan) if good else math.nan for h, good in zip(hashes, valid, strict=True)]
         return torch.tensor(found, dtype=torch.float64, device=dags.device)
 

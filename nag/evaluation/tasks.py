@@ -43,6 +43,11 @@ class AnyTask(Protocol):
         ...
 
     @property
+    def sign(self) -> float:
+        """1 if more is better, else -1."""
+        ...
+
+    @property
     def side_metrics(self) -> tuple[str, ...]:
         """What limits can be put on."""
         ...

@@ -19,6 +19,7 @@ from nag.evaluation.data_sets import DataSet, data_set_kind, data_set_names, lis
 from nag.evaluation.data_sets.user_files import is_user_data
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace, list_spaces, load_space
+from nag.tasks import Objective
 
 __all__ = ["TrainingTask", "is_training_task", "list_training_tasks", "load_training_task"]
 
@@ -69,6 +70,11 @@ class TrainingTask:
     def load_data(self, data_dir: str | Path | None = None) -> DataSet:
         """The data set; read once in a process."""
         return load_data_set(self.data_set, data_dir=data_dir, size=self.image_size)
+
+    @property
+    def sign(self) -> float:
+        """1 if more is better, else -1."""
+        return Objective(self.search_metric, self.maximise).sign
 
     @property
     def searches_reported_metric(self) -> bool:

@@ -154,7 +154,7 @@ def export_best(run: RunFolder, evaluator: Evaluator, task: AnyTask) -> Path | N
         return None
     trial = evaluator.trial
     rows = [row for row in read_json_lines(run.path / "evaluations.jsonl") if row.get("search_value") is not None]
-    sign = 1 if task.maximise else -1
+    sign = task.sign
     for row in sorted(rows, key=lambda row: -sign * float(row["search_value"])):
         try:
             arch = task.space.decode(str(row["arch"]))

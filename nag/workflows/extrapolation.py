@@ -183,7 +183,7 @@ def worth_of_samples(
     kept = dags[valid]
     values = task.table.values(task.report_metric, kept)
     values = values[np.isfinite(values)]
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     found = len(values) > 0
     return SampleWorth(
         mean=float(values.mean()) if found else float("nan"),
@@ -217,7 +217,7 @@ def extrapolate(
         on_round: Called after each round; a true answer ends the fine-tuning.
         samples: Fresh samples before and after.
     """
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     device = generator.sizes.device
     known = task.report_values[rows]
     ceiling = float(sign * (sign * known).max())

@@ -150,7 +150,7 @@ def _pick(task: Task, guided: Path) -> dict[str, Any]:
     rows = read_json_lines(guided)
     if not rows:
         raise InvalidRequest("the generator makes no valid architecture", "Train it longer: training.max_steps=N.")
-    sign = 1 if task.maximise else -1
+    sign = task.sign
     chosen = max(rows, key=lambda row: sign * row["predicted_mean"])
     found = TableEvaluator(task).evaluate([task.table.space.decode(chosen["arch"])])[0]
     return {

@@ -73,7 +73,7 @@ def measure_adapters(job: AdapterJob, workshop: Workshop) -> list[Measurement]:
         seen = order[:labels]
         if labels:
             predictor.fit_view(view[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen]))
-        belief = (1.0 if task.maximise else -1.0) * predictor.predict_view(view).mean.cpu().numpy()
+        belief = task.sign * predictor.predict_view(view).mean.cpu().numpy()
         measured = measure_ranking(task, belief, np.setdiff1d(task.rows, seen), job.proposed)
         measured["labels_of_other_tasks"] = float(others)
         found += [

@@ -108,7 +108,7 @@ class CalibrationDraw:
     @cached_property
     def goals(self) -> Tensor:
         """The search metric of each row of the table, more being better."""
-        return torch.from_numpy(self.task.search_values * (1.0 if self.task.maximise else -1.0))
+        return torch.from_numpy(self.task.search_values * self.task.sign)
 
     @property
     def bought(self) -> Tensor:

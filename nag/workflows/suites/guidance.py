@@ -329,7 +329,7 @@ def _mutated(job: GuidanceJob, task: Task) -> _Found:
     """One-edit neighbours of the best labelled architectures, distinct functions, in random order."""
     watch, space, table = Stopwatch(), task.table.space, task.table
     rows = buy_labels(task, job.preset.labels, job.seed).train
-    values = task.search_values[rows] * (1 if task.maximise else -1)
+    values = task.search_values[rows] * task.sign
     parents = rows[np.argsort(-values, kind="stable")[:_PARENTS]]
     mutants = [mutant for row in parents for mutant in space.neighbours(table.architecture(int(row)))]
     dags = space.to_dags(mutants)

@@ -272,5 +272,5 @@ def _front(job: LimitsJob, task: Task, generator: Any, accuracy: TrainedPredicto
 def _points(task: Task, metric: str, dags: DagBatch) -> torch.Tensor:
     """True report and side metric, higher being better: (B, 2) float64."""
     values = np.stack([task.table.values(task.report_metric, dags), -task.table.values(metric, dags)], 1)
-    values[:, 0] *= 1 if task.maximise else -1
+    values[:, 0] *= task.sign
     return torch.from_numpy(values[np.isfinite(values).all(1)])

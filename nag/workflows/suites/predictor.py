@@ -172,7 +172,7 @@ def measure_predictor(job: PredictorJob, workshop: Workshop) -> list[Measurement
     split = buy_labels(task, job.labels, job.seed)
     more = {"proxies": proxies_of(task, job.method.proxies)} if job.method.proxies else {}
     predictor = job.method.make(space=table.space, seed=job.seed, **more).to(device)
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     watch = Stopwatch()
     predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(sign * values[split.train]))
     fitting, watch = watch.cpu, Stopwatch()

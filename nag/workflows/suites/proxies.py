@@ -228,7 +228,7 @@ def measure_combination(job: ProxiesJob, workshop: Workshop) -> list[Measurement
 
 def _against(task: Task, rows: np.ndarray, values: np.ndarray) -> dict[str, float]:
     """Rank correlations of scores, (n,), with the search metric of the rows, (n,)."""
-    accuracy = (1.0 if task.maximise else -1.0) * task.search_values[rows]
+    accuracy = task.sign * task.search_values[rows]
     top = np.argsort(-accuracy, kind="stable")[: max(3, len(rows) * _TOP // 100)]
     return {
         "spearman": float(spearmanr(values, accuracy).statistic),

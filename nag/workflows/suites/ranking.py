@@ -19,7 +19,7 @@ def measure_ranking(task: Task, belief: np.ndarray, others: np.ndarray, proposed
         others: Rows to measure on: those that were not labelled.
         proposed: Number of architectures that are proposed.
     """
-    sign, values = (1.0 if task.maximise else -1.0), task.search_values
+    sign, values = task.sign, task.search_values
     chosen_rows = others[np.argsort(-belief[others], kind="stable")[:proposed]]
     percentiles = task.percentile(values[chosen_rows], task.search_metric)
     best = (sign * values[chosen_rows]).max()

@@ -111,7 +111,7 @@ def measure_search(job: SearchJob, workshop: Workshop) -> list[Measurement]:
     before = cpu_seconds()
     found = list(chain.from_iterable(queries(task, TableEvaluator(task), strategy, job.queries)))
     cost = cpu_seconds() - before
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     best, incumbents = -math.inf, list[Evaluation]()
     for evaluation in found:
         worth = -math.inf if evaluation.search_value is None else sign * evaluation.search_value
@@ -143,7 +143,7 @@ def measure_search(job: SearchJob, workshop: Workshop) -> list[Measurement]:
 def measure_favourites(name: str, regrets: Sequence[int], data_dir: str | None, workshop: Workshop) -> list[Measurement]:
     """What the best architectures by the search metric are worth: where a search that finds them at once would stand."""
     task = load_task(name, data_dir)
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     rows = task.distinct_rows  # a search is given each function once
     order = np.argsort(-sign * task.search_values[rows], kind="stable")
     found = []
@@ -207,12 +207,12 @@ def _first(reached: Sequence[bool]) -> float | None:
 
 
 def _regret(task: Task, evaluation: Evaluation) -> float | None:
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     return None if evaluation.report_value is None else sign * (task.best - evaluation.report_value)
 
 
 def _missed(task: Task, evaluation: Evaluation) -> float | None:
     """By how much the search metric is below the best of the table."""
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     best = float((sign * task.search_values[task.rows]).max())
     return None if evaluation.search_value is None else best - sign * evaluation.search_value

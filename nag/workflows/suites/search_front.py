@@ -88,7 +88,7 @@ def measure_front(job: FrontJob, workshop: Workshop) -> list[Measurement]:
         problem = Problem(task.space, goal, proxies_of(task, run.proxies) if run.proxies else None, measurable=measurable(task))
         strategy = job.make(problem=problem, seed=job.seed)
         found = list(chain.from_iterable(queries(task, TableEvaluator(task), strategy, run.queries)))
-    cost, sign = cpu_seconds() - before, 1.0 if task.maximise else -1.0
+    cost, sign = cpu_seconds() - before, task.sign
     every = _points(sign * task.report_values, task.table.metric(run.minimise))
     seen = [e for e in found if e.search_value is not None and e.report_value is not None and run.minimise in e.side]
     side = np.array([e.side[run.minimise] for e in seen])

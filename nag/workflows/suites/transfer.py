@@ -209,7 +209,7 @@ def measure_transfer(job: TransferJob, workshop: Workshop) -> list[Measurement]:
     sources = [load_task(name, job.data_dir) for name in job.sources]
     trained = load_meta_predictor(_meta(job, sources, workshop) / "meta_predictor.safetensors", make_fabric(job.device).device)
     table, rows = task.table, task.rows
-    sign = 1.0 if task.maximise else -1.0
+    sign = task.sign
     order = np.random.default_rng(job.seed).permutation(rows)
     looked_up = np.stack([sign * source.table.values(source.search_metric, table.dags) for source in sources], 1)
     meta = trained.meta
