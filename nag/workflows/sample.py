@@ -13,7 +13,7 @@ import torch
 
 from nag.benchmarks import Task
 from nag.core.secrets import masked
-from nag.diffusion import ClassifierFree, FrontGuidance, Guidance
+from nag.diffusion import ClassifierFree, FrontGuidance, Guidance, Unguided
 from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.evaluation.labelled_reward import LabelledReward
@@ -193,6 +193,8 @@ def _aim(
             raise InvalidRequest(
                 "a budget of labels takes no predictor and no objective", "Give task=T budget=N guidance=evolution alone."
             )
+        if guidance.scale == 0:
+            raise InvalidRequest("a budget of labels is given, but no guidance to spend it", "Use guidance=evolution.")
         return Aim(guidance, Measured(space, reward))
     if guidance is None or (spec is None and isinstance(guidance, Guidance) and guidance.scale == 0):
         return None
@@ -202,6 +204,9 @@ def _aim(
                 "a front needs metrics", "Give objective.pareto=true, objective.maximise and objective.minimise."
             )
         told = isinstance(guidance.proposal, ClassifierFree)
+        if not told and not isinstance(guidance.proposal, Unguided):
+            steered = type(guidance.proposal).__name__
+            raise InvalidRequest(f"guidance by {steered} is given no score", "Give predictor=PATH, or use guidance=none.")
         return Aim(guidance, AnyValid(space)) if told else None
     if spec is None or (not spec.directions and predictor is not None):
         assert predictor is not None

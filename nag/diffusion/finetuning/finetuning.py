@@ -23,16 +23,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from nag.core.divergence import all_finite, diverged
+from nag.core.numbers import BatchSize, Count, NonNegative, Positive, Rate, Size, SmallCount
+from nag.core.signatures import checked
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.elites import Elites
 from nag.diffusion.finetuning.policy_gradient import NoisyStates, divergence, draw_states, log_likelihood
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.nn import GraphLogits
 
@@ -45,6 +48,7 @@ _MOST = 3.0
 _EPS = 1e-6
 
 
+@checked
 @dataclass(frozen=True)
 class FineTuning:
     """Options of fine-tuning.
@@ -67,30 +71,16 @@ class FineTuning:
         InvalidRequest: A value is out of its range.
     """
 
-    rounds: int = 20
-    batch_size: int = 64
-    gradient_steps: int = 4
-    learning_rate: float = 1e-3
-    kl: float = 0.05
-    clip: float = 0.2
-    masks: int = 8
-    elites: int = 16
-    least_spread: float = 0.1
-    gradient_clip: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, least in (("rounds", 1), ("batch_size", 2), ("gradient_steps", 1), ("masks", 1), ("elites", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InvalidRequest(f"{name} is {value}", f"It must be a whole number of at least {least}.")
-        positive, more = ("learning_rate", "gradient_clip", "clip"), ("kl", "least_spread")
-        for name in (*positive, *more):
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not (value > 0 if name in positive else value >= 0):
-                raise InvalidRequest(
-                    f"{name} is {value}", f"It must be a number {'above' if name in positive else 'of at least'} 0."
-                )
+    rounds: Count = 20
+    batch_size: Annotated[BatchSize, Field(ge=2)] = 64
+    gradient_steps: Count = 4
+    learning_rate: Rate = 1e-3
+    kl: NonNegative = 0.05
+    clip: Positive = 0.2
+    masks: SmallCount = 8
+    elites: Size = 16
+    least_spread: NonNegative = 0.1
+    gradient_clip: Positive = 1.0
 
 
 @dataclass(frozen=True)
