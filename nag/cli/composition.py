@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from nag.cli.schemas import CommandOptions, Group
 from nag.cli.targets import first_line, locate
 from nag.core.documents import shortened
-from nag.core.signatures import annotations_of, conform
+from nag.core.signatures import annotations_of, conform, shown
 from nag.errors import InvalidRequest, did_you_mean
 
 if TYPE_CHECKING:
@@ -104,10 +104,8 @@ def _composed(name: str, command: Command, choices: Sequence[str]) -> DictConfig
 
     for choice in choices:
         key, _, value = choice.partition("=")
-        if not re.fullmatch(r"[\w-]*", value, re.ASCII) or not value:
-            raise InvalidRequest(
-                f"{shortened(key, 100)} is {shortened(value, 100)}", f"It must be a name; see `nag {name} --help`."
-            )
+        if not re.fullmatch(r"[\w-]+", value, re.ASCII) or value == "null":
+            raise InvalidRequest(f"{shortened(key, 100)} is {shown(value)}", f"It must be a name; see `nag {name} --help`.")
     with initialize_config_module("nag.conf", version_base="1.3"):
         try:
             return compose(command.config, list(choices))
@@ -138,7 +136,8 @@ class _Place:
 
         if self.key.endswith("._target_"):
             self._retarget(text)
-        OmegaConf.update(self.cfg, self.key, _value(self.annotation, text), merge=True, force_add=True)
+        value = _value(self.annotation, text)
+        OmegaConf.update(self.cfg, self.key, value, merge=isinstance(value, Mapping), force_add=True)
 
     def _step(self, node: Any, annotation: Any, part: str, before: Sequence[str]) -> Any:
         """What may stand under a part of the key."""

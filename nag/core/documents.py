@@ -117,7 +117,8 @@ def read_bounded(path: Path | str, limit: int = MAX_BYTES) -> bytes:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingData(f"file '{shortened(str(path))}' does not exist", "Check the path.")
+        fault = "is not a file" if path.exists() else "does not exist"
+        raise MissingData(f"file '{shortened(str(path))}' {fault}", "Check the path.")
     size = path.stat().st_size
     if size > limit:
         raise DamagedFile(f"'{shortened(str(path))}' has {size} bytes", f"At most {limit} are read.")
