@@ -22,6 +22,7 @@ _MAX_WIRINGS = 1 << 22
 _MAX_GRAPHS = 4_000_000
 _CHUNK = 1 << 18
 _BLOCK = 1 << 10
+_FIRST_TRIES, _MOST_TRIES = 40, 2000  # batches of draws, before effort is judged, and in all
 
 
 @lru_cache(maxsize=8)
@@ -133,6 +134,9 @@ def sample_uniform(space: SearchSpace, count: int, seed: int) -> DagBatch:
         space: The search space.
         count: Number of draws.
         seed: Seed of the draws.
+
+    Raises:
+        InvalidRequest: The space is too large, or so few of its graphs are valid that the draws would not end soon.
     """
     rng = np.random.default_rng(seed)
     if is_enumerable(space):
@@ -153,9 +157,10 @@ def sample_uniform(space: SearchSpace, count: int, seed: int) -> DagBatch:
             if total >= count:
                 break
         tries += 1
-        if tries == 1000 and total == 0:
+        if tries >= _FIRST_TRIES and total * _MOST_TRIES < count * tries:
             raise InvalidRequest(
-                f"no valid architecture of {space.name} found in {tries << 16} draws", "Loosen its constraints."
+                f"{total} valid architectures of {space.name} found in {tries << 16} draws, of {count}",
+                "Loosen its constraints.",
             )
     return DagBatch.cat(found)[:count]
 

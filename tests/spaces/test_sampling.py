@@ -97,3 +97,13 @@ def test_spaces_that_can_be_neither_enumerated_nor_sampled_say_so():
     space = space_from_mapping({"name": "huge", "operations": OPERATIONS, "nodes": 12, "edges": "free"})
     with pytest.raises(InvalidRequest, match="not feasible"):
         sample_uniform(space, 1, seed=0)
+
+
+def test_a_space_that_holds_next_to_nothing_is_told_after_a_while(monkeypatch):
+    """Nine nodes on a path need eight edges."""
+    monkeypatch.setattr(nag.spaces.enumeration, "_FIRST_TRIES", 2)
+    operations = {f"op{i}": "parametric" for i in range(8)}
+    rules = {"max_edges": 1, "all_nodes_on_a_path": True}
+    space = space_from_mapping({"name": "none", "operations": operations, "nodes": 9, "edges": "free", "constraints": rules})
+    with pytest.raises(InvalidRequest, match="0 valid architectures of none found in 131072 draws, of 5"):
+        sample_uniform(space, 5, seed=0)
