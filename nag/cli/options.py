@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nag.cli.console import say
 from nag.cli.targets import build, locate
 from nag.core.signatures import accepts
 from nag.errors import InvalidRequest
@@ -87,6 +88,9 @@ def evaluator_of(cfg: DictConfig, task: AnyTask, folder: Path, probe: bool = Fal
         cfg.retry_failed,
     )
     made: Evaluator = build(cfg.evaluator)(task=task, bench=bench)
+    load_data = getattr(getattr(made, "trial", None), "load_data", None)
+    if load_data is not None:
+        say(f"data: {load_data().summary}")
     return made
 
 

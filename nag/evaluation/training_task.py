@@ -15,7 +15,7 @@ from nag.builders import Builder, DataShape, builder_of, has_builder
 from nag.core.documents import Document, check, read_yaml
 from nag.core.numbers import Finite
 from nag.errors import InvalidRequest, MissingData, did_you_mean
-from nag.evaluation.data_sets import DataSet, data_set_kind, data_set_names, list_data_sets, load_data_set
+from nag.evaluation.data_sets import DataSet, Layout, data_set_kind, data_set_names, list_data_sets, load_data_set
 from nag.evaluation.data_sets.user_files import is_user_data
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace, list_spaces, load_space
@@ -36,6 +36,7 @@ class _TrainingTaskFile(Document):
     data: Text
     name: str = ""
     size: Pixels | None = None
+    layout: Layout | None = None
     descriptor: dict[Text, Finite] | None = None
 
 
@@ -54,6 +55,7 @@ class TrainingTask:
         note: Units and source, one line.
         descriptor: Facts of the data, by which a meta-predictor tells how alike tasks are.
         image_size: Height and width that the images of a folder are scaled to; None where all have one size.
+        layout: Which axis of the images of an `.npz` file is which; None to tell by their shape.
     """
 
     name: str
@@ -66,10 +68,11 @@ class TrainingTask:
     note: str = ""
     descriptor: Mapping[str, float] = field(default_factory=dict)
     image_size: int | None = None
+    layout: str | None = None
 
     def load_data(self, data_dir: str | Path | None = None) -> DataSet:
         """The data set; read once in a process."""
-        return load_data_set(self.data_set, data_dir=data_dir, size=self.image_size)
+        return load_data_set(self.data_set, data_dir=data_dir, size=self.image_size, layout=self.layout)
 
     @property
     def sign(self) -> float:
@@ -117,8 +120,9 @@ def load_training_task(name_or_path: str | Path, data_dir: str | Path | None = N
     """Loads a task, and its data to see that they are there.
 
     A task file has the keys `data` (name of a data set, or the path of an `.npz` file or of an image folder) and `space`
-    (name or path), and, if wanted, `name`, `size` (of the images of a folder, in pixels) and `descriptor` (facts of the
-    data, numbers). Its paths are relative to the file itself.
+    (name or path), and, if wanted, `name`, `size` (of the images of a folder, in pixels), `layout`
+    (which axis of an `.npz` file's images is which, such as `NWC` for signals of several channels) and `descriptor` (facts of
+    the data, numbers). Its paths are relative to the file itself.
 
     Args:
         name_or_path: `<data set>/<search space>`, where either may be a path, or the path of a task file.
@@ -142,7 +146,13 @@ def load_training_task(name_or_path: str | Path, data_dir: str | Path | None = N
 
 
 def _task(
-    name: str, space_name: str, data_set: str, data_dir: str | Path | None, size: int | None = None, **more: Any
+    name: str,
+    space_name: str,
+    data_set: str,
+    data_dir: str | Path | None,
+    size: int | None = None,
+    layout: str | None = None,
+    **more: Any,
 ) -> TrainingTask:
     kind, space = data_set_kind(data_set), load_space(space_name)
     if data_set not in data_set_names():
@@ -152,8 +162,8 @@ def _task(
             f"networks of {space.name} do not read {'a graph' if kind == 'graph' else 'images'}, such as {data_set}",
             f"Tasks: {', '.join(task for task in list_training_tasks() if task.endswith('/' + space.name))}.",
         )
-    facts = load_data_set(data_set, data_dir=data_dir, size=size).descriptor
-    return TrainingTask(name, space, data_set, note=_NOTE, image_size=size, **{"descriptor": facts, **more})
+    facts = load_data_set(data_set, data_dir=data_dir, size=size, layout=layout).descriptor
+    return TrainingTask(name, space, data_set, note=_NOTE, image_size=size, layout=layout, **{"descriptor": facts, **more})
 
 
 def _splits(name: str) -> list[tuple[str, str]]:
@@ -197,6 +207,8 @@ def _from_file(path: Path, data_dir: str | Path | None) -> TrainingTask:
     data = keys.data if keys.data in data_set_names() else str(beside(path, keys.data))
     more: dict[str, Any] = {} if keys.descriptor is None else {"descriptor": dict(keys.descriptor)}
     try:
-        return _task(keys.name or path.stem, str(space_beside(path, keys.space)), data, data_dir, keys.size, **more)
+        return _task(
+            keys.name or path.stem, str(space_beside(path, keys.space)), data, data_dir, keys.size, keys.layout, **more
+        )
     except InvalidRequest as error:
         raise InvalidRequest(f"{path.name}: {error.what}", error.hint) from error

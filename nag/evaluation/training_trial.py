@@ -44,6 +44,7 @@ class TrainingTrial:
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
         split_seed: Seed of the data's split.
         image_size: Height and width that the images of a folder are scaled to; None where all have one size.
+        layout: Which axis of the images of an `.npz` file is which; None to tell by their shape.
     """
 
     space: SearchSpace
@@ -54,6 +55,7 @@ class TrainingTrial:
     data_dir: str | Path | None = None
     split_seed: int = 0
     image_size: int | None = None
+    layout: str | None = None
 
     def load_data(self) -> DataSet:
         """The data set; read once in a process.
@@ -63,7 +65,7 @@ class TrainingTrial:
             MissingData: It is not at hand.
             DamagedFile: Its files are damaged.
         """
-        return load_data_set(self.data_set, self.split_seed, self.data_dir, self.image_size)
+        return load_data_set(self.data_set, self.split_seed, self.data_dir, self.image_size, self.layout)
 
     @property
     def used_builder(self) -> Builder:

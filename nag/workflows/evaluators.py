@@ -121,6 +121,7 @@ def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **cho
         data_dir=bench.data_dir,
         split_seed=split_seed,
         image_size=task.image_size,
+        layout=task.layout,
     )
     given = {name: value for name, value in choices.items() if value is not None}
     shape = trial.load_data().shape
@@ -160,6 +161,7 @@ def evaluate_by_proxy(
         initialisations,
         data_dir=bench.data_dir,
         image_size=own.image_size if own else None,
+        layout=own.layout if own else None,
     )
     check_builder(trial.used_builder, task.space, trial.load_data().shape)
     return bench.stored(task, trial, canonical_functions if proxy_named(proxy).functional else spelled_functions)

@@ -64,6 +64,7 @@ class ProxyTrial:
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
         split_seed: Seed of the data's split and of the batch.
         image_size: Height and width that the images of a folder are scaled to; None where all have one size.
+        layout: Which axis of the images of an `.npz` file is which; None to tell by their shape.
 
     Raises:
         InvalidRequest: No such proxy, or a number is too small.
@@ -80,6 +81,7 @@ class ProxyTrial:
     data_dir: str | Path | None = None
     split_seed: int = 0
     image_size: int | None = None
+    layout: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.proxy, str):
@@ -93,7 +95,7 @@ class ProxyTrial:
             MissingData: It is not at hand.
             DamagedFile: Its files are damaged.
         """
-        return load_data_set(self.data_set, self.split_seed, self.data_dir, self.image_size)
+        return load_data_set(self.data_set, self.split_seed, self.data_dir, self.image_size, self.layout)
 
     @property
     def used_proxy(self) -> Proxy:

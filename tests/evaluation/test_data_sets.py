@@ -2,6 +2,8 @@ import io
 import pickle
 import random
 import struct
+import zipfile
+import zlib
 from collections import defaultdict
 from typing import ClassVar
 
@@ -452,3 +454,157 @@ def test_files_that_do_not_fit_together_are_told(tmp_path):
         with pytest.raises(DamagedFile, match="fit together"):
             read_planetoid(tmp_path, "cora")
         path.write_bytes(content)
+
+
+# -- what the axes and the modes mean -----------------------------------------------------------------------------------
+
+
+def some_signals(count=60, steps=50, channels=3):
+    return np.random.default_rng(1).normal(size=(count, steps, channels)).astype(np.float32), np.arange(count) % 2
+
+
+def test_signals_of_several_channels_are_told_from_pictures(npz):
+    """(W16)"""
+    signals, labels = some_signals()
+    with pytest.raises(
+        InvalidRequest, match="60 pictures of 50 x 3 pixels, 1 channel or 60 signals of 50 steps, 3 channels"
+    ) as caught:
+        load_data_set(npz(images=signals, labels=labels))
+    assert "NWC" in caught.value.hint
+    as_signals = load_data_set(npz(images=signals, labels=labels), layout="NWC")
+    assert as_signals.summary == "60 signals of 50 steps, 3 channels, 2 classes; 36 to train, 12 to validate, 12 to test"
+    assert as_signals.shape.channels == 3
+    turned = load_data_set(npz(images=signals.transpose(0, 2, 1), labels=labels, layout="NCW"))
+    assert torch.equal(turned.train.inputs, as_signals.train.inputs)
+    pictures = load_data_set(npz(images=signals, labels=labels, layout=np.array("NHW")))
+    assert (pictures.shape.channels, pictures.shape.height, pictures.shape.width) == (1, 50, 3)
+    flat = load_data_set(npz(images=signals[..., 0], labels=labels), layout="NW")
+    assert torch.equal(flat.train.inputs[:, 0], as_signals.train.inputs[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [
+        ((9, 6, 5, 3), (3, 6, 5)),
+        ((9, 3, 6, 5), (3, 6, 5)),
+        ((9, 8, 8, 5), (5, 8, 8)),
+        ((9, 5, 8, 8), (5, 8, 8)),
+        ((9, 8, 9), (1, 8, 9)),
+        ((9, 3, 5, 4), None),
+        ((9, 6, 5, 7), None),
+        ((9, 3, 50), None),
+        ((9, 50), None),
+        ((9, 2, 2, 2, 2), None),
+    ],
+)
+def test_a_shape_is_read_in_the_one_way_it_leaves_or_refused(npz, shape, found):
+    images, labels = np.random.default_rng(0).random(shape), np.arange(9) % 2
+    if found is None:
+        with pytest.raises(InvalidRequest) as caught:
+            load_data_set(npz(images=images, labels=labels))
+        assert caught.value.hint
+    else:
+        shape_found = load_data_set(npz(images=images, labels=labels)).shape
+        assert (shape_found.channels, shape_found.height, shape_found.width) == found
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "nwc", "", "WNC"])
+def test_a_layout_that_does_not_fit_is_refused(npz, layout):
+    signals, labels = some_signals()
+    with pytest.raises(InvalidRequest, match="layout"):
+        load_data_set(npz(images=signals, labels=labels, layout=layout))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Writes the same ramps by a function of (values in 0..1, path); gives the data set that is read."""
+
+    def write(name, save, ending, **options):
+        for label in range(2):
+            (tmp_path / name / str(label)).mkdir(parents=True)
+            for i in range(6):
+                values = (np.arange(36).reshape(6, 6) / 35 + i / 6 + label / 12) % 1
+                save(values, tmp_path / name / str(label) / f"{i}.{ending}")
+        return load_data_set(tmp_path / name, **options)
+
+    return write
+
+
+def grey8(values, path):
+    Image.fromarray((values * 255).round().astype(np.uint8)).save(path)
+
+
+def grey16(values, path):
+    Image.fromarray((values * 65535).round().astype(np.uint16)).save(path)
+
+
+def floats(values, path):
+    Image.fromarray(values.astype(np.float32)).save(path)
+
+
+def palette(values, path):
+    Image.fromarray((values * 255).round().astype(np.uint8)).convert("P").save(path)
+
+
+def opaque(values, path):
+    Image.fromarray((values * 255).round().astype(np.uint8)).convert("RGBA").save(path)
+
+
+def inks(values, path):
+    Image.fromarray((values * 255).round().astype(np.uint8)).convert("RGB").convert("CMYK").save(path)
+
+
+@pytest.mark.parametrize(
+    ("save", "ending"),
+    [(grey16, "png"), (grey16, "tiff"), (floats, "tiff"), (palette, "png"), (palette, "gif"), (opaque, "png"), (inks, "tiff")],
+)
+@pytest.mark.parametrize("size", [None, 5])
+def test_pictures_are_read_by_their_mode(pictures, save, ending, size):
+    """(W19) The same picture is the same whatever it is stored as."""
+    usual, other = pictures("usual", grey8, "png", size=size), pictures("other", save, ending, size=size)
+    assert other.shape == usual.shape
+    assert other.shape.channels == 1
+    assert (other.train.inputs - usual.train.inputs).abs().max() < 0.1
+    assert abs(other.mean[0] - usual.mean[0]) < 0.01
+
+
+def test_transparency_is_a_channel_of_its_own(pictures):
+    def half(values, path):
+        image = Image.fromarray((values * 255).round().astype(np.uint8)).convert("RGBA")
+        image.putalpha(Image.fromarray((values.T * 255).round().astype(np.uint8)))
+        image.save(path)
+
+    found, usual = pictures("half", half, "png"), pictures("usual", grey8, "png")
+    assert found.shape.channels == 2
+    assert torch.allclose(found.train.inputs[:, 0], usual.train.inputs[:, 0])
+    assert torch.allclose(found.train.inputs[:, 1], usual.train.inputs[:, 0].transpose(1, 2), atol=1e-5)
+
+
+def test_images_that_are_all_the_same_are_refused(npz, tmp_path):
+    with pytest.raises(InvalidRequest, match="all images are the same"):
+        load_data_set(npz(images=np.repeat(IMAGES[:1], 40, 0), labels=LABELS))
+
+
+def test_pictures_of_enormous_size_are_refused_before_they_are_decoded(folder):
+    """(S4)"""
+    content = zlib.compress(b"\0" * 1000)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 13_000, 13_000, 8, 2, 0, 0, 0)), (b"IDAT", content), (b"IEND", b"")]
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    (folder / "ant" / "0.png").write_bytes(png)
+    with pytest.raises(DamagedFile, match="13000 x 13000 pixels") as caught:
+        load_data_set(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(10**12, 32, 32, 3), (10**6, 10**6), (2**62,), (-1, 8, 8)])
+def test_an_npz_header_that_claims_more_than_the_file_is_refused(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape!r}, }}".encode()
+    entry = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header + b"\n" + b"\0" * 64
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        archive.writestr("images.npy", entry)
+        archive.writestr("labels.npy", entry)
+    with pytest.raises(DamagedFile) as caught:
+        load_data_set(tmp_path / "huge.npz")
+    assert len(str(caught.value)) < 500

@@ -135,7 +135,9 @@ def _export_untrained(cfg: DictConfig, options: ExportOptions) -> tuple[RunFolde
         raise InvalidRequest(f"task {task.name} has no data", "Name one such as digits/nasbench201, or give search_space=.")
     arch = space.decode(options.architecture)
     if task is not None:
-        shape = task.load_data(options.data_dir).shape
+        data = task.load_data(options.data_dir)
+        say(f"data: {data.summary}")
+        shape = data.shape
     else:
         kind: Literal["images", "graph"] = "images" if options.height else "graph"
         shape = DataShape(kind, options.channels, options.classes, options.height, options.width)

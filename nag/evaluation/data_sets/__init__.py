@@ -4,11 +4,14 @@ from nag.evaluation.data_sets.catalogue import data_set_kind, data_set_names, li
 from nag.evaluation.data_sets.data_set import DataSet, Graph, Split
 from nag.evaluation.data_sets.graphs import graph_data_set
 from nag.evaluation.data_sets.images import image_data_set
+from nag.evaluation.data_sets.layouts import LAYOUTS, Layout
 from nag.evaluation.data_sets.splitting import Rows, stratified_rows
 
 __all__ = [
+    "LAYOUTS",
     "DataSet",
     "Graph",
+    "Layout",
     "Rows",
     "Split",
     "data_set_kind",

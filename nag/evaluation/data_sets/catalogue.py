@@ -105,7 +105,11 @@ def _describe(entry: _Entry, data_dir: str | Path | None) -> str:
 
 
 def load_data_set(
-    name_or_path: str | Path, seed: int = 0, data_dir: str | Path | None = None, size: int | None = None
+    name_or_path: str | Path,
+    seed: int = 0,
+    data_dir: str | Path | None = None,
+    size: int | None = None,
+    layout: str | None = None,
 ) -> DataSet:
     """Loads a data set, once in a process; callers share it, so nobody may change its tensors.
 
@@ -114,6 +118,7 @@ def load_data_set(
         seed: Seed of the split; published splits stay as they are.
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
         size: Height and width that the images of a folder are scaled to; None where all have one size.
+        layout: Which axis of the images of an `.npz` file is which, such as `NWC` (see `LAYOUTS`); None to tell by the shape.
 
     Raises:
         InvalidRequest: No such data set, or what the user gave makes none.
@@ -130,7 +135,9 @@ def load_data_set(
         return _built_in(name, seed, folder)
     if is_user_data(name):
         path = Path(name).expanduser().resolve()
-        return _of_user(path, seed, size, _stamp(path))
+        if layout is not None and path.suffix != ".npz":
+            raise InvalidRequest(f"layout {layout} is given for '{path.name}'", "It is for the arrays of .npz files.")
+        return _of_user(path, seed, size, layout, _stamp(path))
     raise InvalidRequest(f"unknown data set '{name}'", _hint(name))
 
 
@@ -153,5 +160,5 @@ def _built_in(name: str, seed: int, data_dir: str | None) -> DataSet:
 
 
 @lru_cache(maxsize=2)
-def _of_user(path: Path, seed: int, size: int | None, _stamp: tuple[int, int]) -> DataSet:
-    return load_npz(path, seed) if path.suffix == ".npz" else load_image_folder(path, seed, size)
+def _of_user(path: Path, seed: int, size: int | None, layout: str | None, _stamp: tuple[int, int]) -> DataSet:
+    return load_npz(path, seed, layout) if path.suffix == ".npz" else load_image_folder(path, seed, size)

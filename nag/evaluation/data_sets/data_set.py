@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nag.builders import DataShape
+from nag.evaluation.data_sets.layouts import described
 
 __all__ = ["DataSet", "Graph", "Split", "digest_of"]
 
@@ -84,6 +85,17 @@ class DataSet:
     def sizes(self) -> dict[str, int]:
         """Examples of each part."""
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+    @property
+    def summary(self) -> str:
+        """The data in words: what it holds, and the sizes of its parts."""
+        shape, sizes = self.shape, self.sizes
+        if self.graph is not None:
+            what = f"a graph of {len(self.graph.x):,} nodes, {shape.channels} features"
+        else:
+            what = described(sum(sizes.values()), shape.channels, shape.height, shape.width)
+        parts = ", ".join(f"{sizes[part]:,} to {part.replace('validation', 'validate')}" for part in sizes)
+        return f"{what}, {shape.classes} classes; {parts}"
 
     def inputs(self, split: Split) -> tuple[Tensor, ...]:
         """What a network takes for a part: its images, or the features and the edges of the whole graph."""

@@ -11,31 +11,9 @@ from nag.errors import InvalidRequest
 from nag.evaluation.data_sets.data_set import DataSet, Split, digest_of
 from nag.evaluation.data_sets.splitting import Rows, stratified_rows
 
-__all__ = ["channels_first", "check_labels", "image_data_set"]
+__all__ = ["check_labels", "image_data_set"]
 
-_MOST_CHANNELS = 4
-
-
-def channels_first(images: np.ndarray, where: str) -> np.ndarray:
-    """Images as (n, C, H, W); they may come as (n, H, W), (n, H, W, C) or (n, C, H, W).
-
-    Where just one of the second and the last dimension is at most 4, it counts the channels; else the last one does in
-    bytes (uint8) and the second one in floats.
-
-    Raises:
-        InvalidRequest: Another number of dimensions, no images, or numbers that are neither bytes nor floats.
-    """
-    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
-        raise InvalidRequest(f"{where}: images are of the type {images.dtype}", "They must be uint8 or floats.")
-    if images.ndim not in {3, 4} or 0 in images.shape:
-        raise InvalidRequest(
-            f"{where}: images of the shape {images.shape} are not understood", "It must be (n, height, width, channels)."
-        )
-    if images.ndim == 3:
-        return images[:, None]
-    can_be_first, can_be_last = images.shape[1] <= _MOST_CHANNELS, images.shape[3] <= _MOST_CHANNELS
-    last = can_be_last if can_be_first != can_be_last else images.dtype == np.uint8
-    return images.transpose(0, 3, 1, 2) if last else images
+_MOST_VALUES = 2**29  # which as floats are 2 GiB
 
 
 def image_data_set(
@@ -52,9 +30,16 @@ def image_data_set(
         classes: Number of classes; as many as the labels show if None.
 
     Raises:
-        InvalidRequest: A part is too small, there is but one class, or labels are negative or leave the classes.
+        InvalidRequest: A part is too small, there is but one class, labels are negative or leave the classes, images are
+            all the same, too many, or neither bytes nor floats.
     """
+    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+        raise InvalidRequest(f"{name}: images are of the type {images.dtype}", "They must be uint8 or floats.")
+    if images.size > _MOST_VALUES:
+        raise InvalidRequest(f"{name}: {images.size:,} numbers are too many", f"At most {_MOST_VALUES:,} fit into memory.")
     classes = check_labels(name, len(images), labels, classes)
+    if bool((images == images[:1]).all()):
+        raise InvalidRequest(f"{name}: all images are the same", "There is nothing to learn: check how they were made.")
     answers = torch.from_numpy(labels.astype(np.int64))
     rows = (rows or stratified_rows(answers, seed)).check(answers, name)
     scaled = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))

@@ -13,7 +13,8 @@ import torch
 from nag.benchmarks.files import checked_file, find_data_dir
 from nag.errors import MissingData
 from nag.evaluation.data_sets.data_set import DataSet
-from nag.evaluation.data_sets.images import channels_first, image_data_set
+from nag.evaluation.data_sets.images import image_data_set
+from nag.evaluation.data_sets.layouts import in_order
 from nag.evaluation.data_sets.splitting import stratified_rows
 
 __all__ = ["find_images", "load_cifar_sample", "load_digits", "load_mnist1d"]
@@ -96,4 +97,4 @@ def load_cifar_sample(which: str, seed: int, data_dir: str | Path | None) -> Dat
     with np.load(path, allow_pickle=False) as file:
         images, labels = file[f"{which}_images"], file[f"{which}_labels"]
     name = f"{which}_sample"
-    return image_data_set(name, channels_first(images, name), labels, seed, classes=_CIFAR_CLASSES[which])
+    return image_data_set(name, in_order(images, name, "NHWC"), labels, seed, classes=_CIFAR_CLASSES[which])

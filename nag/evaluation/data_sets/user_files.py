@@ -12,13 +12,16 @@ from nag.core.arrays import read_npz
 from nag.core.documents import shortened
 from nag.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
 from nag.evaluation.data_sets.data_set import DataSet
-from nag.evaluation.data_sets.images import channels_first, check_labels, image_data_set
+from nag.evaluation.data_sets.images import check_labels, image_data_set
+from nag.evaluation.data_sets.layouts import LAYOUTS, in_order
+from nag.evaluation.data_sets.pictures import read_pictures
 from nag.evaluation.data_sets.splitting import Rows, stratified_rows
 
 __all__ = ["is_user_data", "load_image_folder", "load_npz"]
 
 _PARTS = ("train", "validation", "test")
-_ARRAYS = {"images", "labels", *_PARTS}
+_ARRAYS = {"images", "labels", "layout", *_PARTS}
+_MOST_BYTES = 2**32
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
@@ -28,25 +31,33 @@ def is_user_data(name_or_path: str | Path) -> bool:
     return path.suffix == ".npz" or path.is_dir()
 
 
-def load_npz(path: Path, seed: int) -> DataSet:
+def load_npz(path: Path, seed: int, layout: str | None = None) -> DataSet:
     """Reads a data set from an `.npz` file; pickled objects in it are refused.
 
-    Arrays: `images` (uint8 (n, h, w, c) or (n, h, w); floats (n, c, h, w) or (n, h, w, c)), `labels` (n,) whole numbers
-    from 0, and, if the split is given, `train`, `validation` and `test`, or `test` alone, each as row numbers or as a
-    mask (n,).
+    Arrays: `images` (uint8 or floats), `labels` (n,) whole numbers from 0, if wanted `layout` (a text, see `LAYOUTS`), and, if
+    the split is given, `train`, `validation` and `test`, or `test` alone, each as row numbers or as a mask (n,).
+
+    Args:
+        path: The file.
+        seed: Of the split, where there is none.
+        layout: Which axis of the images is which; that of the file, or told by the shape, if None.
 
     Raises:
         MissingData: No such file.
         DamagedFile: It cannot be read, or lacks an array.
         InvalidRequest: Its arrays do not make a data set.
     """
-    if not path.is_file():
-        raise MissingData(f"data set '{path}' does not exist", "Check the path.")
-    arrays = read_npz(path)
+    arrays = read_npz(path, limit=_MOST_BYTES)
     for key in arrays:
         if key not in _ARRAYS:
-            found = shortened(key, 60)
-            raise InvalidRequest(f"'{path.name}' holds an unknown array '{found}'", did_you_mean(found, _ARRAYS))
+            raise InvalidRequest(f"'{path.name}' holds an unknown array '{shortened(key, 60)}'", did_you_mean(key, _ARRAYS))
+    if layout is None and "layout" in arrays:
+        given_layout = arrays["layout"]
+        layout = str(given_layout) if given_layout.ndim == 0 and given_layout.dtype.kind == "U" else ""
+        if layout not in LAYOUTS:
+            raise InvalidRequest(
+                f"'{path.name}': array 'layout' is {shortened(repr(layout), 60)}", f"Use {', '.join(LAYOUTS)}."
+            )
     for key in ("images", "labels"):
         if key not in arrays:
             raise DamagedFile(f"'{path.name}' holds no array '{key}'", "It needs images and labels.")
@@ -61,7 +72,7 @@ def load_npz(path: Path, seed: int) -> DataSet:
         rows = Rows(**given)
     else:
         raise InvalidRequest(f"'{path.name}' gives a part of the split only", "Give train, validation and test, or test alone.")
-    return image_data_set(path.name, channels_first(arrays["images"], path.name), labels, seed, rows)
+    return image_data_set(path.name, in_order(arrays["images"], path.name, layout), labels, seed, rows)
 
 
 def load_image_folder(folder: Path, seed: int, size: int | None = None) -> DataSet:
@@ -88,18 +99,9 @@ def load_image_folder(folder: Path, seed: int, size: int | None = None) -> DataS
     for label, entry in enumerate(classes):
         if not any(found == label for _, found in files):
             raise MissingData(f"class folder '{entry}' holds no image", f"Known: {', '.join(sorted(_SUFFIXES))}.")
-    images = [_read_image(path, size) for path, _ in files]
-    for (path, _), image in zip(files, images, strict=True):
-        if image.shape[:2] != images[0].shape[:2]:
-            raise InvalidRequest(
-                f"'{path}' has {image.shape[1]} x {image.shape[0]} pixels, others {images[0].shape[1]} x {images[0].shape[0]}",
-                "Scale all images to one size, or give size=PIXELS.",
-            )
-    pixels = np.stack(images)
-    if (pixels == pixels[..., :1]).all():
-        pixels = pixels[..., :1]  # grey throughout
+    pixels = read_pictures([path for path, _ in files], size)
     labels = np.array([label for _, label in files], dtype=np.int64)
-    return image_data_set(folder.name, pixels.transpose(0, 3, 1, 2), labels, seed)
+    return image_data_set(folder.name, pixels, labels, seed)
 
 
 def _rows(given: np.ndarray, count: int, where: str, part: str) -> Tensor:
@@ -118,21 +120,3 @@ def _images_in(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith(".")
     )
-
-
-def _read_image(path: Path, size: int | None) -> np.ndarray:
-    """(h, w, 3) uint8."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            pixels = image.convert("RGB")
-            if size is not None:
-                pixels = pixels.resize((size, size), Image.Resampling.BILINEAR)
-            return np.asarray(pixels)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise DamagedFile(f"image '{path}' cannot be read", _first_line(error)) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
