@@ -55,6 +55,7 @@ def in_order(images: np.ndarray, where: str, layout: str | None = None) -> np.nd
 def _told_by_shape(images: np.ndarray, where: str) -> str:
     """The layout that the shape leaves: of two axes that may be the channels, the one of at most 4 that is alone."""
     shape = images.shape
+    options: tuple[str, ...]
     if images.ndim == 4:
         first, last = shape[1] <= _MOST_CHANNELS, shape[3] <= _MOST_CHANNELS
         if first == last:  # as many channels as one likes, where rows and columns are equal
