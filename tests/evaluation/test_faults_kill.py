@@ -18,12 +18,11 @@ from store_trials import CheapTrial, wanted
 from nag.evaluation.executors import LocalExecutor
 from nag.evaluation.store import EvaluationStore
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc"),
-]
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc")
 
-KILLS, OF_DRIVERS, TRIALS, DRIVERS, WORKERS = 200, 40, 1600, 2, 4
+AMOUNTS = [20, pytest.param(200, marks=pytest.mark.slow)]  # kills
+TRIALS, OF_DRIVERS = 8, 5  # trials for each kill, and kills of workers and drivers for each of a driver
+DRIVERS, WORKERS = 2, 4
 MOST_BEGUN = 6  # trials begun between two kills, so that all kills fall before the trials can be done
 LONGEST = 0.03  # seconds of a trial
 
@@ -79,16 +78,16 @@ def read_audit(url):
     return rows
 
 
-def requests():
+def requests(count):
     """Each with a seed of its own, by which the trials' log names it."""
-    return [request for i in range(TRIALS) for request in wanted(1, first=i, seed=i)]
+    return [request for i in range(count) for request in wanted(1, first=i, seed=i)]
 
 
-def drive(url, log):
+def drive(url, log, count):
     # Workers are forked from the server that forked this driver too: one of its own would take seconds to import nag.
     multiprocessing.forkserver._forkserver.ensure_running = lambda: None
     executor = LocalExecutor(workers=WORKERS // DRIVERS, lease_seconds=5, max_attempts=10**6)
-    executor.run(EvaluationStore(url, patience=60), CheapTrial(log, LONGEST), requests())
+    executor.run(EvaluationStore(url, patience=60), CheapTrial(log, LONGEST), requests(count))
 
 
 def parents():
@@ -108,6 +107,7 @@ class Drivers:
 
     url: str
     log: str
+    trials: int
     running: list = field(default_factory=list)
     all: set = field(default_factory=set)
     seen: set = field(default_factory=set)
@@ -119,7 +119,7 @@ class Drivers:
     def fill(self):
         self.running = [process for process in self.running if process.is_alive()]
         while len(self.running) < DRIVERS:
-            process = self.context.Process(target=drive, args=(self.url, self.log))
+            process = self.context.Process(target=drive, args=(self.url, self.log, self.trials))
             process.start()
             self.running.append(process)
             self.all.add(process.pid)
@@ -162,24 +162,25 @@ def table(store):
     return [(r.key, r.architecture, r.native, r.status, r.error, repr(r.measurement)) for r in store.records()]
 
 
-def test_kills_of_workers_and_drivers_change_nothing(store_url, tmp_path):
-    rng, log = random.Random(0), tmp_path / "log"
+@pytest.mark.parametrize("number", AMOUNTS)
+def test_kills_of_workers_and_drivers_change_nothing(number, store_url, tmp_path):
+    rng, log, trials = random.Random(0), tmp_path / "log", number * TRIALS
     store = EvaluationStore(store_url, patience=60)
     install_audit(store_url)
-    store.request(requests())
-    drivers = Drivers(store_url, str(log))
+    store.request(requests(trials))
+    drivers = Drivers(store_url, str(log), trials)
     drivers.fill()
-    kills, every = 0, KILLS // OF_DRIVERS
-    while kills < KILLS:
+    kills = 0
+    while kills < number:
         await_begun(log, rng.randint(0, MOST_BEGUN))
         time.sleep(LONGEST * rng.random())
-        if kills % every == every - 1:
+        if kills % OF_DRIVERS == OF_DRIVERS - 1:
             drivers.kill_driver(rng)
             drivers.fill()
             kills += 1
         else:
             kills += drivers.kill_worker(rng)
-    assert store.counts()["done"] < TRIALS  # the last kill still hit somebody at work
+    assert store.counts()["done"] < trials  # the last kill still hit somebody at work
     for process in drivers.running:
         process.join(300)
         assert process.exitcode == 0
@@ -187,7 +188,7 @@ def test_kills_of_workers_and_drivers_change_nothing(store_url, tmp_path):
     # Nothing finished was lost or done twice, as the database saw it.
     audit, records = read_audit(store_url), store.records()
     assert {row.event for row in audit} == {"done"}
-    assert sorted(row.function for row in audit) == [request.key.function for request in requests()]
+    assert sorted(row.function for row in audit) == [request.key.function for request in requests(trials)]
     accepted = {row.function: (row.worker, row.search_value, row.finished) for row in audit}
     assert accepted == {r.key.function: (r.worker, r.measurement.search_value, r.finished) for r in records}
 
@@ -195,12 +196,12 @@ def test_kills_of_workers_and_drivers_change_nothing(store_url, tmp_path):
     finished = {r.key.seed: r.finished for r in records}
     begun = [line.split() for line in log.read_text().splitlines()]
     assert all(float(start) <= finished[int(seed)] for seed, start, _ in begun)
-    assert len(begun) > TRIALS  # some were killed on the way
-    assert len({pid for _, _, pid in begun}) > KILLS / 4
+    assert len(begun) > trials  # some were killed on the way
+    assert len({pid for _, _, pid in begun}) > number / 4
 
     # And all is as if nobody had been killed.
     undisturbed = EvaluationStore(tmp_path / "undisturbed.db")
-    LocalExecutor(workers=WORKERS).run(undisturbed, CheapTrial(), requests())
+    LocalExecutor(workers=WORKERS).run(undisturbed, CheapTrial(), requests(trials))
     assert table(store) == table(undisturbed)
     end = time.monotonic() + 20
     while left := drivers.seen & parents().keys():

@@ -118,6 +118,7 @@ def run_script(folder: Path, last: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_two_killed_processes_resume_to_the_weights_of_one_and_end_together(tmp_path, monkeypatch):
     assert run_script(tmp_path, last=10).returncode != 0
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 10
