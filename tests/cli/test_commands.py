@@ -79,11 +79,11 @@ def test_the_space_of_the_readme_works_in_every_command(nag):
 @pytest.mark.parametrize("kernel", ["absorbing", "marginal", "uniform"])
 def test_stages_meet_in_files(nag, kernel):
     run = "tracker.mode=disabled seed=3"
-    quick = f"generator={kernel} training.max_steps=3 metric_samples=16 {run}"
+    quick = f"generator={kernel} training.max_steps=60 training.batch_size=64 generator.width=32 metric_samples=16 {run}"
     assert nag(f"train-generator search_space=nas_bench_graph out_dir=g {quick}").code == 0
     assert set(metrics("g")) >= COMMON | {"steps", "steps_per_second", "loss", "validity_raw", "tv_ops", "tv_edges"}
     assert yaml.safe_load(Path("g/config.yaml").read_text())["search_space"] == "nas_bench_graph"
-    outcome = nag(f"sample generator=g/generator.safetensors num_samples=4 steps=4 out_dir=s {run}")
+    outcome = nag(f"sample generator=g/generator.safetensors num_samples=48 out_dir=s {run}")
     assert set(metrics("s")) >= COMMON | {
         *("validity_raw", "uniqueness", "functional_uniqueness", "novelty", "network_evaluations", "sampling_cpu_seconds"),
         *("validity_raw_reference", "uniqueness_reference", "functional_uniqueness_reference", "novelty_reference"),
@@ -127,12 +127,14 @@ def test_a_generator_without_valid_samples_says_so(nag):
     quick = "training.max_steps=1 metric_samples=16 tracker.mode=disabled"
     assert nag(f"train-generator search_space=nas_bench_graph out_dir=g {quick}").code == 0
     outcome = nag("sample generator=g/generator.safetensors num_samples=3 steps=1 out_dir=s tracker.mode=disabled")
-    assert outcome.code == 0
-    assert metrics("s")["num_requested"] == 3
-    written = len(Path("s/architectures.jsonl").read_text().splitlines())
-    assert metrics("s")["num_samples"] == written <= 3
-    assert metrics("s")["num_raw"] >= 3
-    assert re.search(r"num_requested +3\b", outcome.out)
+    if outcome.code == 0:  # a few were valid by chance
+        assert 0 < metrics("s")["num_samples"] == len(Path("s/architectures.jsonl").read_text().splitlines()) <= 3
+        assert re.search(r"num_requested +3\b", outcome.out)
+    else:
+        assert (outcome.code, outcome.err.strip()) == (
+            2,
+            "error: none of 30 samples is valid. Train the generator longer: training.max_steps.",
+        )
 
 
 def test_a_published_file_becomes_tables(nag, tmp_path):
