@@ -19,7 +19,7 @@ from nag.spaces import SearchSpace
 from nag.workflows.export import best_network
 from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
 from nag.workflows.run import RunFolder, stage
-from nag.workflows.search_results import SearchResults, values_of
+from nag.workflows.search_results import SearchResults, check_limits, values_of
 
 __all__ = ["SearchPlan", "observation_of", "queries", "search"]
 
@@ -73,18 +73,19 @@ def search(
         resume: Go on with the history in the folder, if there is one.
         consumed: What the strategy's models cost before: labels of other tasks, CPU seconds of training.
         overwrite: Discard the history in the folder, if there is one and it is not to be resumed.
-        warn: Is told in one line of a torn line of the history, and of a search without a feasible query.
+        warn: Is told in one line of a torn line of the history, and of a space that was exhausted.
 
     Returns:
         Path of `history.jsonl`.
 
     Raises:
-        InvalidRequest: The folder holds another search, one that would be lost, or more queries than the budget; or no
-            query was measured.
+        InvalidRequest: The folder holds another search, one that would be lost, or more queries than the budget; no
+            architecture of the task's table keeps the limits; or no query was measured, or none that is feasible.
         DamagedFile: Its history is damaged.
     """
     run.depends_on(batch=str(plan.batch))
     run.lock()
+    check_limits(task, strategy.problem.goal)
     path = run.path / "history.jsonl"
     history = HistoryFile(path, run.identity, resume, overwrite, warn, run.differences)
     rows, goal, space = history.rows, strategy.problem.goal, task.space
@@ -124,7 +125,7 @@ def _tell_shortfall(results: SearchResults, task: AnyTask, plan: SearchPlan, war
     """Tells what the search could not give; its files stay.
 
     Raises:
-        InvalidRequest: Nothing was measured.
+        InvalidRequest: Nothing was measured, or nothing feasible.
     """
     if not results.queries:
         raise InvalidRequest(f"the strategy asked for nothing in {task.space.name}", "Choose another strategy.")
@@ -135,7 +136,9 @@ def _tell_shortfall(results: SearchResults, task: AnyTask, plan: SearchPlan, war
     if results.queries < plan.budget:
         warn(f"the space was exhausted after {results.queries} of {plan.budget} queries")
     if infeasible := results.infeasible():
-        warn(infeasible)
+        raise InvalidRequest(
+            infeasible, "Widen the limits with overwrite=true, or search on with a greater budget and resume=true."
+        )
 
 
 def queries(

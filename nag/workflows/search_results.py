@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from nag.benchmarks import Task
+from nag.errors import InvalidRequest
 from nag.evaluation.tasks import AnyTask
 from nag.tasks import Goal, Objective, parse_limits
 
-__all__ = ["Query", "SearchResults", "feasible_optimum", "goal_of_metrics", "values_of"]
+__all__ = ["Query", "SearchResults", "check_limits", "feasible_optimum", "goal_of_metrics", "values_of"]
 
 _TOLERANCE = 1e-9
 
@@ -147,6 +148,16 @@ def feasible_optimum(task: AnyTask, goal: Goal) -> float | None:
         keeps &= (limit.violation(values) == 0).numpy()
     found = task.report_values[task.rows[keeps]]
     return None if not len(found) else float(found.max() if task.maximise else found.min())
+
+
+def check_limits(task: AnyTask, goal: Goal) -> None:
+    """Raises `InvalidRequest` where a task has a table and none of its architectures keeps the limits of a goal."""
+    if not isinstance(task, Task) or not goal.limits or feasible_optimum(task, goal) is not None:
+        return
+    known = {metric: task.table.metric(metric)[task.rows] for metric in goal.limits}
+    ranges = ", ".join(f"{metric} is {np.nanmin(values):.6g} to {np.nanmax(values):.6g}" for metric, values in known.items())
+    limits = ", ".join(f"{metric} {limit}" for metric, limit in goal.limits.items())
+    raise InvalidRequest(f"no architecture of {task.name} keeps the limits ({limits})", f"In its table, {ranges}.")
 
 
 def goal_of_metrics(metrics: Mapping[str, Any]) -> Goal:

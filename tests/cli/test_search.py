@@ -135,25 +135,34 @@ def test_the_best_keeps_the_limits_wherever_it_is_named(nag, limits, keeps):
 
 
 def test_limits_lower_the_optimum_that_a_search_is_compared_with(nag):
-    line = f"search task=nas_bench_graph/cora strategy=random budget=5 {QUIET}"
+    line = f"search task=nas_bench_graph/cora strategy=random budget=9 {QUIET}"
     assert nag(f"{line} out_dir=free").code == 0
-    assert nag(f"{line} out_dir=limited 'limits={{params_m: 0.5}}'").code == 0
+    assert nag(f"{line} out_dir=limited 'limits={{params_m: 0.75}}'").code == 0
     assert metrics("limited")["true_optimum"] < metrics("free")["true_optimum"]
 
 
 def test_a_search_without_a_feasible_query_names_no_best_but_the_nearest(nag):
     """(W1, W18)"""
-    outcome = nag(f"{GRAPH} strategy=random budget=6 'limits={{params_m: 0.0001}}' out_dir=s {QUIET}")
-    assert outcome.code == 0
+    outcome = nag(f"{GRAPH} strategy=random budget=3 'limits={{params_m: 0.44}}' out_dir=s {QUIET}")
+    assert outcome.code == 2
     found = metrics("s")
     nearest = min(rows("s"), key=lambda row: row["side"]["params_m"])
     assert (found["best_arch"], found["best_search_metric"], found["best_report_metric"], found["regret"]) == (None,) * 4
     assert (found["queries_feasible"], found["nearest_arch"]) == (0, nearest["arch"])
-    assert "no query kept the limits (params_m at most 0.0001)" in outcome.err
+    assert "no query kept the limits (params_m at most 0.44)" in outcome.err
     assert nearest["arch"] in outcome.err
-    assert "none: no query kept the limits" in outcome.out
+    assert "greater budget" in outcome.err
     assert nag("report runs=[s]").code == 0
     assert "#1 by" not in Path("s/report.html").read_text()
+
+
+def test_a_limit_that_nothing_in_the_table_keeps_is_refused_before_the_search(nag):
+    """(W18)"""
+    outcome = nag(f"{GRAPH} strategy=random budget=3 'limits={{params_m: 0.0001}}' out_dir=s {QUIET}")
+    assert outcome.code == 2
+    assert "no architecture of nas_bench_graph/cora keeps the limits (params_m at most 0.0001)" in outcome.err
+    assert "params_m is 0.436" in outcome.err
+    assert not Path("s/history.jsonl").exists()
 
 
 def test_a_limit_on_the_search_metric_itself_bounds_it_from_below(nag):

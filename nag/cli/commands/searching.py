@@ -77,13 +77,11 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
 
 
 def _say_missing(folder: Path) -> None:
-    """Prints that there is no best, or that its report metric is unknown."""
+    """Prints that the report metric of the best is unknown."""
     from nag.core.documents import read_json
 
     metrics = read_json(folder / "metrics.json")
-    if metrics["best_arch"] is None:
-        say(f"{'best_arch':>30}  none: no query kept the limits")
-    elif metrics["best_report_metric"] is None:
+    if metrics["best_arch"] is not None and metrics["best_report_metric"] is None:
         say(f"{'best_report_metric':>30}  {metrics['report_metric']} was not measured")
 
 
