@@ -143,13 +143,13 @@ def test_limits_lower_the_optimum_that_a_search_is_compared_with(nag):
 
 def test_a_search_without_a_feasible_query_names_no_best_but_the_nearest(nag):
     """(W1, W18)"""
-    outcome = nag(f"{GRAPH} strategy=random budget=3 'limits={{params_m: 0.44}}' out_dir=s {QUIET}")
+    outcome = nag(f"{GRAPH} strategy=random budget=3 'limits={{params_m: 0.0393}}' out_dir=s {QUIET}")
     assert outcome.code == 2
     found = metrics("s")
     nearest = min(rows("s"), key=lambda row: row["side"]["params_m"])
     assert (found["best_arch"], found["best_search_metric"], found["best_report_metric"], found["regret"]) == (None,) * 4
     assert (found["queries_feasible"], found["nearest_arch"]) == (0, nearest["arch"])
-    assert "no query kept the limits (params_m at most 0.44)" in outcome.err
+    assert "no query kept the limits (params_m at most 0.0393)" in outcome.err
     assert nearest["arch"] in outcome.err
     assert "greater budget" in outcome.err
     assert nag("report runs=[s]").code == 0
@@ -160,8 +160,8 @@ def test_a_limit_that_nothing_in_the_table_keeps_is_refused_before_the_search(na
     """(W18)"""
     outcome = nag(f"{GRAPH} strategy=random budget=3 'limits={{params_m: 0.0001}}' out_dir=s {QUIET}")
     assert outcome.code == 2
-    assert "no architecture of nas_bench_graph/cora keeps the limits (params_m at most 0.0001)" in outcome.err
-    assert "params_m is 0.436" in outcome.err
+    assert "no architecture of nas_bench_graph/arxiv keeps the limits (params_m at most 0.0001)" in outcome.err
+    assert "params_m is 0.0392" in outcome.err
     assert not Path("s/history.jsonl").exists()
 
 
