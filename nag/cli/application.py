@@ -64,6 +64,10 @@ def _dispatch(arguments: list[str]) -> None:
         say(__version__)
         return
     wants_help = bool({"-h", "--help"} & set(rest))
+    try:
+        os.getcwd()  # without it, not even libraries can be loaded
+    except FileNotFoundError as error:
+        raise InvalidRequest("the current folder does not exist any more", "Change to another one: cd FOLDER.") from error
     if name == "list" and not wants_help:
         list_known(rest)
         return
@@ -86,10 +90,6 @@ def _is_option(command: Command, word: str) -> bool:
 
 
 def _compose_and_run(name: str, command: Command, words: list[str]) -> None:
-    try:
-        os.getcwd()
-    except FileNotFoundError as error:
-        raise InvalidRequest("the current folder does not exist any more", "Change to another one: cd FOLDER.") from error
     warnings.filterwarnings("ignore", module=r"(hydra|torch_geometric|lightning_fabric|wandb|pydantic)(\..*)?")
     cfg, options = compose_options(name, command, words)
     _prepare(options)

@@ -175,11 +175,14 @@ class _Place:
         """Drops options of the preset that another target does not take, unless they were given."""
         if not isinstance(self.holder, MutableMapping):
             return
+        from omegaconf import open_dict
+
         takes = annotations_of(locate(target, self.key))
         for name in [str(name) for name in self.holder]:
             full = f"{self.key.removesuffix('_target_')}{name}"
             if not name.startswith("_") and name not in takes and full not in self.given:
-                del self.holder[name]
+                with open_dict(self.holder):  # type: ignore[arg-type]
+                    del self.holder[name]
 
 
 def _under(node: Any, part: str) -> Any:
