@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from nag.benchmarks.table_file import read_text
 from nag.errors import DamagedFile, InvalidRequest, MissingData
 
 __all__ = ["CurveTable", "read_curve_table"]
@@ -137,7 +139,10 @@ def _read_numbers(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise MissingData(f"table '{path}' does not exist", "Check the path.")
     try:  # without a header, as pandas would rename a column that is there twice
-        lines = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
+        text = io.StringIO(read_text(path))
+        lines = pd.read_csv(text, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    except DamagedFile:
+        raise
     except ValueError as error:
         raise DamagedFile(f"{path.name} is no CSV file ({str(error).strip()})", "Save it as CSV in UTF-8.") from error
     lines = lines.fillna("").apply(lambda column: column.str.strip())
