@@ -72,7 +72,7 @@ FOUND = [
     (f"{SEARCH} budget=[1", "budget is [1"),
     ("import-table csv='müller (1).csv' search_space=nasbench201 search_metric=a", "'müller (1).csv' does not exist"),
     ("report runs=[{p}/table.csv]", "is a file"),
-    ("evaluate architectures={p}/cell.txt task={p}/pictures/nasbench201 evaluator=train", "size"),
+    ("evaluate architectures={p}/cell.txt task={p}/pictures/nasbench201 evaluator=train", "the line size: PIXELS"),
     (f"{DIGITS} evaluator=train builder._target_=nowhere.Builder", "there is no module 'nowhere'"),
     (f"{DIGITS} evaluator=train builder._target_=broken.Builder", "ZeroDivisionError: division by zero"),
 ]  # fmt: skip
@@ -215,7 +215,7 @@ FURTHER = [
     (f"export {CELL} search_space=nasbench201 classes=true", "classes is true"),
     (f"export {CELL} search_space=nasbench201 weights=none.safetensors", "none.safetensors"),
     (f"{IMPORT} maximise=yess", "maximise is yess"),
-    (f"{IMPORT} 'side_metrics={{a: 1}}'", "side_metrics"),
+    (f"{IMPORT} 'side_metrics={{a: 1}}'", "no metric '{a: 1}'"),
     (f"{IMPORT} arch_column=nothing", "nothing"),
     (f"{IMPORT} report_metric=", "report_metric is ''"),
     (f"{TUNE}", "reward"),

@@ -45,10 +45,12 @@ def read_pictures(paths: Sequence[Path], size: int | None = None) -> np.ndarray:
         if last.shape[:2] != first.shape[:2]:
             raise InvalidRequest(
                 f"'{path}' has {last.shape[1]} x {last.shape[0]} pixels, others {first.shape[1]} x {first.shape[0]}",
-                "Scale all images to one size, or give size=PIXELS.",
+                "Scale all images to one size, or write a task file with the line size: PIXELS.",
             )
         if len(paths) * first.shape[0] * first.shape[1] > MAX_VALUES:
-            raise InvalidRequest(f"{len(paths)} pictures like '{path}' need too much memory", "Give a smaller size: PIXELS.")
+            raise InvalidRequest(
+                f"{len(paths)} pictures like '{path}' need too much memory", "Write a task file with a smaller size: PIXELS."
+            )
     floats = any(picture.dtype != np.uint8 for picture in pictures)
     channels = max(picture.shape[2] for picture in pictures)
     coloured = any(picture.shape[2] >= _RGB for picture in pictures)
