@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nag.spaces import SearchSpace
 
 __all__ = ["read_labels"]
 
+_MOST_BITS = 1_000  # of a number that is a float
 _KEYS = ("value", "search_value")
 
 
@@ -65,14 +67,12 @@ def _from_json_lines(path: Path, space: SearchSpace, names: Sequence[str]) -> Be
         value = next((row[key] for key in names if row.get(key) is not None), None)
         if not isinstance(row.get("arch"), str) or isinstance(value, bool | str | list | dict):
             raise DamagedFile(f"line {number} of '{path}' has no arch with a value", 'Write {"arch": ..., "value": ...}.')
-        if value is None and not any(key in row for key in names) and not row.get("error"):
-            raise InvalidRequest(
-                f"line {number} of '{path}' has no key {' or '.join(names)}", 'Write {"arch": ..., "value": ...}.'
-            )
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise DamagedFile(f"line {number} of '{path}' has a number beyond all measure", "Write the measured value.")
         arch = space.decode(row["arch"])
         space.validate(arch)
         archs.append(arch)
         values.append(float("nan") if value is None else float(value))
-    if not archs:
-        raise InvalidRequest(f"'{path}' holds no label", "Write one architecture and its measured value a row.")
+    if all(map(math.isnan, values)):
+        raise InvalidRequest(f"'{path}' holds no label", f"Write each under the key {' or '.join(names)}.")
     return BenchmarkTable(path.stem, space, space.to_dags(archs), {names[0]: np.array(values)})
