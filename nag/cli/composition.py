@@ -81,8 +81,8 @@ def _parted(word: str, arguments: Sequence[str]) -> tuple[str, str]:
 
 
 def _is_choice(command: Command, key: str, value: str) -> bool:
-    """Whether an option chooses one of a group's configurations, as `strategy=gp` does."""
-    if "@" in key or "/" in key:
+    """Whether an option is for Hydra: one of its own, or the choice of one of a group's configurations, as `strategy=gp`."""
+    if "@" in key or "/" in key or key.startswith("hydra."):
         return True
     chosen = _is_group(annotations_of(command.schema).get(key)) and resources.files("nag.conf").joinpath(key).is_dir()
     return chosen and not value.startswith("{")
@@ -104,7 +104,7 @@ def _composed(name: str, command: Command, choices: Sequence[str]) -> DictConfig
 
     for choice in choices:
         key, _, value = choice.partition("=")
-        if not re.fullmatch(r"[\w-]+", value, re.ASCII) or value == "null":
+        if not key.startswith("hydra.") and (not re.fullmatch(r"[\w-]+", value, re.ASCII) or value == "null"):
             raise InvalidRequest(f"{shortened(key, 100)} is {shown(value)}", f"It must be a name; see `nag {name} --help`.")
     with initialize_config_module("nag.conf", version_base="1.3"):
         try:
