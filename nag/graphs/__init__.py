@@ -2,9 +2,10 @@
 
 from nag.graphs.architecture import Architecture
 from nag.graphs.batch import DagBatch, GraphBatch
-from nag.graphs.canonical import CanonicalForms, Semantics, canonical_forms, canonical_hashes, invariant_codes, levels, reduce
+from nag.graphs.canonical import Semantics, canonical_hashes, reduce
 from nag.graphs.convert import dags_to_pyg, from_networkx, from_pyg, to_networkx, to_pyg
 from nag.graphs.draw import draw_png, draw_svg, save_drawing
+from nag.graphs.labelling import CanonicalForms, canonical_forms, invariant_codes, levels
 from nag.graphs.orders import ancestors, random_topological_orders
 from nag.graphs.random_dags import random_layered_dags
 

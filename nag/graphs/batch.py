@@ -13,7 +13,10 @@ from nag.core.documents import shortened
 from nag.errors import InvalidArchitecture, did_you_mean
 from nag.graphs.architecture import Architecture
 
-__all__ = ["DagBatch", "GraphBatch"]
+__all__ = ["DENSE", "DagBatch", "GraphBatch"]
+
+DENSE = 32
+"""Up to this number of nodes, graphs are worked on as whole matrices; larger ones by the entries that are there."""
 
 
 @dataclass(frozen=True)
