@@ -108,7 +108,7 @@ def chosen(told: list[dict], keeps) -> dict:
         ("{params_m: 0.8}", lambda side: side["params_m"] <= 0.8),
         ("{params_m: {max: 0.9, min: 0.7}}", lambda side: 0.7 <= side["params_m"] <= 0.9),
     ],
-    ids=str,
+    ids=["greatest", "both"],
 )
 def test_the_best_keeps_the_limits_wherever_it_is_named(nag, limits, keeps):
     """(W1)"""
