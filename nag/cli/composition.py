@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["compose_options"]
 
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
+_SEARCHPATH = "hydra.searchpath"  # the one option of Hydra itself: where groups are looked for, too
 _KEY = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*")
 
 
@@ -82,7 +83,7 @@ def _parted(word: str, arguments: Sequence[str]) -> tuple[str, str]:
 
 def _is_choice(command: Command, key: str, value: str) -> bool:
     """Whether an option is for Hydra: one of its own, or the choice of one of a group's configurations, as `strategy=gp`."""
-    if "@" in key or "/" in key or key.startswith("hydra."):
+    if "@" in key or "/" in key or key == _SEARCHPATH:
         return True
     chosen = _is_group(annotations_of(command.schema).get(key)) and resources.files("nag.conf").joinpath(key).is_dir()
     return chosen and not value.startswith("{")
@@ -104,7 +105,7 @@ def _composed(name: str, command: Command, choices: Sequence[str]) -> DictConfig
 
     for choice in choices:
         key, _, value = choice.partition("=")
-        if not key.startswith("hydra.") and (not re.fullmatch(r"[\w-]+", value, re.ASCII) or value == "null"):
+        if key != _SEARCHPATH and (not re.fullmatch(r"[\w-]+", value, re.ASCII) or value == "null"):
             raise InvalidRequest(f"{shortened(key, 100)} is {shown(value)}", f"It must be a name; see `nag {name} --help`.")
     with initialize_config_module("nag.conf", version_base="1.3"):
         try:

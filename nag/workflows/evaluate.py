@@ -10,7 +10,7 @@ import numpy as np
 
 from nag.benchmarks import Task
 from nag.builders import export
-from nag.core.documents import read_json_lines
+from nag.core.documents import read_bounded, read_json_lines
 from nag.core.secrets import masked
 from nag.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
 from nag.evaluation import Evaluation, Evaluator, TrainingTrial
@@ -35,11 +35,9 @@ def read_architectures(path: Path, space: SearchSpace) -> list[Architecture]:
     """
     if path.suffix == ".jsonl":
         rows = read_json_lines(path)
-    elif path.is_file():
-        text = path.read_text(encoding="utf-8", errors="replace")
-        rows = [{"arch": line} for line in text.splitlines() if line.strip()]
     else:
-        raise MissingData(f"file '{path}' does not exist", "Check the path.")
+        text = read_bounded(path).decode("utf-8", errors="replace")
+        rows = [{"arch": line} for line in text.splitlines() if line.strip()]
     if not rows:
         raise MissingData(f"'{path}' lists no architecture", "Write one native string a line.")
     found = []

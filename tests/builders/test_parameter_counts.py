@@ -26,12 +26,12 @@ def test_all_cells_of_nasbench201_have_the_published_number_of_parameters():
     kinds, first, kind_of = np.unique(table.dags.ops.sort(1).values.numpy(), axis=0, return_index=True, return_inverse=True)
     assert len(kinds) == 210
     counts = count(NASBench201Builder(), table.space.to_architectures(table.dags[torch.from_numpy(first)]))
-    assert (counts[kind_of.ravel()] == np.round(table.metrics["params_m"] * 1e6)).all()
+    assert (counts[kind_of.ravel()] == np.round(table.measured["params_m"] * 1e6)).all()
     rows, archs = some_rows(table, 50)
-    assert (count(NASBench201Builder(), archs) == np.round(table.metrics["params_m"][rows] * 1e6)).all()
+    assert (count(NASBench201Builder(), archs) == np.round(table.measured["params_m"][rows] * 1e6)).all()
     hundred = DataShape("images", 3, 100, 32, 32)
     rows, archs = some_rows(table, 50, 1)
-    assert (count(NASBench201Builder(), archs, hundred) == np.round(table.metrics["params_m_cifar100"][rows] * 1e6)).all()
+    assert (count(NASBench201Builder(), archs, hundred) == np.round(table.measured["params_m_cifar100"][rows] * 1e6)).all()
 
 
 @pytest.mark.data
@@ -39,7 +39,7 @@ def test_all_cells_of_nasbench201_have_the_published_number_of_parameters():
 def test_random_cells_of_nasbench101_have_the_published_number_of_parameters():
     table = load_task("nasbench101/cifar10").table
     rows, archs = some_rows(table, 2_000)
-    assert (count(NASBench101Builder(), archs) == np.round(table.metrics["params_m"][rows] * 1e6)).all()
+    assert (count(NASBench101Builder(), archs) == np.round(table.measured["params_m"][rows] * 1e6)).all()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_random_cells_of_nasbench101_have_the_published_number_of_parameters():
 def test_graph_networks_have_the_published_number_of_parameters(dataset, hidden, first, last, features, classes):
     table = load_task(f"nas_bench_graph/{dataset}").table
     rows, archs = some_rows(table, 100)
-    published = table.metrics["params_m"][rows] * 1e6
+    published = table.measured["params_m"][rows] * 1e6
     builder = NASBenchGraphBuilder(hidden, linear_first=first, linear_last=last)
     counts = count(builder, archs, DataShape("graph", features, classes))
     assert (counts == np.round(published)).all()
@@ -68,7 +68,7 @@ def test_graph_networks_of_physics_have_the_published_number_of_parameters_or_sh
     """A twentieth of the table's entries are means over three runs, one of them with a network of half the width."""
     table = load_task("nas_bench_graph/physics").table
     rows, archs = some_rows(table, 300)
-    published = table.metrics["params_m"][rows] * 1e6
+    published = table.measured["params_m"][rows] * 1e6
 
     def counts(hidden, first, last):
         builder = NASBenchGraphBuilder(hidden, linear_first=first, linear_last=last)

@@ -9,6 +9,7 @@ import pytest
 
 QUIET = "tracker.mode=disabled tracker.console=false"
 TINY = f"generator.width=16 generator.layers=1 training.max_steps=3 metric_samples=8 {QUIET}"
+LEARNT = TINY.replace("max_steps=3", "max_steps=150")  # two graphs, well enough for valid samples
 TWO_TILES = "op_7,op_2;0>1,1>2,2>3\nop_7,op_19,op_2;0>1,0>2,1>3,2>3,3>4\n"
 VALUE = "guidance.proposal.graphs=16 guidance.proposal.training_steps=3"
 
@@ -131,19 +132,19 @@ def test_given_architectures_are_what_is_learned(nag, products):
 
 def test_large_graphs_come_from_a_file(nag):
     Path("tiles.txt").write_text(TWO_TILES)
-    train = f"train-generator search_space=tpu_tiles generator.heads=1 out_dir=g {TINY}"
+    train = f"train-generator search_space=tpu_tiles generator.heads=1 out_dir=g {LEARNT}"
     told = "'conditions={depth: null}'"
     assert nag(f"{train} architectures=tiles.txt {told}").code == 0
     assert metrics("g")["train_size"] == 2
-    assert nag(f"sample generator=g/generator.safetensors num_samples=2 steps=2 out_dir=t {QUIET}").code == 0
+    assert nag(f"sample generator=g/generator.safetensors num_samples=2 out_dir=t {QUIET}").code == 0
     refused(nag(f"{train} out_dir=s"), "tpu_tiles", "architectures=FILE")
 
 
 @pytest.mark.data
 def test_large_graphs_are_looked_up_without_uniform_draws(nag):
     Path("tiles.txt").write_text(TWO_TILES)
-    assert nag(f"train-generator search_space=tpu_tiles architectures=tiles.txt out_dir=g {TINY}").code == 0
-    line = f"sample generator=g/generator.safetensors task=tpu_tiles/runtime num_samples=2 steps=2 out_dir=t {QUIET}"
+    assert nag(f"train-generator search_space=tpu_tiles architectures=tiles.txt out_dir=g {LEARNT}").code == 0
+    line = f"sample generator=g/generator.safetensors task=tpu_tiles/runtime num_samples=2 out_dir=t {QUIET}"
     assert nag(line).code == 0
     assert metrics("t")["task"] == "tpu_tiles/runtime"
 

@@ -306,7 +306,10 @@ def test_a_deleted_working_directory(tmp_path, line):
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3])
 def test_an_interruption_is_told_in_one_line(tmp_path, seconds):
     """From the moment on at which the command line begins, however early in its imports."""
-    program = "import os; os.write(1, b'.'); from nag.cli import main; main()"
+    heeded = (
+        "signal.signal(signal.SIGINT, signal.default_int_handler)"  # which a shell takes from what it starts in the background
+    )
+    program = f"import os, signal; {heeded}; os.write(1, b'.'); from nag.cli import main; main()"
     words = TRAIN.split()
     process = subprocess.Popen(
         [sys.executable, "-c", program, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -216,7 +216,7 @@ def test_an_error_an_exit_and_a_crash_are_tried_again_and_fail_in_one_line(tmp_p
     records, attempts = run_faulty(tmp_path, "none", "raise", "sys_exit", "exit", "segfault", max_attempts=2)
     assert [record.error for record in records] == [
         "",
-        "RuntimeError: first line second line (attempt 2 of 2)",
+        "RuntimeError: first line second line? (attempt 2 of 2)",
         "SystemExit: 3 (attempt 2 of 2)",
         "the worker died (exit code 3) (attempt 2 of 2)",
         "the worker died (exit code -11) (attempt 2 of 2)",
