@@ -11,8 +11,16 @@ from nag.evaluation import TableEvaluator
 from nag.search import Goal, Problem
 from nag.spaces import is_enumerable
 
+OF_ONE_SPACE = {f"nas_bench_graph/{name}" for name in ("citeseer", "cs", "physics", "photo", "computers", "proteins")}
+"""Tasks of which cora, pubmed and arxiv say the same."""
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.data] if name.startswith(("nasbench", "tpu")) else [])
+    pytest.param(
+        name,
+        marks=[
+            *([pytest.mark.data] if name.startswith(("nasbench", "tpu")) else []),
+            *([pytest.mark.slow] if name in OF_ONE_SPACE else []),
+        ],
+    )
     for name in list_tasks()
     if name != "nasbench101/cifar10"
 ]

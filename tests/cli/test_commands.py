@@ -76,7 +76,9 @@ def test_the_space_of_the_readme_works_in_every_command(nag):
     assert "<svg" in Path("r/report.html").read_text()
 
 
-@pytest.mark.parametrize("kernel", ["absorbing", "marginal", "uniform"])
+@pytest.mark.parametrize(
+    "kernel", ["absorbing", *(pytest.param(kernel, marks=pytest.mark.slow) for kernel in ("marginal", "uniform"))]
+)
 def test_stages_meet_in_files(nag, kernel):
     run = "tracker.mode=disabled seed=3"
     quick = f"generator={kernel} training.max_steps=60 training.batch_size=64 generator.width=32 metric_samples=16 {run}"

@@ -55,7 +55,7 @@ def test_graphs_of_many_widths_are_sampled_as_by_the_plain_denoiser(uncompiled):
     assert torch.equal(plain.adjacency, fast.adjacency)
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dynamic", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_denoiser_is_one_graph_for_the_compiler(tiny, dynamic):
     generator = generator_of(tiny, enumerate_space(tiny), ("a",))
     expected = generator.sample(8, torch.Generator().manual_seed(1), 2)

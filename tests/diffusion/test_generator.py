@@ -105,7 +105,7 @@ def count_fours(dags):
     return (dags.ops == 3).sum(1).float()
 
 
-@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, pytest.param(UniformKernel, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "guidance",
     [
@@ -138,7 +138,7 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
     [
         {"proposal": Candidates(32), "pool": 1, "corrector": None},
         {"proposal": Particles(4), "pool": 1, "corrector": None},
-        {"proposal": GradientTilt(400, 100), "pool": 1, "corrector": None},
+        pytest.param({"proposal": GradientTilt(400, 100), "pool": 1, "corrector": None}, marks=pytest.mark.slow),
         {"proposal": ExactTilt(400, 100), "pool": 1, "corrector": None},
         {"pool": 8, "corrector": None},
         {"pool": 1, "corrector": Metropolis(60)},

@@ -370,7 +370,12 @@ def learned(sde, prediction: type) -> tuple[ScoreGenerator, float, float]:
 
 
 @pytest.mark.parametrize(
-    ("sde", "prediction"), [*((sde, CleanPrediction) for sde in SDES), (VESDE(), NoisePrediction)], ids=lambda x: str(x)[:20]
+    ("sde", "prediction"),
+    [
+        *(pytest.param(sde, CleanPrediction, marks=[pytest.mark.slow] if sde is not SDES[0] else []) for sde in SDES),
+        (VESDE(), NoisePrediction),
+    ],
+    ids=lambda x: str(x)[:20],
 )
 def test_a_short_training_learns_a_small_space(sde, prediction):
     generator, before, after = learned(sde, prediction)

@@ -216,7 +216,7 @@ def alive(pid):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_workers_and_what_they_started_end_with_their_driver_and_give_back_what_they_held(store, tmp_path, how):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nag.evaluation.executors"])

@@ -94,7 +94,7 @@ def test_nothing_of_runs_on_postgresql_holds_the_password(nag, tmp_path, postgre
 @pytest.mark.parametrize(
     "url",
     [
-        f"postgresql://me:{SECRET}@127.0.0.1:1/db",
+        pytest.param(f"postgresql://me:{SECRET}@127.0.0.1:1/db", marks=pytest.mark.slow),
         f"postgresql://me@127.0.0.1:1/db?password={SECRET}",
         f"postgresql://me:{SECRET}@127.0.0.1:1/",
         f"mysql://me:{SECRET}@127.0.0.1:1/db",

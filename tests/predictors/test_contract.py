@@ -81,7 +81,11 @@ def same_bits(a: Prediction, b: Prediction) -> bool:
     ],
     ids=["gnn", "undirected", "squared", "listwise", "pretrained", "gp", "trees", "transformer"],
 )
-@pytest.mark.parametrize(("space", "op"), [(NB201, "nor_conv_3x3"), (GRAPH, "gin")], ids=["nasbench201", "nas_bench_graph"])
+@pytest.mark.parametrize(
+    ("space", "op"),
+    [(NB201, "nor_conv_3x3"), pytest.param(GRAPH, "gin", marks=pytest.mark.slow)],
+    ids=["nasbench201", "nas_bench_graph"],
+)
 def test_learns_to_count_an_operation_from_100_labels(make, space, op):
     train, test = sample_uniform(space, 100, seed=1), sample_uniform(space, 500, seed=2)
     predictor = make(space)
