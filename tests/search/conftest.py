@@ -113,7 +113,8 @@ def search(observe):
     return run
 
 
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name == "tpu_tiles" else []) for name in SPACES]
+LARGER = ("tpu_tiles", "layered_30")  # than what says the same: nasbench101, chain
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGER else []) for name in SPACES]
 
 
 @pytest.fixture(params=NAMES)

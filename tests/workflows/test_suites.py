@@ -135,7 +135,9 @@ def test_rows_that_are_not_measured_again_stay_with_their_version(toy, tmp_path)
     rows = json.loads((tmp_path / "new" / "results.json").read_text())
     assert len(rows) == len(old)
     assert {(row["method"], row["version"]) for row in rows} == {("a", __version__), ("b", "0.0.9")}
-    assert "| 0.0.9 |" in (tmp_path / "new" / "results.md").read_text()
+    page = (tmp_path / "new" / "results.md").read_text()
+    assert "| 0.0.9 |" in page
+    assert "- earlier rows: 3 of 6, each with the version that measured it" in page
     (tmp_path / "other.json").write_text(json.dumps([{**old[0], "suite": "other"}]))
     with pytest.raises(DamagedFile, match="suite other"):
         compute(toy(), tmp_path / "new", earlier=tmp_path / "other.json")

@@ -138,11 +138,15 @@ class _Page:
         ordered = _ordered(self.selection.cells, results)
         rows = combined(self.earlier, aggregate(self.suite.name, ordered, self.suite.medians))
         write_json(self.folder / "results.json", [asdict(row) for row in rows])
-        text = results_page(self.suite.title, self._header(ordered), self.suite.protocol(self.options), self.suite.tables, rows)
+        text = results_page(
+            self.suite.title, self._header(ordered, rows), self.suite.protocol(self.options), self.suite.tables, rows
+        )
         write_text(self.folder / "results.md", text)
         return rows
 
-    def _header(self, results: Sequence[CellResult]) -> dict[str, str]:
+    def _header(self, results: Sequence[CellResult], rows: Sequence[Row]) -> dict[str, str]:
+        kept = sum(row.version != __version__ for row in rows)
+        earlier = {"earlier rows": f"{kept} of {len(rows)}, each with the version that measured it"} if kept else {}
         seeds = sorted({result.seed for result in results})
         cpu = sum(result.cpu_seconds for result in results)
         return {
@@ -152,6 +156,7 @@ class _Page:
             "seeds": ", ".join(map(str, seeds)) or "–",
             "cells": f"{len(results)} of {len(self.selection.cells)} computed, {cpu / 3600:.2f} CPU-hours, "
             "what several share counted for each",
+            **earlier,
         }
 
 
