@@ -12,10 +12,9 @@ fi
 set_up "[test]"
 cd "$root"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-lint() { ruff check . && ruff format --check . && mypy; }
 said="$(mktemp)"
 trap 'rm -f "$said"' EXIT
-lint >"$said" 2>&1 &
+bash "$root/scripts/lint.sh" >"$said" 2>&1 &
 linter=$!
 failed=0
 python -m pytest -n "${TEST_JOBS:-2}" --dist worksteal "${chosen[@]}" "$@" || failed=$?

@@ -3,8 +3,8 @@
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${NAG_VENV:-$root/.venv}"
 set_up() { # extras, such as "" or "[test]"
-    local stamp="$venv/.installed" want
-    want="$1 $(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)"
+    local stamp="$venv/.installed$1" want
+    want="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)"
     if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
         [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
         echo "Installing nag$1 into $venv ..."

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from nag import __version__
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,3 +58,9 @@ def test_other_files_beside_the_code_are_packaged():
     others = {path for path in (ROOT / "nag").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
     assert ROOT / "nag" / "py.typed" in others
     assert others <= packaged_files()
+
+
+def test_the_citation_is_of_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == __version__
+    assert cited["license"] == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["license"]
