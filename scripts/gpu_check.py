@@ -23,20 +23,20 @@ import torch
 
 from nag import __version__
 from nag.core.documents import read_json
+from nag.core.files import write_json, write_text
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule, accelerate
 from nag.diffusion.chains import simulate
-from nag.files import write_json, write_text
 from nag.predictors import GNNPredictor
 from nag.spaces import load_space, sample_uniform
+from nag.suites.cells import CellResult, Measurement
+from nag.suites.hardware import hardware
+from nag.suites.markdown import results_page
+from nag.suites.roofline import measure_roofline, seconds_of
+from nag.suites.rows import aggregate
+from nag.suites.scale import ScaleJob, measure_scale
+from nag.suites.speed import step_against_floor
+from nag.suites.suite import Column, Table
 from nag.workflows.run import version_of
-from nag.workflows.suites.cells import CellResult, Measurement
-from nag.workflows.suites.hardware import hardware
-from nag.workflows.suites.markdown import results_page
-from nag.workflows.suites.roofline import measure_roofline, seconds_of
-from nag.workflows.suites.rows import aggregate
-from nag.workflows.suites.scale import ScaleJob, measure_scale
-from nag.workflows.suites.speed import step_against_floor
-from nag.workflows.suites.suite import Column, Table
 from nag.workflows.train_generator import load_generator
 
 ROOT = Path(__file__).parents[1]

@@ -34,7 +34,7 @@ from typing import Any
 
 import safetensors.torch
 
-from nag.evaluation.store import EvaluationStore
+from nag.execution.store import EvaluationStore
 from nag.spaces import enumerate_space, load_space
 
 QUIET = "tracker.mode=disabled tracker.console=false"
@@ -45,7 +45,7 @@ LEFT_OUT = {"versions", "reused", "identity", "steps_per_second"}
 PRELOADED = (
     "nag.cli.application nag.cli.commands nag.workflows.search nag.workflows.evaluate nag.workflows.evaluators"
     " nag.workflows.train_generator"
-    " nag.workflows.run nag.search nag.training nag.benchmarks nag.builders nag.tracking hydra.utils omegaconf sklearn.datasets"
+    " nag.workflows.run nag.search nag.training nag.tasks nag.networks nag.tracking hydra.utils omegaconf sklearn.datasets"
 )
 SPACE = """
 name: sketches
@@ -259,7 +259,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in PRELOADED.split():
         importlib.import_module(name)
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["nag.evaluation.worker", "sklearn.datasets"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["nag.execution.worker", "sklearn.datasets"])
     server = multiprocessing.forkserver._forkserver  # type: ignore[attr-defined]
     server.ensure_running()
     server.ensure_running = lambda: None  # the runs share it

@@ -14,9 +14,9 @@ from nag.cli.interruption import raise_again
 from nag.cli.masking import mask_output
 from nag.cli.schemas import CommandOptions
 from nag.core.documents import shortened
+from nag.core.errors import InvalidRequest, NagError, did_you_mean
 from nag.core.secrets import masked
 from nag.core.signatures import annotations_of
-from nag.errors import InvalidRequest, NagError, did_you_mean
 
 __all__ = ["error_line", "run"]
 

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from nag.cli.schemas import CommandOptions, Group
 from nag.cli.targets import first_line, locate
 from nag.core.documents import shortened
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.signatures import annotations_of, conform, shown
-from nag.errors import InvalidRequest, did_you_mean
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nag.core.documents import printable, shortened
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.secrets import masked
-from nag.errors import InvalidRequest, did_you_mean
 
 __all__ = ["command_help", "list_known", "overview", "say", "say_comparison", "say_metrics", "warn"]
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from nag.cli.console import say
 from nag.cli.targets import build, locate
+from nag.core.errors import InvalidRequest
 from nag.core.signatures import accepts
-from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from omegaconf import DictConfig
 
-    from nag.benchmarks import Task
-    from nag.builders import Builder
     from nag.evaluation import Evaluator, ObjectiveSpec
     from nag.evaluation.tasks import AnyTask
     from nag.graphs import DagBatch
+    from nag.networks import Builder
     from nag.spaces import SearchSpace
+    from nag.tasks import Task
     from nag.tracking import RunTracker
     from nag.workflows.run import RunFolder
 
@@ -52,7 +52,7 @@ MAY_DIFFER = (
 
 def task_of(cfg: DictConfig) -> Task:
     """The task that the configuration names."""
-    from nag.benchmarks import load_task
+    from nag.tasks import load_task
 
     return load_task(str(cfg.task), cfg.data_dir)
 

@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nag.core.documents import shortened
+from nag.core.errors import InvalidRequest, MissingData, NagError
 from nag.core.signatures import conform
-from nag.errors import InvalidRequest, MissingData, NagError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nag.core.documents import shortened
-from nag.errors import DamagedFile, MissingData
+from nag.core.errors import DamagedFile, MissingData
 
 __all__ = ["read_npz"]
 

@@ -11,7 +11,7 @@ Example:
     3
     >>> check(Plan, {"budget": "many"}, "plan.yaml")
     Traceback (most recent call last):
-    nag.errors.DamagedFile: plan.yaml: 'budget' is 'many'. Input should be a valid integer.
+    nag.core.errors.DamagedFile: plan.yaml: 'budget' is 'many'. Input should be a valid integer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nag.errors import DamagedFile, MissingData, NagError, did_you_mean
+from nag.core.errors import DamagedFile, MissingData, NagError, did_you_mean
 
 __all__ = [
     "Document",

@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from nag.core.documents import Document, check, parse_json, read_bounded, shortened
+from nag.core.errors import InvalidRequest, NagError
 from nag.core.numbers import Size
-from nag.errors import InvalidRequest, NagError
 
 __all__ = ["FolderLock"]
 

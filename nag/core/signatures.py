@@ -13,7 +13,7 @@ Example:
     8
     >>> Sampler(8, scale=float("nan"))
     Traceback (most recent call last):
-    nag.errors.InvalidRequest: scale is nan. It must be a finite number.
+    nag.core.errors.InvalidRequest: scale is nan. It must be a finite number.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 from pydantic.fields import FieldInfo
 
 from nag.core.documents import shortened
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.numbers import LARGEST, WIDEST
-from nag.errors import InvalidRequest, did_you_mean
 
 __all__ = ["accepts", "annotations_of", "checked", "conform", "described", "shown"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion.generator import Generator
-from nag.errors import InvalidRequest
 from nag.nn import GraphLogits
 
 __all__ = ["accelerate"]

@@ -8,8 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion.process import DiscreteProcess, draw
-from nag.errors import InvalidRequest
 from nag.graphs import GraphBatch
 
 __all__ = ["AncestralChain", "Chain", "Denoise", "LeapingChain", "Tilt", "UnmaskingChain", "reweigh", "simulate"]

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.checkpoints import load_tensors, require_elements
+from nag.core.checkpoints import load_tensors, require_elements
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import SmallCount, Width
 from nag.core.randomness import seeded
 from nag.core.signatures import checked
@@ -20,7 +21,6 @@ from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.orders import shuffle_orders
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
-from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from nag.core.errors import DamagedFile
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.generator import Generator
 from nag.diffusion.sde.generator import ScoreGenerator
 from nag.diffusion.uniform import UniformGenerator
-from nag.errors import DamagedFile
 from nag.spaces import SearchSpace
 
 __all__ = ["restore_generator"]

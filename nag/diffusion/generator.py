@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion.chains import Chain, Denoise, Tilt, simulate
 from nag.diffusion.losses import LossTerms
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import SearchSpace
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.checkpoints import load_tensors
+from nag.core.checkpoints import load_tensors
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.diffusion.chains import AncestralChain, Chain, Denoise
 from nag.diffusion.description import check_process
 from nag.diffusion.generator import Generator
@@ -16,7 +17,6 @@ from nag.diffusion.kernels import UniformKernel
 from nag.diffusion.losses import LossTerms
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.schedules import LinearSchedule
-from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import SearchSpace
 

@@ -1,5 +1,6 @@
 """Evaluation: what was generated, what it is worth, and what it cost to know."""
 
+from nag.core.pareto import front, hypervolume
 from nag.evaluation.data_sets import DataSet, list_data_sets, load_data_set
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
 from nag.evaluation.graph_distances import graph_distances
@@ -15,7 +16,6 @@ from nag.evaluation.samples import SampleMetrics, sample_metrics
 from nag.evaluation.training_task import TrainingTask, is_training_task, list_training_tasks, load_training_task
 from nag.evaluation.training_trial import TrainingTrial
 from nag.evaluation.trial import Measurement, Trial
-from nag.nn.pareto import front, hypervolume
 from nag.tasks import Limit
 
 __all__ = [

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from nag.benchmarks.task_file import Text, keys_of, space_beside
 from nag.core.documents import Document, check, read_yaml
 from nag.core.numbers import Finite
 from nag.spaces import SearchSpace, load_space
 from nag.tasks import Objective
+from nag.tasks.task_file import Text, keys_of, space_beside
 
 __all__ = ["CustomTask", "is_custom_task", "load_custom_task"]
 

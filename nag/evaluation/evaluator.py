@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from nag.benchmarks import Task
 from nag.graphs import Architecture
+from nag.tasks import Task
 
 __all__ = ["Evaluation", "Evaluator", "TableEvaluator", "ignore_count"]
 

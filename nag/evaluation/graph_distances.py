@@ -6,7 +6,7 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch, levels
 
 __all__ = ["graph_distances"]

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from nag.benchmarks import Task
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation.evaluator import Evaluator
 from nag.evaluation.ledger import Ledger
 from nag.graphs import Architecture, DagBatch
+from nag.tasks import Task
 
 __all__ = ["LabelledReward"]
 

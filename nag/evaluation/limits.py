@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.tasks import Limit

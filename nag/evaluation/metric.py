@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from nag.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.evaluation.limits import Margin
 from nag.graphs import DagBatch, levels
 from nag.predictors import Predictor
+from nag.predictors.gp_cost import scores_of
 from nag.predictors.normal_scores import NormalScores
-from nag.predictors.process import scores_of
 from nag.spaces import SearchSpace
 from nag.tasks import Limit
 

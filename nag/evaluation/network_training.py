@@ -13,11 +13,11 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from pydantic import Field
 from torch import nn
 
-from nag.builders import DataShape
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.numbers import BatchSize, Count, FractionBelowOne, NonNegative, Rate, Size
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation.augmentation import AUGMENTATIONS
+from nag.networks import DataShape
 
 __all__ = ["NetworkTraining", "suggested_training"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.pareto import chebyshev, spread_weights
 from nag.evaluation.metric import Metric
 from nag.evaluation.objective_spec import ObjectiveSpec
 from nag.graphs import DagBatch
-from nag.nn.pareto import chebyshev, spread_weights
 from nag.spaces import SearchSpace
 from nag.tasks import Limit
 

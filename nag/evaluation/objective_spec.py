@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nag.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.evaluation.limits import RISK
 from nag.tasks import Limit, parse_limits
 

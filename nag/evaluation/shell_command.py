@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nag.core.documents import shortened
-from nag.errors import InvalidArchitecture, InvalidRequest
+from nag.core.errors import InvalidArchitecture, InvalidRequest
 
 __all__ = ["ShellCommand"]
 

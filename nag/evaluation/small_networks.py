@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from nag.benchmarks.curves import CurveTable
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
+from nag.tasks.tables.curves import CurveTable
 
 __all__ = ["train_small_networks"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from nag.benchmarks import Task, list_tasks, load_task
 from nag.evaluation.custom_task import is_custom_task, load_custom_task
 from nag.evaluation.training_task import is_training_task, list_training_tasks, load_training_task
 from nag.spaces import SearchSpace
+from nag.tasks import Task, list_tasks, load_task
 
 __all__ = ["AnyTask", "list_all_tasks", "load_any_task"]
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from pydantic import Field
 from torch import nn
 
-from nag.builders import BUILDERS, Builder, DataShape
-from nag.checkpoints import load_checkpoint
+from nag.core.checkpoints import load_checkpoint
 from nag.core.documents import Document, check, shortened
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.numbers import Finite, Positive, Size
-from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.graphs import Architecture
+from nag.networks import BUILDERS, Builder, DataShape
 
 __all__ = ["KIND", "NetworkFacts", "TrainedNetwork", "builder_facts", "load_trained_network"]
 

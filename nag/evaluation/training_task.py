@@ -10,16 +10,16 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from nag.benchmarks.task_file import Text, beside, is_task_file, keys_of, space_beside
-from nag.builders import Builder, DataShape, builder_of, has_builder
 from nag.core.documents import Document, check, read_yaml
+from nag.core.errors import InvalidRequest, MissingData, did_you_mean
 from nag.core.numbers import Finite
-from nag.errors import InvalidRequest, MissingData, did_you_mean
 from nag.evaluation.data_sets import DataSet, Layout, data_set_kind, data_set_names, list_data_sets, load_data_set
 from nag.evaluation.data_sets.user_files import is_user_data
 from nag.graphs import Architecture
+from nag.networks import Builder, DataShape, builder_of, has_builder
 from nag.spaces import SearchSpace, list_spaces, load_space
 from nag.tasks import Objective
+from nag.tasks.task_file import Text, beside, is_task_file, keys_of, space_beside
 
 __all__ = ["TrainingTask", "is_training_task", "list_training_tasks", "load_training_task"]
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from torch import nn
 
-from nag.builders import Builder, builder_of, count_parameters
-from nag.checkpoints import save_checkpoint
+from nag.core.checkpoints import save_checkpoint
 from nag.core.documents import shortened
-from nag.errors import InvalidRequest, MissingData
+from nag.core.errors import InvalidRequest, MissingData
 from nag.evaluation.data_sets import DataSet, load_data_set
 from nag.evaluation.fit_network import FittedNetwork, fit_network, measure_network
 from nag.evaluation.ledger import Stopwatch
@@ -21,6 +20,7 @@ from nag.evaluation.network_training import NetworkTraining, suggested_training
 from nag.evaluation.trained_network import KIND, builder_facts, load_trained_network
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
+from nag.networks import Builder, builder_of, count_parameters
 from nag.spaces import SearchSpace
 
 __all__ = ["TrainingTrial"]

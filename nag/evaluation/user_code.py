@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from nag.core.documents import shortened
-from nag.errors import InvalidRequest, NagError, did_you_mean
+from nag.core.errors import InvalidRequest, NagError, did_you_mean
 
 __all__ = ["folder_of", "importable", "load_function"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nag.core.documents import shortened
-from nag.errors import InvalidArchitecture, InvalidRequest
+from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation.ledger import Stopwatch
 from nag.evaluation.shell_command import ShellCommand
 from nag.evaluation.trial import Measurement

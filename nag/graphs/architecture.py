@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 from operator import index
 
 from nag.core.documents import shortened
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 
 __all__ = ["Architecture"]
 

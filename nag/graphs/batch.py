@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from nag.core.documents import shortened
-from nag.errors import InvalidArchitecture, did_you_mean
+from nag.core.errors import InvalidArchitecture, did_you_mean
 from nag.graphs.architecture import Architecture
 
 __all__ = ["DENSE", "DagBatch", "GraphBatch"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from nag.core.documents import shortened
-from nag.errors import InvalidArchitecture, did_you_mean
+from nag.core.errors import InvalidArchitecture, did_you_mean
 from nag.graphs.architecture import Architecture
 from nag.graphs.batch import DagBatch
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from nag.core.documents import shortened
-from nag.errors import InvalidRequest
-from nag.files import write_bytes
+from nag.core.errors import InvalidRequest
+from nag.core.files import write_bytes
 from nag.graphs.architecture import Architecture
 from nag.graphs.layout import BOX_HEIGHT, Layout, Slot, lay_out
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs.batch import DENSE, DagBatch
 
 __all__ = ["CanonicalForms", "canonical_forms", "invariant_codes", "levels"]

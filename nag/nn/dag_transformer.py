@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.nn.time_embedding import TimeEmbedding
 
 __all__ = ["DagBody", "DagTransformer", "GraphLogits"]

@@ -2,6 +2,7 @@
 
 from nag.predictors.adapters import AdapterPredictor
 from nag.predictors.base import Prediction, Predictor
+from nag.predictors.combining import combined_scores, rank_scores
 from nag.predictors.conformal import (
     ConformalIntervals,
     CrossConformalIntervals,
@@ -17,11 +18,11 @@ from nag.predictors.conformal import (
 from nag.predictors.families import restore_predictor
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.gp import GPPredictor
+from nag.predictors.gp_cost import GPCostPredictor
 from nag.predictors.losses import ListwiseLoss, Loss, RankingLoss, SquaredLoss, pairwise_hinge, pairwise_logistic
 from nag.predictors.meta import Episodes, MetaPredictor
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.pretraining import Pretraining
-from nag.predictors.process import ProcessPredictor
 from nag.predictors.proxies import ProxyColumns, worst_if_infinite
 from nag.predictors.ranked import RankedPredictor
 from nag.predictors.stacked import StackedPredictor
@@ -35,6 +36,7 @@ __all__ = [
     "CrossConformalIntervals",
     "Episodes",
     "GNNPredictor",
+    "GPCostPredictor",
     "GPPredictor",
     "ListwiseLoss",
     "Loss",
@@ -44,7 +46,6 @@ __all__ = [
     "Prediction",
     "Predictor",
     "Pretraining",
-    "ProcessPredictor",
     "ProxyColumns",
     "RankedPredictor",
     "RankingLoss",
@@ -54,12 +55,14 @@ __all__ = [
     "TransformerPredictor",
     "TreesPredictor",
     "candidate_scores",
+    "combined_scores",
     "conformal_p_values",
     "pairwise_hinge",
     "pairwise_logistic",
     "prune_deterministic",
     "prune_heterogeneous",
     "prune_homogeneous",
+    "rank_scores",
     "restore_predictor",
     "select",
     "select_optimised",

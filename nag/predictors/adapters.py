@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.adapter_networks import SourceNetwork
 from nag.predictors.base import Prediction, check_labels

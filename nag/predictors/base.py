@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from nag.errors import DamagedFile
+from nag.core.errors import DamagedFile
 from nag.predictors.base import Predictor
-from nag.predictors.process import ProcessPredictor
+from nag.predictors.gp_cost import GPCostPredictor
 from nag.predictors.stacked import PARTS, StackedPredictor
 from nag.spaces import SearchSpace
 
@@ -18,7 +18,7 @@ __all__ = ["restore_predictor"]
 _FAMILIES: dict[str, type[Predictor]] = {
     **PARTS,
     StackedPredictor.__name__: StackedPredictor,
-    ProcessPredictor.__name__: ProcessPredictor,
+    GPCostPredictor.__name__: GPCostPredictor,
 }
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 from typing_extensions import Self
 
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, dags_to_pyg
 from nag.nn.graph_scorers import GraphScorers
 from nag.nn.message_passing import DagEncoder

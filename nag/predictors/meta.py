@@ -12,11 +12,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
-from nag.checkpoints import load_tensors
+from nag.core.checkpoints import load_tensors
 from nag.core.divergence import LossWatch
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import Fraction, Rate, Size
 from nag.core.signatures import checked
-from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Predictor, ResizableState
 from nag.predictors.families import restore_predictor

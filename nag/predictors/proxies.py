@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.base import ResizableState
 from nag.predictors.normal_scores import NormalScores

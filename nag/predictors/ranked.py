@@ -11,11 +11,11 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 from typing_extensions import Self
 
-from nag.checkpoints import load_tensors, require_elements
+from nag.core.checkpoints import load_tensors, require_elements
 from nag.core.documents import Document, check
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import Count, DerivedSeed, SmallCount, Width
 from nag.core.signatures import checked
-from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.normal_scores import NormalScores

@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.adapters import AdapterPredictor
 from nag.predictors.base import Prediction

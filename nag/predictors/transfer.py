@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.meta import MetaPredictor, View

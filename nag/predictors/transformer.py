@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from typing_extensions import Self
 
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
 from nag.core.randomness import seeded
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch, levels
 from nag.nn import DagBody
 from nag.predictors.losses import Loss

@@ -5,11 +5,10 @@
     score = proxy(network, Batch((images,), labels), rng)
 
 Raw scores of different proxies cannot be compared or added, and some have tails of many decades: combine their ranks with
-`combined_scores`.
+`nag.predictors.combined_scores`.
 """
 
 from nag.proxies.batch import Batch
-from nag.proxies.combining import combined_scores, rank_scores
 from nag.proxies.counts import flops, params
 from nag.proxies.gradients import grad_norm, grasp, snip
 from nag.proxies.initialisation import initialise_normal
@@ -23,7 +22,6 @@ __all__ = [
     "PROXIES",
     "Batch",
     "Proxy",
-    "combined_scores",
     "flops",
     "grad_norm",
     "grasp",
@@ -33,7 +31,6 @@ __all__ = [
     "naswot",
     "params",
     "proxy_named",
-    "rank_scores",
     "snip",
     "synflow",
     "zen",

@@ -9,9 +9,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torch_geometric.nn import MessagePassing
 
-from nag.builders import count_parameters
+from nag.networks import count_parameters
 from nag.proxies.batch import Batch
-from nag.proxies.lend import lent, run
+from nag.proxies.preserve_state import preserve_state, run
 
 __all__ = ["flops", "params"]
 
@@ -38,7 +38,7 @@ def flops(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
         for module in network.modules():
             if isinstance(module, MessagePassing):
                 handles.append(module.register_message_forward_hook(count))
-        with lent(network, batch_statistics=False), FlopCounterMode(display=False) as counter:
+        with preserve_state(network, batch_statistics=False), FlopCounterMode(display=False) as counter:
             run(network, batch.single())
     finally:
         for handle in handles:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from nag.proxies.batch import Batch
-from nag.proxies.lend import lent, run, weights_of
+from nag.proxies.preserve_state import preserve_state, run, weights_of
 
 __all__ = ["grad_norm", "grasp", "snip"]
 
@@ -50,7 +50,7 @@ def grasp(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
 def _gradients(network: nn.Module, batch: Batch, what: str, create_graph: bool = False) -> tuple[list[Tensor], list[Tensor]]:
     """The weights that the loss depends on, and its gradients, with the batch's statistics in batch normalisation."""
     labels, weights = batch.require_labels(what), weights_of(network)
-    with lent(network):
+    with preserve_state(network):
         loss = cross_entropy(batch.chosen(run(network, batch.inputs, weights)), labels)
     leaves = list(weights.values())
     gradients = torch.autograd.grad(loss, leaves, create_graph=create_graph, allow_unused=True)

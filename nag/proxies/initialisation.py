@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from nag.proxies.lend import NORMS
+from nag.proxies.preserve_state import NORMS
 
 __all__ = ["initialise_normal"]
 

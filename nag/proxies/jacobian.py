@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nag.proxies.batch import Batch
-from nag.proxies.lend import lent, run
+from nag.proxies.preserve_state import preserve_state, run
 
 __all__ = ["jacobian_covariance"]
 
@@ -23,7 +23,7 @@ def jacobian_covariance(network: nn.Module, batch: Batch, rng: torch.Generator) 
     uses the batch's statistics. Needs no labels. Minus infinity where an output does not depend on the input.
     """
     x = batch.inputs[0].detach().clone().requires_grad_()
-    with lent(network):
+    with preserve_state(network):
         output = batch.chosen(run(network, (x, *batch.inputs[1:]))).sum()
     (gradient,) = torch.autograd.grad(output, x, allow_unused=True) if output.requires_grad else (None,)
     if gradient is None:

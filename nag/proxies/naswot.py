@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nag.proxies.batch import Batch
-from nag.proxies.lend import hooked, lent, run
+from nag.proxies.preserve_state import hooked, preserve_state, run
 
 __all__ = ["naswot"]
 
@@ -35,7 +35,7 @@ def naswot(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
         both = code @ code.T
         kernel.add_(code.shape[1] - on[:, None] - on + 2 * both)
 
-    with lent(network), hooked(network, _UNITS, compare):
+    with preserve_state(network), hooked(network, _UNITS, compare):
         run(network, batch.inputs)
     sign, logarithm = torch.linalg.slogdet(kernel)
     return float(logarithm) if float(sign) != 0 else -math.inf

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from nag.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.proxies.batch import Batch
 from nag.proxies.counts import flops, params
 from nag.proxies.gradients import grad_norm, grasp, snip

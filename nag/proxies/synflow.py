@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nag.proxies.batch import Batch
-from nag.proxies.lend import NORMS, hooked, lent, run, weights_of
+from nag.proxies.preserve_state import NORMS, hooked, preserve_state, run, weights_of
 
 __all__ = ["logsynflow", "synflow"]
 
@@ -46,7 +46,7 @@ def _flow(network: nn.Module, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
         name: torch.zeros_like(value, dtype=torch.float64) for name, value in network.named_parameters() if value.ndim < 2
     }
     ones = torch.ones_like(batch.single()[0], dtype=torch.float64)
-    with lent(network, batch_statistics=False), hooked(network, NORMS, _pass_by):
+    with preserve_state(network, batch_statistics=False), hooked(network, NORMS, _pass_by):
         output = run(network, batch.with_features(ones), {**shifts, **weights}).sum()
     gradients = torch.autograd.grad(output, list(weights.values()), allow_unused=True)
     for weight, gradient in zip(weights.values(), gradients, strict=True):

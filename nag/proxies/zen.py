@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nag.proxies.batch import Batch
-from nag.proxies.lend import NORMS, hooked, lent, run
+from nag.proxies.preserve_state import NORMS, hooked, preserve_state, run
 
 __all__ = ["zen"]
 
@@ -41,7 +41,7 @@ def zen(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
         variance = float(inputs[0].transpose(0, 1).flatten(1).double().var(1, correction=0).mean())
         scale += math.log(variance) / 2 if variance > 0 else 0.0
 
-    with lent(network):
+    with preserve_state(network):
         with hooked(network, (_BatchNorm,), measure):
             first = _features(network, batch.with_features(noise[0]), weights)
         second = _features(network, batch.with_features(noise[0] + _STEP * noise[1]), weights)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.special import erfcx, log_ndtr
 
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import NonNegative
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest
 from nag.predictors import Prediction
 
 __all__ = ["Acquisition", "ExpectedImprovement", "Thompson", "UpperConfidence", "expected_log_improvement"]

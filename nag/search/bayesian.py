@@ -16,12 +16,12 @@ from nag.graphs import Architecture, DagBatch
 from nag.search.acquisition import Acquisition, ExpectedImprovement
 from nag.search.candidates import CandidateSource, Mutants
 from nag.search.draws import random_architectures
+from nag.search.features import FeatureExtractor, View
 from nag.search.models import Belief, Model, ProcessModel
 from nag.search.problem import Problem
 from nag.search.process import Repeats
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
-from nag.search.views import View, Viewer
 from nag.spaces import SearchSpace, is_enumerable
 
 __all__ = ["BayesianOptimisation", "Start"]
@@ -54,11 +54,11 @@ class Start:
     labels_prior: Count = 3
     draws: Count = 1000
 
-    def number(self, viewer: Viewer) -> int:
+    def number(self, viewer: FeatureExtractor) -> int:
         """How many queries come before the first model."""
         return self.labels if viewer.problem.prior is None else max(self.labels, self.labels_prior)
 
-    def order(self, viewer: Viewer, view: View, known: int, rng: torch.Generator) -> Tensor:
+    def order(self, viewer: FeatureExtractor, view: View, known: int, rng: torch.Generator) -> Tensor:
         """Rows of C candidates in the order in which to ask them: (C,) int64.
 
         Args:
@@ -223,15 +223,15 @@ class BayesianOptimisation(Strategy):
         return _pool_view(self.problem, self.wl_rounds, self.proxies) if self.pool else None
 
     @property
-    def _viewer(self) -> Viewer:
+    def _viewer(self) -> FeatureExtractor:
         return _viewer(self.problem, self.wl_rounds, self.proxies, self.pool)
 
 
 @lru_cache(maxsize=16)
-def _viewer(problem: Problem, wl_rounds: int, proxies: bool, pool: bool) -> Viewer:
+def _viewer(problem: Problem, wl_rounds: int, proxies: bool, pool: bool) -> FeatureExtractor:
     """The viewer of a problem, with fixed draws as the reference where there is no pool."""
     reference = problem.pool if pool else None
-    return Viewer(problem, _drawn(problem.space) if reference is None else reference, wl_rounds, proxies)
+    return FeatureExtractor(problem, _drawn(problem.space) if reference is None else reference, wl_rounds, proxies)
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from nag.graphs import Architecture
-from nag.search.wiring import Rules, Wiring
+from nag.search.edge_sampler import Rules, Wiring
 from nag.spaces import SearchSpace
 
 __all__ = ["Choose", "Decision", "DecisionTree", "Outcome", "decision_tree", "draw"]

@@ -9,7 +9,7 @@ from itertools import compress
 
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
 from nag.search.decision_tree import decision_tree
 from nag.spaces import SearchSpace, sample_uniform

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture, DagBatch
 from nag.search.problem import ForbiddenMetric
 from nag.search.ranking import ranks

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nag.predictors import Prediction, Predictor
 from nag.predictors.matern import matern, squared_distances
+from nag.search.features import FeatureExtractor, View
 from nag.search.process import FittedProcess, SearchProcess
-from nag.search.views import View, Viewer
 
 __all__ = ["Belief", "Model", "PredictorModel", "ProcessModel"]
 
@@ -31,7 +31,7 @@ class Belief(Protocol):
 class Model(Protocol):
     """Learns from a history."""
 
-    def fit(self, viewer: Viewer, seen: View, targets: Tensor, seed: int) -> Belief:
+    def fit(self, viewer: FeatureExtractor, seen: View, targets: Tensor, seed: int) -> Belief:
         """Learns.
 
         Args:
@@ -53,7 +53,7 @@ class ProcessModel:
 
     process: SearchProcess = field(default_factory=SearchProcess)
 
-    def fit(self, viewer: Viewer, seen: View, targets: Tensor, seed: int) -> Belief:
+    def fit(self, viewer: FeatureExtractor, seen: View, targets: Tensor, seed: int) -> Belief:
         """See `Model`."""
         return _ProcessBelief(self.process.fit(seen.features, viewer.sizes, viewer.linear, targets))
 
@@ -79,7 +79,7 @@ class PredictorModel:
 
     predictor: Callable[..., Predictor]
 
-    def fit(self, viewer: Viewer, seen: View, targets: Tensor, seed: int) -> Belief:
+    def fit(self, viewer: FeatureExtractor, seen: View, targets: Tensor, seed: int) -> Belief:
         """See `Model`."""
         predictor = self.predictor(space=viewer.problem.space, proxies=viewer.proxies, seed=seed)
         predictor.fit(seen.dags, targets)

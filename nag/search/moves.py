@@ -8,7 +8,7 @@ from itertools import compress
 
 import torch
 
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs import Architecture
 from nag.search.draws import python_random
 from nag.spaces import SearchSpace

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import torch
 
+from nag.core.errors import NagError
 from nag.diffusion import Generator
-from nag.errors import NagError
 from nag.graphs import DagBatch
 from nag.predictors import Predictor, ProxyColumns
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable

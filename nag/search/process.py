@@ -13,7 +13,7 @@ from nag.core.numbers import Count, Rate, Size
 from nag.core.signatures import checked
 from nag.predictors import Prediction
 from nag.predictors.matern import matern, squared_distances
-from nag.search.evidence import JITTER, WIDER, Evidence
+from nag.search.marginal_likelihood import JITTER, WIDER, Evidence
 
 __all__ = ["FittedProcess", "Repeats", "SearchProcess"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from nag.errors import InvalidRequest, NagError
+from nag.core.errors import InvalidRequest, NagError
 from nag.graphs import Architecture
 from nag.search.draws import random_architectures
 from nag.search.history import History, Observation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nag.nn.pareto import chebyshev
+from nag.core.pareto import chebyshev
 from nag.predictors import NormalScores
 from nag.search.history import History
 

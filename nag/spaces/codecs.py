@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from nag.core.documents import shortened
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs import Architecture
 
 __all__ = ["CODECS", "CellString", "Codec", "EdgeList", "LinksOps", "MatrixOps", "Numbering", "OpList"]

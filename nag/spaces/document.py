@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from nag.core.documents import Document, shortened
+from nag.core.errors import did_you_mean
 from nag.core.numbers import Finite, Size
-from nag.errors import did_you_mean
 from nag.spaces.codecs import CODECS
 from nag.spaces.constraints import CONSTRAINTS
 

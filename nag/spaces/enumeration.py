@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces.constraints import satisfies_all
 from nag.spaces.space import SearchSpace

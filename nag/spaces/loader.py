@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nag.core.documents import check, parse_yaml, read_yaml, shortened
-from nag.errors import InvalidSpace, did_you_mean
+from nag.core.errors import InvalidSpace, did_you_mean
 from nag.graphs import Semantics
 from nag.spaces.codecs import CellString, Codec, EdgeList, LinksOps, MatrixOps, Numbering, OpList
 from nag.spaces.constraints import Constraint

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidArchitecture, did_you_mean
+from nag.core.errors import InvalidArchitecture, did_you_mean
 from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, reduce
 from nag.spaces.codecs import Codec
 from nag.spaces.constraints import Constraint, satisfies_all

@@ -1,6 +1,30 @@
-"""What a search or a generator is asked for: metrics with directions, limits, and the best of what was observed."""
+"""Tasks: objectives under limits, benchmark tables and their readers, and splits."""
 
+from nag.tasks.catalogue import list_tasks, load_task
 from nag.tasks.goal import Goal, Objective, Observed
+from nag.tasks.importing import import_table
 from nag.tasks.limits import Limit, parse_limits
+from nag.tasks.published import import_benchmark
+from nag.tasks.splits import Split, split_by_class, split_random
+from nag.tasks.tables import BenchmarkTable, CurveTable, read_csv_table, read_curve_table
+from nag.tasks.task import Task
 
-__all__ = ["Goal", "Limit", "Objective", "Observed", "parse_limits"]
+__all__ = [
+    "BenchmarkTable",
+    "CurveTable",
+    "Goal",
+    "Limit",
+    "Objective",
+    "Observed",
+    "Split",
+    "Task",
+    "import_benchmark",
+    "import_table",
+    "list_tasks",
+    "load_task",
+    "parse_limits",
+    "read_csv_table",
+    "read_curve_table",
+    "split_by_class",
+    "split_random",
+]

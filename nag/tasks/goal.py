@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.tasks.limits import Limit, parse_limits
 
 __all__ = ["Goal", "Objective", "Observed"]

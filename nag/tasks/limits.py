@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
 
 __all__ = ["Limit", "parse_limits"]
 

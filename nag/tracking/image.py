@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 
 __all__ = ["Image"]
 

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
+from nag.core.errors import InvalidRequest
 from nag.core.secrets import masked_config
-from nag.errors import InvalidRequest
 from nag.tracking.image import Image
 from nag.tracking.null import hidden_progress
 from nag.tracking.protocol import Progress

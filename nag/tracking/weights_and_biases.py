@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from nag.core.documents import shortened
+from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.files import write_text
 from nag.core.secrets import masked, masked_config
-from nag.errors import InvalidRequest, did_you_mean
-from nag.files import write_text
 from nag.tracking.image import Image
 from nag.tracking.null import hidden_progress
 from nag.tracking.protocol import Progress

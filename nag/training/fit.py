@@ -14,9 +14,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nag.core.divergence import LossWatch
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import BatchSize, FractionBelowOne, NonNegative, Positive, Rate, Size
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest
 from nag.tracking import NullTracker, RunTracker
 from nag.training.ema import MovingAverage
 from nag.training.state import TrainState

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from lightning_fabric import Fabric
 
-from nag.errors import InvalidRequest, NagError
+from nag.core.errors import InvalidRequest, NagError
 
 __all__ = ["ending_together", "make_fabric"]
 

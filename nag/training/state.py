@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from nag.core.divergence import all_finite
 from nag.core.documents import Document, check
+from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.files import write_bytes
 from nag.core.numbers import NonNegative, Size
-from nag.errors import DamagedFile, InvalidRequest
-from nag.files import write_bytes
 from nag.training.ema import MovingAverage
 
 __all__ = ["TrainState", "read_state"]

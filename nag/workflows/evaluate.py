@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from nag.benchmarks import Task
-from nag.builders import export
 from nag.core.documents import read_bounded, read_json_lines
+from nag.core.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
+from nag.core.files import write_json_lines
 from nag.core.secrets import masked
-from nag.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
 from nag.evaluation import Evaluation, Evaluator, TrainingTrial
-from nag.evaluation.stored_evaluator import StoredEvaluator
 from nag.evaluation.tasks import AnyTask
-from nag.files import write_json_lines
+from nag.execution.stored_evaluator import StoredEvaluator
 from nag.graphs import Architecture
+from nag.networks import export
 from nag.spaces import SearchSpace
+from nag.tasks import Task
 from nag.workflows.export import best_network, example_inputs, with_raw_inputs
 from nag.workflows.run import RunFolder, stage
 from nag.workflows.sample import evaluation_row

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nag.benchmarks import Task
-from nag.builders import Builder, ProbeHash, builder_of, check_builder
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation import Evaluator, TableEvaluator, TrainingTask, TrainingTrial, suggested_training
-from nag.evaluation.executors import Executor, LocalExecutor
 from nag.evaluation.function_names import Functions, canonical_functions
-from nag.evaluation.store import EvaluationStore
-from nag.evaluation.stored_evaluator import StoredEvaluator
 from nag.evaluation.tasks import AnyTask
 from nag.evaluation.trial import Trial
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
+from nag.execution.executors import Executor, LocalExecutor
+from nag.execution.store import EvaluationStore
+from nag.execution.stored_evaluator import StoredEvaluator
 from nag.graphs import Architecture
+from nag.networks import Builder, ProbeHash, builder_of, check_builder
 from nag.proxies import proxy_named
 from nag.spaces import SearchSpace
+from nag.tasks import Task
 from nag.workflows.proxy_trial import ProxyTrial
 
 __all__ = [

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nag.builders import Builder, DataShape, Exported, count_parameters, export
 from nag.core.documents import read_json, shortened
-from nag.errors import DamagedFile, MissingData
+from nag.core.errors import DamagedFile, MissingData
 from nag.evaluation import DataSet, Evaluator, TrainingTrial
-from nag.evaluation.stored_evaluator import StoredEvaluator
 from nag.evaluation.trained_network import load_trained_network
+from nag.execution.stored_evaluator import StoredEvaluator
 from nag.graphs import Architecture
+from nag.networks import Builder, DataShape, Exported, count_parameters, export
 from nag.workflows.run import RunFolder, stage
 
 __all__ = [

@@ -11,14 +11,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from nag.benchmarks import Task
+from nag.core.errors import InvalidRequest
 from nag.core.randomness import seeded
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.finetuning import FineTuning, finetune
 from nag.diffusion.finetuning.policy_gradient import kl_to
-from nag.errors import InvalidRequest
 from nag.evaluation import Ledger, Stopwatch, TableEvaluator
 from nag.evaluation.labelled_reward import LabelledReward
+from nag.tasks import Task
 from nag.tracking import RunTracker
 from nag.training import FitOptions, fit
 

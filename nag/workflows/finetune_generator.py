@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from nag.checkpoints import save_checkpoint
+from nag.core.checkpoints import save_checkpoint
+from nag.core.errors import InvalidRequest
+from nag.core.files import write_json_lines
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, FineTuningRound, finetune
 from nag.diffusion.finetuning.policy_gradient import kl_to
-from nag.errors import InvalidRequest
 from nag.evaluation import Ledger, Stopwatch, sample_metrics
-from nag.files import write_json_lines
 from nag.graphs import DagBatch
 from nag.workflows.reward_sources import LabelSource, RewardSource
 from nag.workflows.run import RunFolder, stage

@@ -17,8 +17,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from nag.core.documents import Document, check, parse_json, read_bounded, shortened
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.numbers import Count, Finite, NonNegative, Size
-from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.graphs import Architecture
 
 __all__ = ["HistoryFile", "HistoryRow", "read_history", "tracked_metrics", "tracked_table"]

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from nag.benchmarks import Task
-from nag.errors import MissingData
+from nag.core.errors import MissingData
 from nag.evaluation import TrainingTask
 from nag.evaluation.tasks import AnyTask
 from nag.graphs import DagBatch
+from nag.tasks import Task
 
 __all__ = ["digest_of_graphs", "digest_of_path", "digest_of_task"]
 

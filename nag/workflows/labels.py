@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nag.benchmarks import BenchmarkTable, read_csv_table
 from nag.core.documents import read_json_lines, shortened
-from nag.errors import DamagedFile, InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
+from nag.tasks import BenchmarkTable, read_csv_table
 
 __all__ = ["read_labels"]
 

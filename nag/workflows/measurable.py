@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from nag.benchmarks import Task
 from nag.evaluation.tasks import AnyTask
 from nag.search import Measurable
+from nag.tasks import Task
 
 __all__ = ["measurable"]
 

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.diffusion import FrontGuidance, Guidance, Score
-from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.evaluation.limits import RISK
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
-from nag.workflows.aim import Aim
+from nag.workflows.guidance_target import GuidanceTarget
 from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "complete_spec",
     "condition_score",
     "known_metrics",
-    "make_aim",
+    "make_guidance_target",
     "make_objective",
     "predictor_score",
 ]
@@ -170,19 +170,19 @@ def make_objective(
     return Objective(space, spec, metrics)
 
 
-def make_aim(
+def make_guidance_target(
     space: SearchSpace,
     spec: ObjectiveSpec,
     predictors: Sequence[TrainedPredictor],
     guidance: Guidance | FrontGuidance,
     count: int | None = None,
-) -> Aim:
-    """An aim whose limits on predicted metrics are kept as the spec's risk and daring say.
+) -> GuidanceTarget:
+    """A target whose limits on predicted metrics are kept as the spec's risk and daring say.
 
     Raises:
         InvalidRequest: See `make_objective`.
     """
     objective = make_objective(space, spec, predictors, count)
     if spec.pareto or not spec.daring or not {trained.metric for trained in predictors} & set(spec.limits):
-        return Aim(guidance, objective)
-    return Aim(guidance, objective, make_objective(space, replace(spec, risk=_EVEN), predictors), spec.daring)
+        return GuidanceTarget(guidance, objective)
+    return GuidanceTarget(guidance, objective, make_objective(space, replace(spec, risk=_EVEN), predictors), spec.daring)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from nag.benchmarks import Task
-from nag.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.predictors import ProxyColumns
+from nag.tasks import Task
 
 __all__ = ["proxies_of"]
 

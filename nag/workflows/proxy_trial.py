@@ -12,12 +12,12 @@ from statistics import fmean
 
 import torch
 
-from nag.builders import Builder, builder_of, count_parameters
 from nag.core.numbers import BatchSize, Count
 from nag.core.signatures import checked
 from nag.evaluation import DataSet, Stopwatch, load_data_set
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
+from nag.networks import Builder, builder_of, count_parameters
 from nag.proxies import PROXIES, Batch, Proxy, initialise_normal, proxy_named
 from nag.spaces import SearchSpace
 

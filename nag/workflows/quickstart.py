@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from lightning_fabric import Fabric
 
-from nag.benchmarks import Task
 from nag.core.documents import read_json, read_json_lines
+from nag.core.errors import InvalidRequest
 from nag.diffusion import DiscreteGenerator, Guidance
-from nag.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
 from nag.predictors import Predictor
+from nag.tasks import Task
 from nag.training import FitOptions
-from nag.workflows.report import write_report
 from nag.workflows.run import RunFolder
 from nag.workflows.sample import sample
 from nag.workflows.train_generator import load_generator, train_generator
@@ -47,6 +46,7 @@ def quickstart(
     fabric: Fabric,
     make_predictor: Callable[..., Predictor],
     guidance: Guidance,
+    write_report: Callable[[list[Path], Path, str], Path],
     num_train: int = 200,
     num_samples: int = 100,
     train_fraction: float = 1.0,
@@ -61,6 +61,7 @@ def quickstart(
         fabric: See `train_generator`.
         make_predictor: See `train_predictor`.
         guidance: How to steer.
+        write_report: Writes the report of (run folders, file, title).
         num_train: Labels to buy.
         num_samples: Architectures to generate.
         train_fraction: See `train_generator`.
@@ -80,6 +81,7 @@ def quickstart(
             fabric,
             make_predictor,
             guidance,
+            write_report,
             num_train,
             num_samples,
             train_fraction,
@@ -97,6 +99,7 @@ def _run_stages(
     fabric: Fabric,
     make_predictor: Callable[..., Predictor],
     guidance: Guidance,
+    write_report: Callable[[list[Path], Path, str], Path],
     num_train: int,
     num_samples: int,
     train_fraction: float,

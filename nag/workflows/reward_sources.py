@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from nag.benchmarks import Task
 from nag.evaluation import Evaluator, Ledger
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
+from nag.tasks import Task
 from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["LabelSource", "PredictorSource", "RewardSource"]

@@ -19,11 +19,11 @@ import yaml
 
 from nag import __version__
 from nag.core.documents import read_json, shortened
+from nag.core.errors import NagError
+from nag.core.files import finite, write_json, write_text
 from nag.core.locks import FolderLock
 from nag.core.secrets import masked_config
-from nag.errors import NagError
 from nag.evaluation import Stopwatch
-from nag.files import finite, write_json, write_text
 from nag.tracking import RunTracker
 
 __all__ = ["RunFolder", "stage", "version_of"]

@@ -11,20 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from nag.benchmarks import Task
+from nag.core.errors import InvalidRequest
+from nag.core.files import write_json_lines
 from nag.core.secrets import masked
 from nag.diffusion import ClassifierFree, FrontGuidance, Guidance, Unguided
-from nag.errors import InvalidRequest
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.evaluation.labelled_reward import LabelledReward
-from nag.files import write_json_lines
 from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
-from nag.tasks import Goal, Limit, Objective
+from nag.tasks import Goal, Limit, Objective, Task
 from nag.tracking import Image
-from nag.workflows.aim import Aim, Drawn
-from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_aim
+from nag.workflows.guidance_target import Drawn, GuidanceTarget
+from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_guidance_target
 from nag.workflows.run import RunFolder, stage
 from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
@@ -76,11 +75,11 @@ def sample(
     """
     space = trained.space
     _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
-    aim = _aim(space, num_samples, predictor, guidance, spec, others, reward)
-    if aim is not None:
-        aim.check(trained.generator)
-        _check_functions(trained, num_samples, aim)
-    guided = aim is not None and getattr(guidance, "scale", 1) != 0
+    target = _guidance_target(space, num_samples, predictor, guidance, spec, others, reward)
+    if target is not None:
+        target.check(trained.generator)
+        _check_functions(trained, num_samples, target)
+    guided = target is not None and getattr(guidance, "scale", 1) != 0
     run.start()
     teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
     ledger = Ledger(
@@ -91,7 +90,7 @@ def sample(
     )
     watch = Stopwatch()
     rng = torch.Generator(device=trained.generator.sizes.device).manual_seed(run.seed)
-    samples, more = _draw(run, trained, num_samples, rng, aim, steps)
+    samples, more = _draw(run, trained, num_samples, rng, target, steps)
     ledger += more if reward is None else more + reward.as_ledger()
     if not len(samples.kept):
         raise _nothing_kept(space, samples.raw)
@@ -100,14 +99,14 @@ def sample(
     archs = space.to_architectures(samples.kept)
     prediction = predictor.predictor.predict(samples.kept) if predictor else None
     marks = None
-    if aim is not None and isinstance(aim.guidance, FrontGuidance):
-        marks = front(aim.objective.values(samples.kept)).tolist()
+    if target is not None and isinstance(target.guidance, FrontGuidance):
+        marks = front(target.objective.values(samples.kept)).tolist()
     write_json_lines(run.output("architectures.jsonl"), _rows(space, archs, samples.kept, prediction, marks))
     metrics: dict[str, Any] = {
         "search_space": space.name,
         "num_requested": num_samples,
         "num_samples": len(archs),
-        **({} if len(archs) == num_samples else {"shortfall": _shortfall(space, samples, num_samples, aim)}),
+        **({} if len(archs) == num_samples else {"shortfall": _shortfall(space, samples, num_samples, target)}),
         "guided": guided,
         "guidance_scale": float(getattr(guidance, "scale", 0.0)) if guided else 0.0,
         **sample_metrics(space, samples.raw, trained.reference, run.seed).values,
@@ -145,10 +144,10 @@ def _check(space: SearchSpace, num_samples: int, predictors: Sequence[TrainedPre
         )
 
 
-def _check_functions(trained: TrainedGenerator, num_samples: int, aim: Aim) -> None:
+def _check_functions(trained: TrainedGenerator, num_samples: int, target: GuidanceTarget) -> None:
     """Raises `InvalidRequest` where more distinct functions are asked for than the space is known to have."""
     functions = len(trained.reference.class_sizes)
-    if aim.distinct and trained.reference.enumerated and num_samples > functions:
+    if target.distinct and trained.reference.enumerated and num_samples > functions:
         raise InvalidRequest(
             f"num_samples is {num_samples}, but {trained.space.name} has {functions} distinct functions",
             f"Ask for at most {functions}, or let functions repeat with guidance.distinct=false.",
@@ -165,20 +164,20 @@ def _nothing_kept(space: SearchSpace, raw: DagBatch) -> InvalidRequest:
     )
 
 
-def _shortfall(space: SearchSpace, samples: Drawn, wanted: int, aim: Aim | None) -> str:
+def _shortfall(space: SearchSpace, samples: Drawn, wanted: int, target: GuidanceTarget | None) -> str:
     """Why there are fewer samples than asked for, in words."""
     valid = int(space.is_valid(samples.raw).sum())
     reasons = " or ".join(
         [
             "invalid",
-            *(["predicted to break a limit"] if aim is not None and valid > len(samples.kept) else []),
-            *(["repeated functions"] if aim is not None and aim.distinct else []),
+            *(["predicted to break a limit"] if target is not None and valid > len(samples.kept) else []),
+            *(["repeated functions"] if target is not None and target.distinct else []),
         ]
     )
     return f"{len(samples.kept)} of {wanted}: of {len(samples.raw)} drawn in all, the others were {reasons}"
 
 
-def _aim(
+def _guidance_target(
     space: SearchSpace,
     count: int,
     predictor: TrainedPredictor | None,
@@ -186,8 +185,8 @@ def _aim(
     spec: ObjectiveSpec | None,
     others: Sequence[TrainedPredictor],
     reward: LabelledReward | None,
-) -> Aim | None:
-    """The aim; None for unguided samples."""
+) -> GuidanceTarget | None:
+    """The target; None for unguided samples."""
     if reward is not None:
         if spec is not None or predictor is not None or not isinstance(guidance, Guidance):
             raise InvalidRequest(
@@ -195,7 +194,7 @@ def _aim(
             )
         if guidance.scale == 0:
             raise InvalidRequest("a budget of labels is given, but no guidance to spend it", "Use guidance=evolution.")
-        return Aim(guidance, Measured(space, reward))
+        return GuidanceTarget(guidance, Measured(space, reward))
     if guidance is None or (spec is None and isinstance(guidance, Guidance) and guidance.scale == 0):
         return None
     if predictor is None and spec is None:
@@ -207,18 +206,23 @@ def _aim(
         if not told and not isinstance(guidance.proposal, Unguided):
             steered = type(guidance.proposal).__name__
             raise InvalidRequest(f"guidance by {steered} is given no score", "Give predictor=PATH, or use guidance=none.")
-        return Aim(guidance, AnyValid(space)) if told else None
+        return GuidanceTarget(guidance, AnyValid(space)) if told else None
     if spec is None or (not spec.directions and predictor is not None):
         assert predictor is not None
         spec = complete_spec(spec, predictor)
     if spec.pareto != isinstance(guidance, FrontGuidance):
         raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
     teachers = [trained for trained in (predictor, *others) if trained is not None]
-    return make_aim(space, spec, teachers, guidance, count)
+    return make_guidance_target(space, spec, teachers, guidance, count)
 
 
 def _draw(
-    run: RunFolder, trained: TrainedGenerator, num_samples: int, rng: torch.Generator, aim: Aim | None, steps: int | None
+    run: RunFolder,
+    trained: TrainedGenerator,
+    num_samples: int,
+    rng: torch.Generator,
+    target: GuidanceTarget | None,
+    steps: int | None,
 ) -> tuple[Drawn, Ledger]:
     """Draws until enough are valid and feasible, at most ten rounds; a front is drawn once. The ledger holds the cost."""
     space, generator = trained.space, trained.generator
@@ -226,18 +230,18 @@ def _draw(
     kept: list[DagBatch] = []
     known = torch.zeros(0, dtype=torch.int64, device=rng.device)
     ledger = Ledger()
-    for _ in range(1 if aim is not None and isinstance(aim.guidance, FrontGuidance) else _ROUNDS):
+    for _ in range(1 if target is not None and isinstance(target.guidance, FrontGuidance) else _ROUNDS):
         missing = num_samples - sum(len(part) for part in kept)
         if missing == 0:
             break
-        cost = generator.cost(missing, steps) if aim is None else aim.cost(generator, missing, steps)
+        cost = generator.cost(missing, steps) if target is None else target.cost(generator, missing, steps)
         with run.tracker.progress(cost.network_evaluations, f"sampling {missing}", "steps") as progress:
-            if aim is None:
+            if target is None:
                 dags = generator.sample(missing, rng, steps, on_step=progress.advance)
                 drawn = Drawn(dags, dags[space.is_valid(dags)])
             else:
-                drawn = aim.sample(generator, missing, rng, steps, progress.advance, known)
-                if aim.distinct:
+                drawn = target.sample(generator, missing, rng, steps, progress.advance, known)
+                if target.distinct:
                     known = torch.cat([known, space.function_codes(drawn.kept).to(known.device)])
         ledger += Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
         raw.append(drawn.raw.to("cpu"))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from nag.core.documents import shortened
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
+from nag.core.files import finite
 from nag.core.secrets import masked
-from nag.errors import DamagedFile, InvalidRequest, NagError
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.tasks import AnyTask
-from nag.files import finite
 from nag.graphs import Architecture
 from nag.search import Goal, Observation, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from nag.benchmarks import Task
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation.tasks import AnyTask
-from nag.tasks import Goal, Objective, parse_limits
+from nag.tasks import Goal, Objective, Task, parse_limits
 
 __all__ = ["Query", "SearchResults", "check_limits", "feasible_optimum", "goal_of_metrics", "values_of"]
 

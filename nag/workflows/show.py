@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nag.benchmarks import Task
 from nag.evaluation import TableEvaluator
 from nag.graphs import Architecture, levels, reduce
 from nag.spaces import SearchSpace
+from nag.tasks import Task
 
 __all__ = ["facts_of"]
 

@@ -14,19 +14,19 @@ from lightning_fabric import Fabric
 from pydantic import ConfigDict
 from torch import Tensor
 
-from nag.benchmarks import split_by_class
-from nag.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from nag.core.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nag.core.documents import Document, check, shortened
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import NonNegative, Size
 from nag.core.randomness import seeded
 from nag.diffusion import Generator, Score, restore_generator
-from nag.errors import DamagedFile, InvalidRequest
 from nag.evaluation import SpaceReference, Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
+from nag.tasks import split_by_class
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, read_state
-from nag.workflows.feed import GraphFeed, quantiles
+from nag.workflows.graph_batches import GraphBatchSampler, quantiles
 from nag.workflows.run import RunFolder, stage
 
 __all__ = ["STEPS_PER_POSITION", "TrainedGenerator", "load_generator", "train_generator"]
@@ -129,7 +129,7 @@ def train_generator(
         reference = SpaceReference.of(space, everything, canonical, train, enumerated)
     names = tuple(conditions or ())
     told = quantiles(everything[train], conditions) if conditions else None
-    feed = GraphFeed(everything[train].to(fabric.device), options.batch_size, told, fabric.world_size, run.seed)
+    feed = GraphBatchSampler(everything[train].to(fabric.device), options.batch_size, told, fabric.world_size, run.seed)
 
     with seeded(run.seed):
         generator = make_generator(space=space, data=everything[train], **({"conditions": names} if names else {}))

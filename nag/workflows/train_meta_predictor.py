@@ -13,11 +13,10 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor
 
-from nag.benchmarks import Task
-from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.checkpoints import load_checkpoint, save_checkpoint
 from nag.core.documents import Document, check, shortened
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import NonNegative, Size, Text
-from nag.errors import DamagedFile, InvalidRequest
 from nag.evaluation import Stopwatch
 from nag.graphs import DagBatch
 from nag.predictors import (
@@ -30,6 +29,7 @@ from nag.predictors import (
     TransferPredictor,
 )
 from nag.spaces import SearchSpace, space_from_mapping
+from nag.tasks import Task
 from nag.workflows.run import RunFolder, stage
 from nag.workflows.train_predictor import TrainedPredictor
 

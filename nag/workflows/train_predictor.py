@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from pydantic import ConfigDict, model_validator
 
-from nag.benchmarks import Split, Task, split_by_class
-from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.checkpoints import load_checkpoint, save_checkpoint
 from nag.core.documents import Document, check, shortened
+from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.files import write_json_lines
 from nag.core.numbers import Finite, NonNegative, Size, Text
-from nag.errors import InvalidRequest, did_you_mean
 from nag.evaluation import HeldOut, Margin, Stopwatch, cross_validate, ranking_metrics
-from nag.files import write_json_lines
 from nag.graphs import DagBatch
 from nag.predictors import Predictor, restore_predictor
 from nag.spaces import SearchSpace, space_from_mapping
+from nag.tasks import Split, Task, split_by_class
 from nag.workflows.run import RunFolder, stage
 
 __all__ = ["TrainedPredictor", "buy_labels", "load_predictor", "side_task", "train_predictor"]

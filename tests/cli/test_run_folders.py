@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nag.core.errors import NagError
 from nag.core.locks import FolderLock
-from nag.errors import NagError
 from nag.workflows.run import RunFolder
 
 QUIET = "tracker.mode=disabled tracker.console=false"

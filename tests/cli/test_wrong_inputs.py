@@ -284,7 +284,7 @@ def test_a_function_that_ends_the_process_is_a_failed_evaluation(nag, folder):
 def test_a_builder_of_ones_own_takes_no_options_of_the_preset(nag, folder, tmp_path):
     """A class in the current folder is found, and `small`, an option of the preset, is not passed to it."""
     (tmp_path / "own.py").write_text(
-        "from nag.builders import NASBench201Builder\n\n\n"
+        "from nag.networks import NASBench201Builder\n\n\n"
         "def tiny():\n    return NASBench201Builder(channels=2, cells_per_stage=1)\n"
     )
     line = f"{DIGITS} evaluator=proxy evaluator.proxy=params builder._target_=own.tiny tracker.mode=disabled executor.workers=1"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nag.core.arrays import read_npz
-from nag.errors import DamagedFile, MissingData
+from nag.core.errors import DamagedFile, MissingData
 
 ARRAYS = {
     "a": np.arange(6.0).reshape(2, 3),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nag.core.divergence import LossWatch, all_finite
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 
 
 def watch(rate: float = 1.0) -> LossWatch:

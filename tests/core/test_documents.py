@@ -6,8 +6,8 @@ import math
 import pytest
 
 from nag.core.documents import Document, check, parse_json, parse_yaml, read_json_lines, shortened
+from nag.core.errors import DamagedFile, NagError
 from nag.core.numbers import Count, Finite, Name
-from nag.errors import DamagedFile, NagError
 
 
 class Plan(Document):

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from nag.core.errors import InvalidRequest
 from nag.core.locks import FolderLock
-from nag.errors import InvalidRequest
 
 HOLD = """
 import sys, time

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count, Fraction, FractionBelowOne, Rate, Seed
 from nag.core.signatures import checked, conform, described
-from nag.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from nag.nothing import Unknown

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule, UniformGenerator, accelerate
-from nag.errors import InvalidRequest
 from nag.graphs import random_layered_dags
 from nag.spaces import enumerate_space, layered_space
 

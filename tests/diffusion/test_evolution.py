@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion import Evolution, Guidance, Request, UniformGenerator
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space
 

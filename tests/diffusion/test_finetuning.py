@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule, UniformKernel
 from nag.diffusion.finetuning.elites import Elites
 from nag.diffusion.finetuning.finetuning import FineTuning, finetune
 from nag.diffusion.finetuning.policy_gradient import NoisyStates, divergence, draw_states, kl_to, log_likelihood
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import enumerate_space, space_from_mapping
 

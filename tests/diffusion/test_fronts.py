@@ -7,9 +7,9 @@ import itertools
 import pytest
 import torch
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, FrontGuidance, LinearSchedule, UniformGenerator
 from nag.diffusion.guidance.fronts import assign
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import enumerate_space, space_from_mapping
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.diffusion import (
     AbsorbingKernel,
     Candidates,
@@ -23,7 +24,6 @@ from nag.diffusion import (
     UniformKernel,
 )
 from nag.diffusion.guidance.corrector import select
-from nag.errors import DamagedFile, InvalidRequest, MissingData
 from nag.graphs import DagBatch
 from nag.nn import DagTransformer
 from nag.spaces import enumerate_space, list_spaces, load_space, space_from_mapping

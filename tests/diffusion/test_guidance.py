@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion import (
     AbsorbingKernel,
     AncestralChain,
@@ -26,7 +27,6 @@ from nag.diffusion import (
 )
 from nag.diffusion.guidance.corrector import metropolis_corrector, rounds_evaluations, select
 from nag.diffusion.guidance.particles import systematic
-from nag.errors import InvalidRequest
 from nag.graphs import DagBatch, GraphBatch, invariant_codes
 from nag.spaces import enumerate_space
 

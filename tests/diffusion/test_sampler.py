@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion import (
     AbsorbingKernel,
     CosineSchedule,
@@ -16,7 +17,6 @@ from nag.diffusion import (
     sample_unmasking,
     simulate,
 )
-from nag.errors import InvalidRequest
 from nag.graphs import GraphBatch
 
 

@@ -9,7 +9,8 @@ from functools import cache
 import pytest
 import torch
 
-from nag.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.diffusion import (
     VESDE,
     VPSDE,
@@ -26,7 +27,6 @@ from nag.diffusion import (
     SubVPSDE,
     simulate,
 )
-from nag.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import enumerate_space, load_space, space_from_mapping
 from nag.tracking.null import NullTracker

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import sparse
 from torch_geometric.io import read_planetoid_data
 
-from nag.errors import DamagedFile, InvalidRequest, MissingData
+from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.evaluation.data_sets import Rows, list_data_sets, load_data_set, stratified_rows
 from nag.evaluation.data_sets.planetoid import read_planetoid
 

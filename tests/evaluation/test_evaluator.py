@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nag.benchmarks import load_task
 from nag.evaluation import TableEvaluator
 from nag.graphs import Architecture, DagBatch
+from nag.tasks import load_task
 
 
 @pytest.fixture(scope="module")

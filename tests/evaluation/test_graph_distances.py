@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation import graph_distances
 from nag.graphs import Architecture, DagBatch, levels, random_layered_dags
 

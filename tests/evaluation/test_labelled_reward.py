@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from nag.benchmarks import BenchmarkTable, Task
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation import Evaluation, TableEvaluator
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.spaces import enumerate_space, space_from_mapping
+from nag.tasks import BenchmarkTable, Task
 
 
 @pytest.fixture(scope="module")

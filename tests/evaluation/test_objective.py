@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from nag.benchmarks import load_task
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
+from nag.core.pareto import chebyshev, spread_weights
 from nag.evaluation import (
     ComputedMetric,
     HeldOut,
@@ -22,9 +22,9 @@ from nag.evaluation import (
     parse_objective,
 )
 from nag.graphs import DagBatch
-from nag.nn.pareto import chebyshev, spread_weights
-from nag.predictors import ProcessPredictor
+from nag.predictors import GPCostPredictor
 from nag.spaces import load_space, sample_uniform
+from nag.tasks import load_task
 
 SPACE = load_space("nasbench101")
 REFERENCE = sample_uniform(SPACE, 300, seed=0)
@@ -159,7 +159,7 @@ def test_margins_cover_new_draws_as_often_as_stated(relative, risk):
 
 
 def test_predicted_limits_are_kept_with_the_margin():
-    predictor = ProcessPredictor(SPACE, views=["operations"])
+    predictor = GPCostPredictor(SPACE, views=["operations"])
     labels = METRICS["wide"].values(REFERENCE)[:60] + 20
     predictor.fit(REFERENCE[:60], labels)
     metrics = {"latency": PredictedMetric("latency", predictor, float(labels.std()), Margin(1.1, 0.9, True))}
@@ -177,11 +177,11 @@ def test_predicted_limits_are_kept_with_the_margin():
 def test_cross_validation_never_sees_the_label_it_predicts():
     dags, rng = DAGS[:30], torch.Generator().manual_seed(0)
     noise = torch.randn(30, generator=rng, dtype=torch.float64)
-    held_out = cross_validate(lambda: ProcessPredictor(SPACE, views=["operations"]), dags, noise, rng)
+    held_out = cross_validate(lambda: GPCostPredictor(SPACE, views=["operations"]), dags, noise, rng)
     assert np.array_equal(held_out.true, noise.numpy())
     assert abs(np.corrcoef(held_out.predicted, held_out.true)[0, 1]) < 0.5
     with pytest.raises(InvalidRequest, match="folds"):
-        cross_validate(lambda: ProcessPredictor(SPACE), dags[:3], noise[:3], rng)
+        cross_validate(lambda: GPCostPredictor(SPACE), dags[:3], noise[:3], rng)
 
 
 def test_too_few_labels_for_a_risk_are_refused():
@@ -204,8 +204,8 @@ def test_margins_cover_measured_latencies_as_often_as_stated(device):
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(table)))
         train, test = order[:200], order[200:4200]
 
-        def make() -> ProcessPredictor:
-            return ProcessPredictor(table.space, views=["operations"])
+        def make() -> GPCostPredictor:
+            return GPCostPredictor(table.space, views=["operations"])
 
         rng = torch.Generator().manual_seed(seed)
         margin = Margin.calibrate(cross_validate(make, table.dags[train], latency[train], rng), 0.1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation.small_networks import train_small_networks
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nag.benchmarks import list_tasks
-from nag.errors import DamagedFile, InvalidRequest, InvalidSpace, MissingData, NagError
+from nag.core.errors import DamagedFile, InvalidRequest, InvalidSpace, MissingData, NagError
 from nag.evaluation.training_task import is_training_task, list_training_tasks, load_training_task
+from nag.tasks import list_tasks
 
 
 @pytest.fixture

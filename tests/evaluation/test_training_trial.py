@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from nag.builders import NASBench201Builder, NASBenchGraphBuilder
-from nag.errors import InvalidArchitecture, InvalidRequest, MissingData
+from nag.core.errors import InvalidArchitecture, InvalidRequest, MissingData
 from nag.evaluation.augmentation import crop_flip
 from nag.evaluation.data_sets import load_data_set
 from nag.evaluation.fit_network import batch_rows, measure_network
 from nag.evaluation.network_training import NetworkTraining, suggested_training
 from nag.evaluation.training_trial import TrainingTrial
 from nag.graphs import Architecture
+from nag.networks import NASBench201Builder, NASBenchGraphBuilder
 from nag.spaces import load_space
 
 SPACE = load_space("nasbench201")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nag.errors import InvalidArchitecture, InvalidRequest
+from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
 from nag.graphs import Architecture
 from nag.spaces import load_space

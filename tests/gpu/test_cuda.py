@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nag.builders import builder_of
 from nag.diffusion import (
     AbsorbingKernel,
     CosineSchedule,
@@ -22,7 +21,8 @@ from nag.evaluation.data_sets import load_data_set
 from nag.evaluation.fit_network import fit_network
 from nag.evaluation.network_training import suggested_training
 from nag.graphs import GraphBatch
-from nag.predictors import GNNPredictor, GPPredictor, ProcessPredictor, TransformerPredictor, TreesPredictor
+from nag.networks import builder_of
+from nag.predictors import GNNPredictor, GPCostPredictor, GPPredictor, TransformerPredictor, TreesPredictor
 from nag.spaces import load_space, sample_uniform
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric
@@ -40,7 +40,7 @@ PREDICTORS = {
     "gnn": lambda s: GNNPredictor(s, steps=20, members=2),
     "transformer": lambda s: TransformerPredictor(s, steps=20, members=2),
     "gp": GPPredictor,
-    "process": ProcessPredictor,
+    "process": GPCostPredictor,
     "trees": TreesPredictor,
 }
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from nag.builders import builder_of
 from nag.diffusion import (
     AbsorbingKernel,
     CosineSchedule,
@@ -21,11 +20,12 @@ from nag.diffusion.sde import VESDE, VPSDE, NoisePrediction
 from nag.evaluation.data_sets import load_data_set
 from nag.evaluation.fit_network import fit_network
 from nag.evaluation.network_training import NetworkTraining
-from nag.predictors import GNNPredictor, GPPredictor, Pretraining, ProcessPredictor, TransformerPredictor, TreesPredictor
+from nag.networks import builder_of
+from nag.predictors import GNNPredictor, GPCostPredictor, GPPredictor, Pretraining, TransformerPredictor, TreesPredictor
 from nag.spaces import load_space, sample_uniform, space_from_mapping
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric
-from nag.workflows.feed import GraphFeed
+from nag.workflows.graph_batches import GraphBatchSampler
 
 _found = importlib.util.spec_from_file_location("pretend", Path(__file__).with_name("pretend.py"))
 pretend = importlib.util.module_from_spec(_found)
@@ -49,7 +49,7 @@ PREDICTORS = {
     "gnn": lambda s: GNNPredictor(s, steps=4, width=8, members=2, pretraining=Pretraining(graphs=32, steps=2)),
     "transformer": lambda s: TransformerPredictor(s, steps=4, width=8, members=2),
     "gp": GPPredictor,
-    "process": ProcessPredictor,
+    "process": GPCostPredictor,
     "trees": TreesPredictor,
 }
 
@@ -116,7 +116,7 @@ def test_training_steps_stay_on_the_device_and_do_not_wait(family, cells):
     with pretend.accelerator() as waits:
         generator = pretend.moved(GENERATORS[family](space, dags))
         optimizer = torch.optim.AdamW(generator.parameters())
-        feed = GraphFeed(dags.to(pretend.DEVICE), 16)
+        feed = GraphBatchSampler(dags.to(pretend.DEVICE), 16)
         for step in range(2):
             waits.clear()
             batch, _ = feed.draw(there(step))

@@ -2,7 +2,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs import Architecture
 
 OPS = ("input", "a", "b", "output")

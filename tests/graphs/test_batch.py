@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs import Architecture, DagBatch, GraphBatch
 from nag.spaces import list_spaces, load_space, sample_uniform
 

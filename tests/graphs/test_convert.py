@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs import (
     Architecture,
     DagBatch,

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture, draw_png, draw_svg, save_drawing
 from nag.graphs.draw import _PALETTE, _colour
 from nag.graphs.layout import BOX_HEIGHT, lay_out

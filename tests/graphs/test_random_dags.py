@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import levels, random_layered_dags
 from nag.spaces import layered_space
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nag.errors import DamagedFile, InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
 from nag.predictors import (
     GNNPredictor,

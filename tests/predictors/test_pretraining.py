@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import dags_to_pyg, reduce
 from nag.nn.message_passing import DagEncoder
 from nag.predictors import GNNPredictor, Pretraining

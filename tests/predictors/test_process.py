@@ -3,13 +3,13 @@ import pytest
 import torch
 from scipy import stats
 
-from nag.benchmarks import load_task
-from nag.errors import DamagedFile, InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch
-from nag.predictors import Prediction, ProcessPredictor
+from nag.predictors import GPCostPredictor, Prediction
+from nag.predictors.gp_cost import scores_of
 from nag.predictors.normal_scores import NormalScores
-from nag.predictors.process import scores_of
 from nag.spaces import load_space, sample_uniform
+from nag.tasks import load_task
 
 NB201 = load_space("nasbench201")
 GRAPH = load_space("nas_bench_graph")
@@ -22,9 +22,9 @@ def cost(space, dags: DagBatch) -> torch.Tensor:
     return (price[dags.ops] * dags.mask).sum(1).round(decimals=6)  # equal costs are equal bits
 
 
-def fitted(space, count: int = 60, **options) -> tuple[ProcessPredictor, DagBatch]:
+def fitted(space, count: int = 60, **options) -> tuple[GPCostPredictor, DagBatch]:
     dags = sample_uniform(space, count + 100, seed=5)
-    predictor = ProcessPredictor(space, **options)
+    predictor = GPCostPredictor(space, **options)
     predictor.fit(dags[:count], cost(space, dags[:count]))
     return predictor, dags[count:]
 
@@ -45,7 +45,7 @@ def test_long_tails_choose_normal_scores():
     dags = sample_uniform(NB201, 200, seed=1)
     value = cost(NB201, dags)
     tails = (3 * (value - value.mean()) / value.std()).exp()
-    predictor = ProcessPredictor(NB201)
+    predictor = GPCostPredictor(NB201)
     predictor.fit(dags[:100], tails[:100])
     assert predictor.chosen[1] == "normal_scores"
     assert stats.kendalltau(predictor.predict(dags[100:]).mean, tails[100:]).statistic > 0.85
@@ -55,7 +55,7 @@ def test_long_tails_choose_normal_scores():
 def test_scores_have_the_order_of_the_means_and_the_scale_of_the_labels(target):
     dags = sample_uniform(NB201, 200, seed=1)
     values = cost(NB201, dags)
-    predictor = ProcessPredictor(NB201)
+    predictor = GPCostPredictor(NB201)
     predictor.fit(dags[:60], values[:60] if target == "plain" else values[:60].exp())
     mean, scores = predictor.predict(dags), predictor.predict_scores(dags)
     assert (scores.mean[mean.mean.argsort()].diff() >= -1e-9).all()
@@ -77,13 +77,13 @@ def test_scores_of_inverts_the_map_to_targets(targets):
 def test_a_restored_predictor_predicts_the_same_bits(space):
     predictor, dags = fitted(space)
     state = {name: value.clone() for name, value in predictor.state_dict().items()}
-    loaded = ProcessPredictor.restore(space, predictor.description(), state)
+    loaded = GPCostPredictor.restore(space, predictor.description(), state)
     assert same_bits(predictor.predict(dags), loaded.predict(dags))
     assert same_bits(predictor.predict_scores(dags), loaded.predict_scores(dags))
     with pytest.raises(DamagedFile):
-        ProcessPredictor.restore(space, {"views": []}, state)
+        GPCostPredictor.restore(space, {"views": []}, state)
     with pytest.raises(DamagedFile):
-        ProcessPredictor.restore(space, predictor.description(), {})
+        GPCostPredictor.restore(space, predictor.description(), {})
 
 
 def test_fitting_again_forgets_and_draws_nothing_from_the_global_generator():
@@ -91,7 +91,7 @@ def test_fitting_again_forgets_and_draws_nothing_from_the_global_generator():
     state = torch.get_rng_state()
     predictor.fit(dags[:20], torch.arange(20))
     assert torch.equal(torch.get_rng_state(), state)
-    fresh = ProcessPredictor(NB201)
+    fresh = GPCostPredictor(NB201)
     fresh.fit(dags[:20], torch.arange(20))
     assert same_bits(predictor.predict(dags), fresh.predict(dags))
 
@@ -108,7 +108,7 @@ def test_chunks_and_the_number_of_labels_do_not_matter():
 @pytest.mark.parametrize("targets", [[1.0], [1.0, 1.0, 1.0], [1.0, 2.0]], ids=str)
 def test_few_or_equal_labels_give_finite_predictions(targets):
     dags = sample_uniform(NB201, 20, seed=0)
-    predictor = ProcessPredictor(NB201)
+    predictor = GPCostPredictor(NB201)
     predictor.fit(dags[: len(targets)], torch.tensor(targets))
     for prediction in (predictor.predict(dags), predictor.predict_scores(dags)):
         assert prediction.mean.isfinite().all()
@@ -118,11 +118,11 @@ def test_few_or_equal_labels_give_finite_predictions(targets):
 def test_misuse_is_refused():
     dags = sample_uniform(NB201, 3, seed=0)
     with pytest.raises(InvalidRequest, match="not been fitted"):
-        ProcessPredictor(NB201).predict(dags)
+        GPCostPredictor(NB201).predict(dags)
     with pytest.raises(InvalidRequest, match="Did you mean 'raw'"):
-        ProcessPredictor(NB201, views=["row"])
+        GPCostPredictor(NB201, views=["row"])
     with pytest.raises(InvalidRequest, match="no view"):
-        ProcessPredictor(NB201, views=[])
+        GPCostPredictor(NB201, views=[])
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_explains_measured_latencies(device, least):
     order = np.random.default_rng(100).permutation(len(table))
     train, test = torch.from_numpy(order[:200]), torch.from_numpy(order[200:3200])
     latency = torch.from_numpy(table.metric(device))
-    predictor = ProcessPredictor(table.space)
+    predictor = GPCostPredictor(table.space)
     predictor.fit(table.dags[train], latency[train])
     error = (predictor.predict(table.dags[test]).mean - latency[test]).square().mean()
     assert 1 - error / latency[test].var() > least

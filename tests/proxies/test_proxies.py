@@ -10,10 +10,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from nag.builders import DataShape, NASBench101Builder, NASBench201Builder, NASBenchGraphBuilder
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
-from nag.proxies import PROXIES, Batch, combined_scores, initialise_normal, proxy_named, rank_scores
+from nag.networks import DataShape, NASBench101Builder, NASBench201Builder, NASBenchGraphBuilder
+from nag.predictors import combined_scores, rank_scores
+from nag.proxies import PROXIES, Batch, initialise_normal, proxy_named
 from nag.spaces import load_space
 
 IMAGES = DataShape("images", 3, 5, 8, 8)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors import Prediction
 from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidence, expected_log_improvement
 

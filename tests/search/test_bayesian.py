@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from nag.core.errors import InvalidRequest
 from nag.diffusion import Evolution, UniformGenerator
-from nag.errors import InvalidRequest
 from nag.graphs import Architecture, DagBatch
 from nag.predictors import GNNPredictor, GPPredictor, Prediction, ProxyColumns, StackedPredictor, TreesPredictor
 from nag.search import Goal, Objective, Observation, Problem
@@ -19,13 +19,13 @@ from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidenc
 from nag.search.bayesian import BayesianOptimisation, Start
 from nag.search.candidates import Mutants, unseen
 from nag.search.evolutionary_denoising import EvolutionaryDenoising
+from nag.search.features import FeatureExtractor
 from nag.search.guided import Generated
 from nag.search.history import History
 from nag.search.models import Model, PredictorModel, ProcessModel
 from nag.search.robot import RoBoT
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
-from nag.search.views import Viewer
 from nag.spaces import SearchSpace, enumerate_space, load_space
 
 NB201 = load_space("nasbench201")
@@ -93,9 +93,10 @@ def test_what_is_pending_counts_as_known() -> None:
 def test_fantasies_take_away_the_spread_of_a_predictor() -> None:
     problem = PLAIN
     dags = problem.pool[:40]
-    view = Viewer(problem, problem.pool)(dags)
+    view = FeatureExtractor(problem, problem.pool)(dags)
     model = PredictorModel(partial(TreesPredictor))
-    belief = model.fit(Viewer(problem, problem.pool), view[:20], torch.randn(20, generator=torch.Generator().manual_seed(0)), 0)
+    targets = torch.randn(20, generator=torch.Generator().manual_seed(0))
+    belief = model.fit(FeatureExtractor(problem, problem.pool), view[:20], targets, 0)
     before, after = belief.predict(view), belief.believing(view[30:31]).predict(view)
     torch.testing.assert_close(before.mean, after.mean)
     assert float(after.std[30]) < 0.05 * float(before.std[30])
@@ -113,7 +114,7 @@ SURROGATES: dict[str, Model] = {
 
 def _spreads(model: Model, labels: int, noise: float) -> Prediction:
     """Belief at its own labels: of a function of deviation 1, plus noise."""
-    viewer, rng = Viewer(PLAIN, PLAIN.pool), torch.Generator().manual_seed(0)
+    viewer, rng = FeatureExtractor(PLAIN, PLAIN.pool), torch.Generator().manual_seed(0)
     seen = viewer(PLAIN.pool[torch.randperm(len(PLAIN.pool), generator=rng)[:labels]])
     true = torch.tensor([_convolutions(arch) for arch in NB201.to_architectures(seen.dags)], dtype=torch.float64)
     true = (true - true.mean()) / true.std()

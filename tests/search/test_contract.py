@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nag.errors import InvalidArchitecture, InvalidRequest
+from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.graphs import Architecture
 from nag.search import ForbiddenMetric, Goal, Measurable, Observation, Problem, SpaceExhausted
 from nag.search.draws import random_architectures

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
 from nag.search.decision_tree import DecisionTree
 from nag.search.draws import random_architectures

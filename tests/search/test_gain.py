@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from nag.benchmarks import load_task
 from nag.search import (
     Goal,
     LocalSearch,
@@ -20,6 +19,7 @@ from nag.search import (
     Strategy,
     TreeSearch,
 )
+from nag.tasks import load_task
 
 
 @cache

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
 from nag.search import Goal, History, Objective, Problem, RandomSearch, TreeSearch
 from nag.search.ranking import crowding, fronts, ranks

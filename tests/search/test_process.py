@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nag.search.evidence import Evidence
+from nag.search.marginal_likelihood import Evidence
 from nag.search.process import FittedProcess, Repeats, SearchProcess
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from nag.errors import InvalidSpace, NagError
+from nag.core.errors import InvalidSpace, NagError
 from nag.spaces import is_enumerable, list_spaces, load_space, space_from_mapping
 
 SMALL = {"name": "small", "operations": {"conv": "parametric", "pool": "mergeable"}, "nodes": [2, 4], "edges": "free"}

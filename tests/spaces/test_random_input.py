@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nag.errors import InvalidArchitecture, InvalidSpace, NagError
+from nag.core.errors import InvalidArchitecture, InvalidSpace, NagError
 from nag.spaces import list_spaces, load_space, space_from_mapping
 
 PIECES = st.sampled_from(

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import nag.spaces.enumeration
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable, sample_uniform, space_from_mapping
 

@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 import torch
 
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs import Architecture
 from nag.spaces import list_spaces, load_space, sample_uniform
 

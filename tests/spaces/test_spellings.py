@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nag.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture
 from nag.graphs import Architecture
 from nag.spaces import load_space, space_from_mapping
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nag.benchmarks import load_task
-from nag.errors import InvalidArchitecture, InvalidSpace
+from nag.core.errors import InvalidArchitecture, InvalidSpace
 from nag.graphs import Architecture, DagBatch, random_layered_dags
 from nag.spaces import layered_space, load_space, space_from_mapping
+from nag.tasks import load_task
 
 SMALL = "op_29,op_7,op_4,op_18;0>1,0>2,1>3,2>3,2>4,3>4,4>5"
 

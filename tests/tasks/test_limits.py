@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation import parse_objective
 from nag.search import Goal, Objective
 from nag.tasks import Limit, parse_limits

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.tracking import CompositeTracker, ConsoleTracker, JsonLinesTracker, NullTracker, RunTracker, WandbTracker
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture, draw_png, draw_svg
 from nag.tracking import Image, JsonLinesTracker
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from nag.benchmarks import BenchmarkTable, Task
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
 from nag.graphs import Architecture, draw_png, draw_svg
 from nag.search import Goal, Objective, Problem
 from nag.search.random_search import RandomSearch
 from nag.spaces import enumerate_space, load_space
+from nag.tasks import BenchmarkTable, Task
 from nag.tracking import Image, WandbTracker
 from nag.workflows.run import RunFolder
 from nag.workflows.search import SearchPlan, search
@@ -168,7 +168,7 @@ def test_online_without_a_server_is_an_error_of_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     code = (
-        "import sys; from nag.errors import InvalidRequest; from nag.tracking import WandbTracker\n"
+        "import sys; from nag.core.errors import InvalidRequest; from nag.tracking import WandbTracker\n"
         "tracker = WandbTracker('project', mode='online', directory=sys.argv[1])\n"
         "try: tracker.start({}, 'run')\n"
         "except InvalidRequest as error: print(error)\n"

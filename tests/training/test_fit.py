@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from nag.errors import DamagedFile, InvalidRequest, NagError
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.tracking.null import NullTracker
 from nag.training import FitOptions, FitResult, TrainState, fit, make_fabric
 from nag.training.ema import MovingAverage

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from nag.cli import main
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric
 

@@ -10,10 +10,10 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
+from nag.core.errors import NagError
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
-from nag.errors import NagError
 from nag.evaluation import SpaceReference
-from nag.predictors import GNNPredictor, GPPredictor, ProcessPredictor, TransformerPredictor, TreesPredictor
+from nag.predictors import GNNPredictor, GPCostPredictor, GPPredictor, TransformerPredictor, TreesPredictor
 from nag.predictors.trees import check_booster
 from nag.spaces import enumerate_space, space_from_mapping
 from nag.workflows.train_generator import load_generator
@@ -48,7 +48,7 @@ def predictors() -> dict[str, tuple[dict, dict]]:
         "gnn": GNNPredictor(SPACE, steps=2, members=2, width=8),
         "transformer": TransformerPredictor(SPACE, steps=2, members=2, width=8, heads=2),
         "gp": GPPredictor(SPACE),
-        "process": ProcessPredictor(SPACE),
+        "process": GPCostPredictor(SPACE),
         "trees": TreesPredictor(SPACE, trees=3, folds=2),
     }
     for name, made in makers.items():

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from nag.benchmarks import BenchmarkTable, Task, load_task
 from nag.cli import main
+from nag.core.errors import InvalidRequest
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
 from nag.diffusion.finetuning.finetuning import FineTuning
-from nag.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
 from nag.predictors import GNNPredictor
 from nag.spaces import enumerate_space, space_from_mapping
+from nag.tasks import BenchmarkTable, Task, load_task
 from nag.tracking.null import NullTracker
 from nag.training import FitOptions, make_fabric
 from nag.workflows.extrapolation import extrapolate, inverted, pretrain, slice_of

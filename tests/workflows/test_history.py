@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nag.benchmarks import BenchmarkTable, Task
-from nag.errors import DamagedFile, InvalidRequest, NagError
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.evaluation import TableEvaluator
 from nag.search import Goal, Objective, Problem
 from nag.search.evolution import RegularisedEvolution
 from nag.spaces import enumerate_space, load_space
+from nag.tasks import BenchmarkTable, Task
 from nag.tracking import NullTracker
 from nag.workflows import history as history_module
 from nag.workflows.history import HistoryFile, read_history

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nag.builders import NASBench201Builder, NASBenchGraphBuilder
-from nag.errors import InvalidArchitecture, InvalidRequest
+from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation import load_data_set
 from nag.evaluation.trial import fault_of
 from nag.graphs import Architecture
+from nag.networks import NASBench201Builder, NASBenchGraphBuilder
 from nag.proxies import Batch, Proxy, proxy_named
 from nag.spaces import enumerate_space, load_space
 from nag.workflows.proxy_trial import LIMIT, ProxyTrial, batch_of

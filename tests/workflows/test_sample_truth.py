@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nag.benchmarks import load_task
 from nag.evaluation import TableEvaluator
 from nag.spaces import sample_uniform
-from nag.tasks import Limit
+from nag.tasks import Limit, load_task
 from nag.workflows.sample import _truth
 
 

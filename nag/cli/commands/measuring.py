@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nag.cli.console import say, say_metrics, warn
 from nag.cli.options import any_task_of, evaluator_of, fabric_of, run_folder_of
 from nag.cli.targets import build
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -55,7 +55,7 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
     """Compute a table of comparisons, or what is missing of it in out_dir."""
     jobs = options.jobs
 
-    from nag.workflows.suites import Selection, SuiteOptions, benchmark, hardware
+    from nag.suites import Selection, SuiteOptions, benchmark, hardware
 
     kept = [text for text in sys.argv[2:] if not text.startswith(("out_dir=", "data_dir=", "tracker", "earlier="))]
     suite = build(cfg.suite)
@@ -83,7 +83,7 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
 def report(cfg: DictConfig, options: ReportOptions) -> None:
     """Write one self-contained HTML page about runs."""
     from nag.core.locks import FolderLock
-    from nag.workflows.report import write_report
+    from nag.report import write_report
 
     runs = [Path(run) for run in options.runs]
     if not runs:

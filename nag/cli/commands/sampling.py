@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from nag.cli.console import say, say_metrics
 from nag.cli.options import fabric_of, objective_of, run_folder_of, task_of
 from nag.cli.targets import build
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import torch
     from omegaconf import DictConfig
 
-    from nag.benchmarks import Task
     from nag.cli.schemas import SampleOptions
+    from nag.tasks import Task
     from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["sample"]
@@ -47,7 +47,7 @@ def _transferred(options: SampleOptions, task: Task | None, device: torch.device
 
 def sample(cfg: DictConfig, options: SampleOptions) -> None:
     """Generate architectures, guided by a predictor if one is given."""
-    from nag.checkpoints import load_checkpoint
+    from nag.core.checkpoints import load_checkpoint
     from nag.spaces import load_space
 
     num_samples = options.num_samples

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nag.cli.console import say, say_metrics, warn
 from nag.cli.options import any_task_of, digests_of, evaluator_of, fabric_of, run_folder_of
 from nag.cli.targets import build
-from nag.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
 
 if TYPE_CHECKING:
     import torch
@@ -128,7 +128,7 @@ def _proxies_of(options: SearchOptions, task: AnyTask) -> ProxyColumns | None:
     if not options.proxies:
         return None
 
-    from nag.benchmarks import Task
+    from nag.tasks import Task
     from nag.workflows.proxies import proxies_of
 
     if not isinstance(task, Task):

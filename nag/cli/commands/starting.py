@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 from nag.cli.console import say, say_comparison, say_metrics
 from nag.cli.options import any_task_of, builder_maker_of, fabric_of, folder_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from nag.builders import Exported
     from nag.cli.schemas import ExportOptions, ImportBenchmarkOptions, ImportTableOptions, QuickstartOptions, ShowOptions
+    from nag.networks import Exported
     from nag.spaces import SearchSpace
     from nag.workflows.run import RunFolder
 
@@ -27,6 +27,7 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
     fraction = options.train_fraction
     task = task_of(cfg)
 
+    from nag.report import write_report
     from nag.workflows.quickstart import quickstart
 
     parts = [build(cfg[name]) for name in ("generator", "training", "predictor", "guidance")]
@@ -40,7 +41,17 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
         return run_folder_of(cfg, commands.get(name, "sample"), folder / name)
 
     result = quickstart(
-        make_run, task, make_generator, fitting, fabric_of(cfg), make_predictor, guidance, num_train, num_samples, fraction
+        make_run,
+        task,
+        make_generator,
+        fitting,
+        fabric_of(cfg),
+        make_predictor,
+        guidance,
+        write_report,
+        num_train,
+        num_samples,
+        fraction,
     )
     say_comparison(result.metrics)
     say(f"report: {result.report}")
@@ -67,7 +78,7 @@ def show(cfg: DictConfig, options: ShowOptions) -> None:
 
 def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
     """Make a task of a CSV table."""
-    from nag.benchmarks import import_table, load_task
+    from nag.tasks import import_table, load_task
 
     path = import_table(
         options.csv,
@@ -89,7 +100,7 @@ def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
 
 def import_benchmark(cfg: DictConfig, options: ImportBenchmarkOptions) -> None:
     """Make tables of a published benchmark file, such as nasbench_only108.tfrecord."""
-    from nag.benchmarks import import_benchmark, list_tasks
+    from nag.tasks import import_benchmark, list_tasks
 
     paths = import_benchmark(options.file, folder_of(cfg, "import-benchmark"), options.partial, say)
     for path in paths:
@@ -123,8 +134,8 @@ def export(cfg: DictConfig, options: ExportOptions) -> None:
 
 
 def _export_untrained(cfg: DictConfig, options: ExportOptions) -> tuple[RunFolder, Exported]:
-    from nag.builders import DataShape
     from nag.evaluation import TrainingTask
+    from nag.networks import DataShape
     from nag.workflows.export import export_untrained
 
     space = _space_of(cfg, options)

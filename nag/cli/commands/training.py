@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nag.cli.console import say, say_metrics
 from nag.cli.options import conditions_of, digests_of, fabric_of, graphs_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -74,7 +74,7 @@ def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
 
 def train_meta_predictor(cfg: DictConfig, options: TrainMetaPredictorOptions) -> None:
     """Train a predictor across tasks, for tasks that it never saw."""
-    from nag.benchmarks import load_task
+    from nag.tasks import load_task
 
     num_train = options.num_train
     tasks = [load_task(name, options.data_dir) for name in options.tasks]
@@ -91,7 +91,7 @@ def train_meta_predictor(cfg: DictConfig, options: TrainMetaPredictorOptions) ->
 
 def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> None:
     """Raise the reward of a generator's samples, from a predictor or from labels."""
-    from nag.checkpoints import load_checkpoint
+    from nag.core.checkpoints import load_checkpoint
 
     if (options.predictor is None) == (options.task is None):
         raise InvalidRequest("a reward is needed, and one only", "Give predictor=PATH, or task=TASK budget=LABELS.")

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.numbers import NonNegative
 from nag.core.signatures import checked
 from nag.diffusion.chains import Denoise
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.request import Request
-from nag.errors import InvalidRequest, did_you_mean
 from nag.graphs import DagBatch, GraphBatch
 
 __all__ = ["ClassifierFree", "drop_conditions"]

@@ -9,11 +9,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import Positive
 from nag.core.signatures import checked
 from nag.diffusion.chains import Denoise
 from nag.diffusion.sde.process import ScoreProcess, each
-from nag.errors import InvalidRequest
 from nag.graphs import GraphBatch
 
 __all__ = ["Move", "PredictorCorrector", "ProbabilityFlow", "ReverseDiffusion", "SDEChain", "SDESampler"]

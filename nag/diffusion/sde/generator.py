@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.checkpoints import load_tensors, require_elements
+from nag.core.checkpoints import load_tensors, require_elements
+from nag.core.errors import DamagedFile
 from nag.core.numbers import Count, SmallCount, Width
 from nag.core.randomness import seeded
 from nag.core.signatures import checked
@@ -22,7 +23,6 @@ from nag.diffusion.sde.chain import PredictorCorrector, ProbabilityFlow, Reverse
 from nag.diffusion.sde.predictions import CleanPrediction, NoisePrediction, Prediction
 from nag.diffusion.sde.process import ScoreProcess
 from nag.diffusion.sde.sdes import SDE, VESDE, VPSDE, SubVPSDE
-from nag.errors import DamagedFile
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace

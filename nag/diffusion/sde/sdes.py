@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import Positive
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest
 
 __all__ = ["SDE", "VESDE", "VPSDE", "SubVPSDE"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from nag.errors import InvalidRequest, MissingData, did_you_mean
+from nag.core.errors import InvalidRequest, MissingData, did_you_mean
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.graphs import load_karate, load_sbm
 from nag.evaluation.data_sets.planetoid import PLANETOID, find_planetoid, load_planetoid

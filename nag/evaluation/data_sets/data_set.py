@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nag.builders import DataShape
 from nag.evaluation.data_sets.layouts import described
+from nag.networks import DataShape
 
 __all__ = ["DataSet", "Graph", "Split", "digest_of"]
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import stochastic_blockmodel_graph
 
-from nag.builders import DataShape
 from nag.core.randomness import seeded
 from nag.evaluation.data_sets.data_set import DataSet, Graph, Split, digest_of
 from nag.evaluation.data_sets.splitting import Rows, stratified_rows
+from nag.networks import DataShape
 
 __all__ = ["graph_data_set", "load_karate", "load_sbm"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nag.builders import DataShape
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.evaluation.data_sets.data_set import DataSet, Split, digest_of
 from nag.evaluation.data_sets.splitting import Rows, stratified_rows
+from nag.networks import DataShape
 
 __all__ = ["check_labels", "image_data_set"]
 

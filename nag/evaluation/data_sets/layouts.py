@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 
 __all__ = ["LAYOUTS", "Layout", "described", "in_order"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nag.benchmarks.unpickle import InertRecord, load_restricted
 from nag.core.documents import shortened
-from nag.errors import DamagedFile
+from nag.core.errors import DamagedFile
+from nag.core.unpickle import InertRecord, load_restricted
 
 __all__ = ["load_pickled_array", "load_pickled_graph", "load_pickled_matrix"]
 

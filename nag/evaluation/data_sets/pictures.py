@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nag.core.documents import shortened
-from nag.errors import DamagedFile, InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest
 
 __all__ = ["read_pictures"]
 

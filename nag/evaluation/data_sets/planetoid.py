@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from nag.benchmarks.files import find_data_dir
-from nag.errors import DamagedFile, MissingData
+from nag.core.data_files import find_data_dir
+from nag.core.errors import DamagedFile, MissingData
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.graphs import graph_data_set
 from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_graph, load_pickled_matrix

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nag.benchmarks.files import checked_file, find_data_dir
-from nag.errors import MissingData
+from nag.core.data_files import checked_file, find_data_dir
+from nag.core.errors import MissingData
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.images import image_data_set
 from nag.evaluation.data_sets.layouts import in_order

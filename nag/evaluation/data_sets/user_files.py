@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nag.core.arrays import read_npz
 from nag.core.documents import shortened
-from nag.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
+from nag.core.errors import DamagedFile, InvalidRequest, MissingData, did_you_mean
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.images import check_labels, image_data_set
 from nag.evaluation.data_sets.layouts import LAYOUTS, in_order

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors.base import Prediction
 
 __all__ = ["ConformalIntervals", "CrossConformalIntervals"]

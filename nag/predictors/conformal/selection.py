@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors.base import Prediction
 
 __all__ = ["candidate_scores", "check_scores", "conformal_p_values", "nulls_at_least", "select", "within_level"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors.learning_curves.predictor import CurvePredictor
 
 __all__ = ["EarlyStopping", "StoppingReplay", "simulate_early_stopping"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors.base import Prediction
 from nag.predictors.learning_curves.features import CurveScale, curve_blocks
 from nag.predictors.learning_curves.regressors import (

@@ -13,9 +13,9 @@ from sklearn.linear_model import BayesianRidge
 from sklearn.svm import NuSVR
 from torch import Tensor
 
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count
 from nag.core.signatures import checked
-from nag.errors import InvalidRequest
 from nag.predictors.gaussian_process import GaussianProcess
 from nag.predictors.structure import group_scales
 

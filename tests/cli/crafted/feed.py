@@ -22,21 +22,21 @@ from typing import Any
 
 import numpy as np
 
-from nag.benchmarks import import_table, load_task
-from nag.benchmarks.nas_bench_graph import read_nas_bench_graph
-from nag.benchmarks.nasbench101 import read_nasbench101
 from nag.cli.application import error_line
-from nag.errors import NagError
+from nag.core.errors import NagError
 from nag.evaluation.data_sets.catalogue import load_data_set
 from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_graph, load_pickled_matrix
-from nag.evaluation.store import EvaluationKey, EvaluationStore, Request
 from nag.evaluation.tasks import load_any_task
+from nag.execution.store import EvaluationKey, EvaluationStore, Request
+from nag.report import write_report
 from nag.spaces import enumerate_space, load_space
+from nag.tasks import import_table, load_task
+from nag.tasks.benchmarks.nas_bench_graph import read_nas_bench_graph
+from nag.tasks.benchmarks.nasbench101 import read_nasbench101
 from nag.training.state import read_state
 from nag.workflows.evaluate import read_architectures
 from nag.workflows.history import read_history
 from nag.workflows.labels import read_labels
-from nag.workflows.report import write_report
 from nag.workflows.train_generator import load_generator
 from nag.workflows.train_predictor import load_predictor
 

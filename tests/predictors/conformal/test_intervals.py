@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors import ConformalIntervals, CrossConformalIntervals, Prediction
 
 

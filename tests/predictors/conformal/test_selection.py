@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors import (
     Prediction,
     candidate_scores,

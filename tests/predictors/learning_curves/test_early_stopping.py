@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors.learning_curves import (
     CurvePredictor,
     CurveScale,

@@ -7,10 +7,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from nag.benchmarks import split_by_class
-from nag.benchmarks.nas_bench_nlp import read_nas_bench_nlp
-from nag.benchmarks.nasbench101_budgets import read_nasbench101_budgets
-from nag.errors import InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.predictors.learning_curves import (
     CurvePredictor,
     CurveScale,
@@ -21,6 +18,9 @@ from nag.predictors.learning_curves import (
     SupportVectors,
     curve_blocks,
 )
+from nag.tasks import split_by_class
+from nag.tasks.benchmarks.nas_bench_nlp import read_nas_bench_nlp
+from nag.tasks.benchmarks.nasbench101_budgets import read_nasbench101_budgets
 
 LOSS = CurveScale(maximise=False, perfect=0.0)
 POINTS = (3, 8, 15)

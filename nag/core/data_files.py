@@ -1,0 +1,81 @@
+"""Where the files of benchmark tables are, and whether they are what they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from pathlib import Path
+
+from nag.core.errors import DamagedFile, MissingData
+
+__all__ = ["checked_file", "find_data_dir", "find_package_file"]
+
+_CHUNK = 1 << 20
+
+
+def find_data_dir(data_dir: str | Path | None = None) -> Path:
+    """The folder of the tables that are not packaged.
+
+    Args:
+        data_dir: The folder; the environment variable NAG_DATA_DIR if None.
+
+    Raises:
+        MissingData: Neither is given, or there is no such folder.
+    """
+    given = data_dir if data_dir is not None else os.environ.get("NAG_DATA_DIR")
+    hint = "Set data_dir=FOLDER or the environment variable NAG_DATA_DIR to the folder of the tables."
+    if not given:
+        raise MissingData("this task needs tables that do not come with nag", hint)
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        raise MissingData(f"the data folder '{given}' does not exist", hint)
+    return path.resolve()
+
+
+def find_package_file(package: str, relative: str, distribution: str) -> Path:
+    """A file inside an installed package, which is located but not imported.
+
+    Args:
+        package: Import name of the package.
+        relative: Path of the file inside it.
+        distribution: Name to install it by.
+
+    Raises:
+        MissingData: The package or the file is not there.
+    """
+    spec = importlib.util.find_spec(package)
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(location) / relative
+        if path.is_file():
+            return path
+    what = f"package {distribution} has no file {relative}" if spec else f"package {distribution} is not installed"
+    raise MissingData(
+        what, f"Run: pip install --force-reinstall {distribution}" if spec else f"Run: pip install {distribution}"
+    )
+
+
+def checked_file(folder: Path, name: str, sha256: str) -> Path:
+    """A file of the data folder whose content is the published one.
+
+    Args:
+        folder: The data folder.
+        name: File name.
+        sha256: Hexadecimal digest of its content.
+
+    Raises:
+        MissingData: The file is not there.
+        DamagedFile: Its content is another.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise MissingData(
+            f"the data folder holds no {name}", "Put it there, or set data_dir or NAG_DATA_DIR to another folder."
+        )
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    if digest.hexdigest() != sha256:
+        raise DamagedFile(f"{name} is damaged or another version (its sha256 differs)", "Restore the published file.")
+    return path

@@ -1,7 +1,0 @@
-"""The store of evaluations, in SQLite or PostgreSQL; nothing else of this package talks to a database."""
-
-from nag.evaluation.store.claims import LONGEST_LEASE
-from nag.evaluation.store.records import EvaluationKey, Record, Request, State, Status
-from nag.evaluation.store.store import EvaluationStore
-
-__all__ = ["LONGEST_LEASE", "EvaluationKey", "EvaluationStore", "Record", "Request", "State", "Status"]

@@ -1,0 +1,1 @@
+"""Execution: the evaluation store, its work queue, workers and executors."""

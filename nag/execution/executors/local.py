@@ -1,0 +1,186 @@
+"""Runs trials in processes of this host."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+
+from nag.core.errors import InvalidRequest, NagError
+from nag.core.numbers import Count
+from nag.core.signatures import checked
+from nag.evaluation.trial import Trial
+from nag.execution.executors.executor import Ended, drive, ignore_count, task_and_evaluator
+from nag.execution.store import EvaluationStore, Record, Request
+from nag.execution.worker import WorkOptions, one_line, work
+from nag.graphs import Architecture
+
+__all__ = ["LocalExecutor"]
+
+_SECONDS_TO_STOP = 5.0
+_STARTS, _PAUSE = 4, 0.2
+
+
+@checked
+@dataclass(frozen=True)
+class LocalExecutor:
+    """Runs trials in processes of this host, which end when this one does.
+
+    Workers are forked from a server process that has imported this package once and nothing else, so that they start in
+    milliseconds and no thread or device is forked with them; where there is no such server (Windows), each is spawned.
+
+    Args:
+        workers: Number of processes; None for one for each CPU that this one may use.
+        lease_seconds: How long a claim lasts without a sign of life.
+        timeout_seconds: Longest time of a trial; None for no limit.
+        max_attempts: Attempts at an evaluation before it has failed.
+        threads: CPU threads of each worker; the same number gives the same results on every executor.
+        patience: Seconds for which a run goes on trying a store that is locked, full or out of reach.
+
+    Raises:
+        InvalidRequest: A number makes no sense.
+    """
+
+    workers: Count | None = None
+    lease_seconds: float = 60.0
+    timeout_seconds: float | None = None
+    max_attempts: int = 3
+    threads: int = 1
+    patience: float = 600.0
+
+    def __post_init__(self) -> None:
+        self._options()
+
+    def run(
+        self,
+        store: EvaluationStore,
+        trial: Trial,
+        requests: Sequence[Request],
+        on_progress: Callable[[float, int], None] = ignore_count,
+        name_of: Callable[[Architecture], str] | None = None,
+    ) -> list[Record]:
+        """Enters requests in the store and returns when each is done or failed; see `Executor.run`."""
+        if not requests:
+            return []
+        crew = _LocalCrew(store.url, trial, name_of, *task_and_evaluator(requests), self._options())
+        return drive(store, crew, self.workers or _cpus(), requests, self._options(), on_progress)
+
+    def _options(self) -> WorkOptions:
+        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
+
+
+class _LocalCrew:
+    """Worker processes, each the head of a process group, so that what a trial starts ends with it."""
+
+    def __init__(
+        self,
+        url: str,
+        trial: Trial,
+        name_of: Callable[[Architecture], str] | None,
+        task: str,
+        evaluator: str,
+        options: WorkOptions,
+    ) -> None:
+        try:
+            # Plain pickle: the one of multiprocessing would share tensors by file descriptors that end with this process.
+            pickled = pickle.dumps((trial, name_of))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InvalidRequest(
+                f"the trial cannot be sent to a worker: {error}", "Define it in a module, not inside a function."
+            ) from error
+        self._arguments = (url, pickled, task, evaluator, options)
+        self._context = _context()
+        self._processes: dict[str, tuple[BaseProcess, Connection]] = {}
+
+    def start(self, name: str) -> None:
+        for attempt in range(_STARTS):
+            ours, theirs = self._context.Pipe(duplex=False)
+            process = self._context.Process(target=_serve, args=(*self._arguments, name, theirs), name=name)  # type: ignore[attr-defined]
+            try:
+                process.start()
+            except (EOFError, OSError) as error:  # the server that forks workers was killed meanwhile; the next start makes one
+                ours.close()
+                if attempt == _STARTS - 1:
+                    raise NagError(
+                        f"no worker process can be started ({one_line(error)})", "Check memory and limits."
+                    ) from error
+                time.sleep(_PAUSE)  # until the system has told that the server is gone
+            else:
+                self._processes[name] = process, ours
+                return
+            finally:
+                theirs.close()
+
+    def wait(self, seconds: float) -> list[Ended]:
+        wait([process.sentinel for process, _ in self._processes.values()], seconds)
+        ended = []
+        for name, (process, words) in list(self._processes.items()):
+            if process.is_alive():
+                continue
+            complaint = ""
+            with suppress(EOFError, OSError):
+                complaint = words.recv() if words.poll() else ""
+            ended.append(Ended(name, f"exit code {process.exitcode}" if process.exitcode else "", complaint))
+            self._remove(name)
+        return ended
+
+    def stop(self) -> None:
+        for process, _ in self._processes.values():
+            _end_group(process.pid)
+            process.kill()
+        for name, (process, _) in list(self._processes.items()):
+            process.join(_SECONDS_TO_STOP)
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        process, words = self._processes.pop(name)
+        _end_group(process.pid)
+        words.close()
+        if not process.is_alive():
+            process.close()
+
+
+def _serve(url: str, pickled: bytes, task: str, evaluator: str, options: WorkOptions, name: str, words: Connection) -> None:
+    """The main function of a worker process."""
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
+    try:
+        trial, name_of = pickle.loads(pickled)
+        work(url, trial, task, evaluator, options, name, _quit, name_of)
+    except KeyboardInterrupt:
+        os._exit(130)
+    except Exception as error:
+        words.send(one_line(error))
+        os._exit(71)
+
+
+def _quit() -> None:
+    _end_group(os.getpid())
+    os._exit(70)
+
+
+def _end_group(leader: int | None) -> None:
+    """Kills a process group, its leader included, if it has not ended yet."""
+    if leader is not None and hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+
+
+def _context() -> BaseContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "nag.execution.worker"])  # if no server runs yet
+    return context
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

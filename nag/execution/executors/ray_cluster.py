@@ -1,0 +1,213 @@
+"""Runs trials on a Ray cluster; only this module knows Ray, and imports it when it is needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from nag.core.errors import InvalidRequest, MissingData, NagError
+from nag.core.numbers import Count, NonNegative
+from nag.core.signatures import checked
+from nag.evaluation.trial import Trial
+from nag.execution.executors.executor import Ended, drive, ignore_count, task_and_evaluator
+from nag.execution.store import EvaluationStore, Record, Request
+from nag.execution.worker import WorkOptions, one_line, work
+from nag.graphs import Architecture
+
+__all__ = ["RayExecutor"]
+
+_SECONDS_TO_STOP = 10.0
+# By default Ray's workers give way to all else on their host, so that next to one busy process they hardly move.
+_OF_LOCAL_CLUSTERS: dict[str, Any] = {"include_dashboard": False, "_system_config": {"worker_niceness": 0}}
+
+
+@checked
+@dataclass(frozen=True)
+class RayExecutor:
+    """Runs trials on a Ray cluster (Moritz et al. 2018): a local one that lasts as long as the run, or one that is there.
+
+    Each worker is a Ray task that holds its CPUs and GPUs; one that is lost, with its process or its node, is replaced,
+    and what it was at is tried again at once. Where Ray is initialised already, that cluster is used.
+
+    Args:
+        address: Address of a running cluster, such as `auto` or `HOST:6379`; None starts a local one.
+        workers: Number of workers; None for as many as the cluster has room for.
+        cpus_per_trial: CPUs that a worker reserves.
+        gpus_per_trial: GPUs that a worker reserves; a fraction lets several share one.
+        lease_seconds: How long a claim lasts without a sign of life.
+        timeout_seconds: Longest time of a trial; None for no limit.
+        max_attempts: Attempts at an evaluation before it has failed.
+        threads: CPU threads of each worker; the same number gives the same results on every executor.
+        patience: Seconds for which a run goes on trying a store that is locked, full or out of reach.
+        runtime_env: Ray's description of what workers need on their nodes, such as `{"pip": ["nag"]}`.
+
+    Raises:
+        InvalidRequest: A number makes no sense.
+    """
+
+    address: str | None = None
+    workers: Count | None = None
+    cpus_per_trial: NonNegative = 1
+    gpus_per_trial: NonNegative = 0
+    lease_seconds: float = 60.0
+    timeout_seconds: float | None = None
+    max_attempts: int = 3
+    threads: int = 1
+    patience: float = 600.0
+    runtime_env: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._options()
+
+    def run(
+        self,
+        store: EvaluationStore,
+        trial: Trial,
+        requests: Sequence[Request],
+        on_progress: Callable[[float, int], None] = ignore_count,
+        name_of: Callable[[Architecture], str] | None = None,
+    ) -> list[Record]:
+        """Enters requests in the store and returns when each is done or failed; see `Executor.run`.
+
+        Raises:
+            MissingData: Ray is not installed.
+            InvalidRequest: A SQLite store and a cluster of several hosts, or a cluster without the GPUs.
+            NagError: The cluster cannot be reached.
+        """
+        if not requests:
+            return []
+        if store.is_local and (self.address or "").startswith("ray://"):
+            raise _elsewhere(self.address)
+        task, evaluator = task_and_evaluator(requests)
+        with _cluster(self.address, self.runtime_env) as ray:
+            if store.is_local:
+                _check_one_host(ray, self.address)
+            workers = self.workers or max(1, self._room(ray))
+            crew = _RayCrew(ray, self, (store.url, ray.put(trial), ray.put(name_of), task, evaluator, self._options()))
+            return drive(store, crew, workers, requests, self._options(), on_progress)
+
+    def _options(self) -> WorkOptions:
+        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
+
+    def _room(self, ray: Any) -> int:
+        """How many workers the cluster has room for.
+
+        Raises:
+            InvalidRequest: None, for want of GPUs.
+        """
+        there = ray.cluster_resources()
+        if there.get("GPU", 0) < self.gpus_per_trial:
+            raise InvalidRequest(f"the cluster has {there.get('GPU', 0):g} GPUs", "Set executor.gpus_per_trial=0.")
+        room = [
+            there.get(kind, 0) / each for kind, each in (("CPU", self.cpus_per_trial), ("GPU", self.gpus_per_trial)) if each
+        ]
+        return int(min(room, default=1))
+
+
+class _RayCrew:
+    """Workers that are Ray tasks."""
+
+    def __init__(self, ray: Any, executor: RayExecutor, arguments: tuple[Any, ...]) -> None:
+        self._ray, self._arguments = ray, arguments
+        # Ray itself must not start a task again: the new one would be another worker with the name of the lost one.
+        options = {"num_cpus": executor.cpus_per_trial, "num_gpus": executor.gpus_per_trial, "max_retries": 0}
+        self._serve = ray.remote(_serve).options(**options)
+        self._names: dict[Any, str] = {}
+
+    def start(self, name: str) -> None:
+        self._names[self._serve.remote(*self._arguments, name)] = name
+
+    def wait(self, seconds: float) -> list[Ended]:
+        ready, _ = self._ray.wait(list(self._names), num_returns=1, timeout=seconds)
+        return [self._ended(reference) for reference in ready]
+
+    def stop(self) -> None:
+        for reference in self._names:
+            self._ray.cancel(reference, force=True)
+        if self._names:
+            self._ray.wait(list(self._names), num_returns=len(self._names), timeout=_SECONDS_TO_STOP)
+        self._names.clear()
+
+    def _ended(self, reference: Any) -> Ended:
+        name = self._names.pop(reference)
+        try:
+            return Ended(name, complaint=self._ray.get(reference))
+        except self._ray.exceptions.RayTaskError as error:  # it could not even begin
+            return Ended(name, complaint=str(error).strip().splitlines()[-1])
+        except self._ray.exceptions.RayError as error:
+            return Ended(name, death=type(error).__name__)
+
+
+def _serve(
+    url: str,
+    trial: Trial,
+    name_of: Callable[[Architecture], str] | None,
+    task: str,
+    evaluator: str,
+    options: WorkOptions,
+    name: str,
+) -> str:
+    """The Ray task: what a worker complains of, in one line, or nothing."""
+    try:
+        work(url, trial, task, evaluator, options, name, name_of=name_of)
+    except Exception as error:
+        return one_line(error)
+    return ""
+
+
+@contextmanager
+def _cluster(address: str | None, runtime_env: Mapping[str, Any] | None) -> Iterator[Any]:
+    """Ray, connected to a cluster; one that was started here ends here.
+
+    Raises:
+        MissingData: Ray is not installed.
+        NagError: The cluster cannot be reached.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise _broken(error) from error
+        raise MissingData("package ray is not installed", "Run: pip install ray, or take executor=local.") from error
+    except Exception as error:  # whatever an installation of it does
+        raise _broken(error) from error
+    ours = not ray.is_initialized()
+    if ours:
+        try:
+            ray.init(
+                address=address or "local",
+                runtime_env=None if runtime_env is None else dict(runtime_env),
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **(_OF_LOCAL_CLUSTERS if address is None else {}),
+            )
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise NagError(f"the Ray cluster '{address or 'local'}' cannot be used", one_line(error)[:200]) from error
+    try:
+        yield ray
+    finally:
+        if ours:
+            with suppress(ConnectionError, RuntimeError):
+                ray.shutdown()
+
+
+def _broken(error: Exception) -> MissingData:
+    return MissingData(f"package ray is broken: {one_line(error)}", "Install it again, or take executor=local.")
+
+
+def _check_one_host(ray: Any, address: str | None) -> None:
+    """Raises `InvalidRequest` unless all nodes of the cluster are this host, where a SQLite file is."""
+    hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
+    if hosts != {socket.gethostname()}:
+        raise _elsewhere(address)
+
+
+def _elsewhere(address: str | None) -> InvalidRequest:
+    what = f"a SQLite store serves one host, and the Ray cluster '{address or 'local'}' is elsewhere or has several"
+    return InvalidRequest(what, "Give a PostgreSQL store: postgresql://USER@HOST/NAME.")

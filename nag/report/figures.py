@@ -1,0 +1,254 @@
+"""The report's interactive figures; what a figure shows is named in HTML beside it, so figures carry no titles.
+
+Text from files stands in figures only after `label`, since plotly takes text for a kind of HTML.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from nag.report.rows import Curve, HeldOut, SampleRow
+
+__all__ = [
+    "COLOURS",
+    "Group",
+    "MetricSet",
+    "distributions",
+    "finish",
+    "label",
+    "learning_curves",
+    "predicted_and_true",
+    "predictor_scatter",
+    "reference_bars",
+    "top_shares",
+]
+
+# Okabe and Ito (2008): distinct under the common colour-vision deficiencies.
+COLOURS = {
+    "guided": "#0072b2",
+    "unguided": "#d55e00",
+    "uniform": "#767676",
+    "evaluate": "#cc79a7",
+    "train-generator": "#009e73",
+}
+_OTHER = "#56b4e9"
+_INK, _GRID = "#24292f", "#e6e8eb"
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_POINTS_SHOWN = 400
+_LEAST_SHARE = 0.01
+_SHARES = {
+    "validity_raw": "valid",
+    "uniqueness": "distinct",
+    "functional_uniqueness": "functionally distinct",
+    "novelty": "novel",
+}
+_DISTANCES = {"tv_ops": "operations", "tv_edges": "edges"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Architectures that a figure shows together.
+
+    Args:
+        name: In the legend.
+        role: Decides the colour.
+        rows: The architectures.
+    """
+
+    name: str
+    role: str
+    rows: Sequence[SampleRow]
+
+    @property
+    def colour(self) -> str:
+        """One colour a role, in all figures."""
+        return COLOURS.get(self.role, _OTHER)
+
+
+@dataclass(frozen=True)
+class MetricSet:
+    """Sample metrics of a run, each with its `<name>_reference` where known."""
+
+    name: str
+    role: str
+    values: Mapping[str, float]
+
+
+def label(text: str) -> str:
+    """Text as plotly shows it literally."""
+    return html.escape(text, quote=False)
+
+
+def learning_curves(curves: Sequence[Curve]) -> go.Figure:
+    """Training loss by step, as logged and smoothed."""
+    figure = go.Figure()
+    for i, curve in enumerate(curves):
+        colour = [COLOURS["train-generator"], *list(COLOURS.values())[:4]][i % 5]
+        steps, losses, name = np.array(curve.steps), np.array(curve.losses), label(curve.name)
+        raw = {"color": colour, "width": 1}
+        figure.add_scatter(x=steps, y=losses, mode="lines", line=raw, opacity=0.3, showlegend=False, hoverinfo="skip")
+        line = {"color": colour, "width": 2.5}
+        figure.add_scatter(x=steps, y=_smooth(losses), mode="lines", line=line, name=name, legendgroup=name)
+    figure.update_xaxes(title="training step").update_yaxes(title="loss")
+    return finish(figure, 340, legend=len(curves) > 1)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Centred running mean over a twentieth of the curve."""
+    width = max(1, len(values) // 20)
+    kernel = np.ones(width)
+    return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
+
+
+def predictor_scatter(held_out: HeldOut, metric: str) -> go.Figure:
+    """Predicted against true values of held-out architectures, with the line of perfect predictions."""
+    figure = go.Figure()
+    predicted, true = np.array(held_out.predicted), np.array(held_out.true)
+    text = [f"{label(arch)}<br>predicted ± {std:.4g}" for arch, std in zip(held_out.archs, held_out.std, strict=True)]
+    marker = {"color": COLOURS["guided"], "size": 5, "opacity": 0.45}
+    hover = "%{text}<br>true %{x:.4g}, predicted %{y:.4g}<extra></extra>"
+    figure.add_scatter(x=true, y=predicted, mode="markers", marker=marker, text=text, hovertemplate=hover, name="architectures")
+    if len(true):
+        ends = [float(min(predicted.min(), true.min())), float(max(predicted.max(), true.max()))]
+        line = {"color": _INK, "width": 1.2, "dash": "dash"}
+        figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="perfect prediction")
+    figure.update_xaxes(title=f"true {label(metric)}").update_yaxes(title=f"predicted {label(metric)}")
+    return finish(figure, 400)
+
+
+def distributions(groups: Sequence[Group], metric: str, optimum: float | None = None, maximise: bool = True) -> go.Figure:
+    """True values of each group as violins with quartiles, and the best value of the table as a line.
+
+    A long tail on the bad side is left to zooming out.
+    """
+    figure = go.Figure()
+    for group in reversed(groups):
+        known = [(row.report_value, row.arch) for row in group.rows if row.report_value is not None]
+        _add_violin(figure, label(group.name), [value for value, _ in known], [arch for _, arch in known], group.colour)
+    if optimum is not None:
+        note = {"text": "best in the table", "font": {"size": 11}}
+        figure.add_vline(
+            x=optimum, line={"color": _INK, "dash": "dot", "width": 1.5}, annotation=note, annotation_position="top left"
+        )
+    values = [row.report_value for group in groups for row in group.rows if row.report_value is not None]
+    if optimum is not None:
+        values.append(optimum)
+    figure.update_xaxes(title=f"true {label(metric)}", range=_without_tail(np.array(values), maximise))
+    return finish(figure, 130 + 90 * len(groups), legend=False)
+
+
+def _without_tail(values: np.ndarray, maximise: bool) -> list[float] | None:
+    """An axis that ends at the worst fortieth, if what is worse would take up half of it or more; None for all."""
+    if not len(values):
+        return None
+    sign = 1.0 if maximise else -1.0
+    good = sign * values
+    least, best = float(np.quantile(good, 0.025)), float(good.max())
+    if best - least <= 0 or good.min() > least - (best - least):
+        return None
+    ends = [least - 0.04 * (best - least), best + 0.08 * (best - least)]
+    return sorted(sign * end for end in ends)
+
+
+def predicted_and_true(groups: Sequence[Group], metric: str) -> go.Figure:
+    """The search metric of each group, as the predictor sees it and as measured."""
+    figure = go.Figure()
+    for group in reversed(groups):
+        for kind, fade in (("search_value", 1.0), ("predicted_mean", 0.45)):
+            known = [(getattr(row, kind), row.arch) for row in group.rows if getattr(row, kind) is not None]
+            name = f"{label(group.name)}<br>{'predicted' if kind == 'predicted_mean' else 'true'}"
+            _add_violin(figure, name, [v for v, _ in known], [arch for _, arch in known], group.colour, fade)
+    figure.update_xaxes(title=f"{label(metric)}")
+    return finish(figure, 110 + 150 * len(groups), legend=False)
+
+
+def _add_violin(
+    figure: go.Figure, name: str, values: Sequence[float], archs: Sequence[str], colour: str, fade: float = 1.0
+) -> None:
+    if not values:
+        return
+    figure.add_violin(
+        x=np.array(values), name=name, orientation="h", line={"color": colour, "width": 1.4}, fillcolor=colour,
+        opacity=0.75 * fade, box={"visible": True, "fillcolor": "white", "width": 0.16}, spanmode="hard", scalemode="width",
+        points="all" if len(values) <= _POINTS_SHOWN else "outliers", pointpos=-0.75, jitter=0.35, width=0.7,
+        marker={"size": 3, "opacity": 0.6}, text=[label(arch) for arch in archs],
+        hovertemplate="%{text}<br>%{x:.4g}<extra></extra>", hoveron="points",
+    )  # fmt: skip
+
+
+def top_shares(groups: Sequence[Group]) -> go.Figure:
+    """Which share of each group belongs to the best x percent of the table, beside what uniform draws give on average."""
+    figure = go.Figure()
+    seen: dict[str, int] = {}
+    for group in groups:
+        tops = np.sort([max(100 - row.percentile, _LEAST_SHARE) for row in group.rows if row.percentile is not None])
+        if not len(tops):
+            continue
+        x = np.concatenate([[_LEAST_SHARE], tops, [100.0]])
+        y = np.concatenate([[0.0], 100 * np.arange(1, len(tops) + 1) / len(tops), [100.0]])
+        dash = _DASHES[seen.get(group.role, 0) % len(_DASHES)]
+        seen[group.role] = seen.get(group.role, 0) + 1
+        line = {"color": group.colour, "width": 2.5, "shape": "hv", "dash": dash}
+        hover = "%{y:.0f} % are among the best %{x:.3g} %"
+        figure.add_scatter(x=x, y=y, mode="lines", line=line, name=label(group.name), hovertemplate=hover)
+    x = np.geomspace(_LEAST_SHARE, 100, 60)
+    line = {"color": _INK, "width": 1.2, "dash": "dash"}
+    figure.add_scatter(x=x, y=x, mode="lines", line=line, name="expected of uniform draws", hoverinfo="skip")
+    figure.update_xaxes(title="best x % of the table", type="log", tickvals=[0.01, 0.1, 1, 10, 50, 100], ticksuffix=" %")
+    figure.update_yaxes(title="share of the samples", range=[0, 103], ticksuffix=" %")
+    return finish(figure, 400)
+
+
+def reference_bars(sets: Sequence[MetricSet]) -> go.Figure:
+    """Sample metrics as bars, each with the value that as many uniform draws would give as a black mark."""
+    figure = make_subplots(cols=2, column_widths=[0.64, 0.36], horizontal_spacing=0.13)
+    seen: dict[str, int] = {}
+    for i, metric_set in enumerate(sets):
+        colour = COLOURS.get(metric_set.role, _OTHER)
+        opacity = 1.0 if seen.setdefault(metric_set.role, i) == i else 0.55
+        for column, names in enumerate((_SHARES, _DISTANCES), start=1):
+            places = {name: row + (i + 0.5) / len(sets) * 0.8 - 0.4 for row, name in enumerate(names)}
+            for suffix in ("", "_reference"):
+                known = [name for name in names if metric_set.values.get(name + suffix) is not None]
+                x = [metric_set.values[name + suffix] for name in known]
+                y = [places[name] for name in known]
+                if suffix:
+                    _add_marks(figure, x, y, column, i == 0 and column == 1)
+                else:
+                    style = {"color": colour, "opacity": opacity}
+                    figure.add_bar(
+                        x=x, y=y, width=0.72 / len(sets), orientation="h", marker=style, name=label(metric_set.name),
+                        legendgroup=str(i), showlegend=column == 1, hovertemplate="%{x:.4g}", row=1, col=column,
+                    )  # fmt: skip
+    for column, names in enumerate((_SHARES, _DISTANCES), start=1):
+        ticks = {"tickvals": list(range(len(names))), "ticktext": list(names.values()), "range": [len(names) - 0.5, -0.5]}
+        figure.update_yaxes(row=1, col=column, showgrid=False, **ticks)
+    figure.update_xaxes(title="share of the samples", range=[0, 1.03], tickformat=".0%", row=1, col=1)
+    figure.update_xaxes(title="distance to the space", rangemode="tozero", nticks=5, row=1, col=2)
+    figure.update_layout(barmode="overlay")
+    return finish(figure, 170 + 40 * max(3, 2 * len(sets)))
+
+
+def _add_marks(figure: go.Figure, x: list[float], y: list[float], column: int, in_legend: bool) -> None:
+    marker = {"symbol": "line-ns", "size": 15, "line": {"color": "black", "width": 3}}
+    figure.add_scatter(
+        x=x, y=y, mode="markers", marker=marker, name="uniform draws", legendgroup="reference", showlegend=in_legend,
+        hovertemplate="uniform draws: %{x:.4g}<extra></extra>", row=1, col=column,
+    )  # fmt: skip
+
+
+def finish(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
+    """The common look."""
+    figure.update_xaxes(gridcolor=_GRID, zeroline=False, linecolor=_GRID, automargin=True)
+    figure.update_yaxes(gridcolor=_GRID, zeroline=False, linecolor=_GRID, automargin=True)
+    return figure.update_layout(
+        template="none", height=height, margin={"l": 10, "r": 16, "t": 36, "b": 10}, showlegend=legend,
+        paper_bgcolor="white", plot_bgcolor="white", font={"family": "system-ui, sans-serif", "size": 13, "color": _INK},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}, hoverlabel={"align": "left"},
+    )  # fmt: skip

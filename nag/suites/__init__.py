@@ -1,0 +1,34 @@
+"""Benchmark suites: tables that are computed cell by cell, resumably, over several seeds.
+
+A suite of one's own subclasses `Suite` and is chosen by a file `suite/<name>.yaml` with its `_target_`. Suites that ship
+with the package live in modules of their own, such as `nag.suites.generation`.
+"""
+
+from nag.suites.artifact_cache import ArtifactCache
+from nag.suites.benchmark import Selection, benchmark
+from nag.suites.cells import Cell, CellResult, Measurement, cell_key
+from nag.suites.fingerprint import plain
+from nag.suites.hardware import hardware
+from nag.suites.pool import run_cells
+from nag.suites.rows import Row, aggregate
+from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
+
+__all__ = [
+    "ArtifactCache",
+    "Baseline",
+    "Cell",
+    "CellResult",
+    "Column",
+    "Measurement",
+    "Row",
+    "Selection",
+    "Suite",
+    "SuiteOptions",
+    "Table",
+    "aggregate",
+    "benchmark",
+    "cell_key",
+    "hardware",
+    "plain",
+    "run_cells",
+]

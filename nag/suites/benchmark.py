@@ -1,0 +1,195 @@
+"""Stage: compute a suite, or what is missing of it, and write its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nag import __version__
+from nag.core.documents import read_yaml
+from nag.core.errors import DamagedFile, InvalidRequest, did_you_mean
+from nag.core.files import write_json, write_text
+from nag.suites.artifact_cache import remove_unfinished
+from nag.suites.cells import Cell, CellResult, read_cell
+from nag.suites.markdown import results_page
+from nag.suites.pool import run_cells
+from nag.suites.rows import Row, aggregate, combined, count_reused, read_rows
+from nag.suites.suite import Suite, SuiteOptions
+from nag.workflows.run import RunFolder, stage
+
+__all__ = ["Selection", "benchmark"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The cells of a suite, and those that are to be computed now.
+
+    Args:
+        cells: All cells.
+        chosen: Those to compute.
+    """
+
+    cells: tuple[Cell, ...]
+    chosen: tuple[Cell, ...]
+
+    @classmethod
+    def of(cls, suite: Suite, options: SuiteOptions, only: Sequence[str] = ()) -> Selection:
+        """Plans a suite, so that mistakes are found before any work.
+
+        Args:
+            suite: The suite.
+            options: What is asked of it.
+            only: Parts of keys; a cell is chosen if its key contains one of them, or if there are none.
+
+        Raises:
+            InvalidRequest: No cell is chosen.
+            NagError: The suite cannot do what is asked.
+        """
+        cells = tuple(suite.cells(options))
+        keys = [cell.key for cell in cells]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"suite {suite.name} has two cells of one key")
+        unknown = next((part for part in only if not any(part in key for key in keys)), None)
+        if unknown is not None or not cells:
+            words = {word for key in keys for word in key.split(".")}
+            raise InvalidRequest(f"no cell of suite {suite.name} has '{unknown}' in its key", did_you_mean(str(unknown), words))
+        return cls(cells, tuple(cell for cell in cells if not only or any(part in cell.key for part in only)))
+
+
+@stage
+def benchmark(
+    run: RunFolder,
+    suite: Suite,
+    options: SuiteOptions,
+    selection: Selection,
+    jobs: int,
+    hardware: str,
+    command: str,
+    warn: Callable[[str], None],
+    earlier: Path | None = None,
+) -> Path:
+    """Computes the chosen cells that the folder does not hold yet; the tables show all that it holds then.
+
+    Args:
+        run: Run folder; gets `results.json`, `results.md` and, for each cell, `cells/<key>.json`.
+        suite: The suite.
+        options: What is asked of it.
+        selection: Its cells.
+        jobs: Processes at a time.
+        hardware: What it runs on, in words.
+        command: The command line that does the same.
+        warn: Is told in one line of a cell's file that cannot be used.
+        earlier: A `results.json` of before: the tables also show its rows that no cell of the folder has measured again, each
+            with the version that measured it.
+
+    Returns:
+        Path of `results.md`.
+
+    Raises:
+        InvalidRequest: The folder holds another suite or preset.
+        NagError: Cells failed by a user's mistake; the tables hold the others.
+    """
+    _check_folder(run)
+    before = [] if earlier is None else read_rows(earlier, suite.name)
+    run.start()
+    results = _read_finished(selection.cells, run.path, warn)
+    reused = frozenset(results)
+    missing = [cell for cell in selection.chosen if cell.key not in results]
+    page = _Page(run.path, suite, options, selection, command, before)
+    page.write(results)
+
+    def finished(result: CellResult) -> None:
+        results[result.key] = result
+        page.write(results)
+
+    run_cells(missing, run.path, jobs, run.tracker, hardware, len(selection.chosen) - len(missing), finished)
+    rows = page.write(results)
+    if len(results) == len(selection.cells):
+        remove_unfinished(run.path)
+    run.finish(
+        {
+            "suite": suite.name,
+            "preset": options.preset,
+            "cells": len(selection.cells),
+            "cells_finished": len(results),
+            "cells_reused": len(reused),
+            "cells_cpu_seconds": round(sum(result.cpu_seconds for result in results.values()), 3),
+            "rows_written": len(rows),
+            "rows_reused": count_reused(_ordered(selection.cells, results), reused),
+        }
+    )
+    return run.path / "results.md"
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Writes `results.json` and `results.md`, which are valid after every cell."""
+
+    folder: Path
+    suite: Suite
+    options: SuiteOptions
+    selection: Selection
+    command: str
+    earlier: Sequence[Row]
+
+    def write(self, results: dict[str, CellResult]) -> list[Row]:
+        ordered = _ordered(self.selection.cells, results)
+        rows = combined(self.earlier, aggregate(self.suite.name, ordered, self.suite.medians))
+        write_json(self.folder / "results.json", [asdict(row) for row in rows])
+        text = results_page(
+            self.suite.title, self._header(ordered, rows), self.suite.protocol(self.options), self.suite.tables, rows
+        )
+        write_text(self.folder / "results.md", text)
+        return rows
+
+    def _header(self, results: Sequence[CellResult], rows: Sequence[Row]) -> dict[str, str]:
+        kept = sum(row.version != __version__ for row in rows)
+        earlier = {"earlier rows": f"{kept} of {len(rows)}, each with the version that measured it"} if kept else {}
+        seeds = sorted({result.seed for result in results})
+        cpu = sum(result.cpu_seconds for result in results)
+        return {
+            "command": f"`{self.command}`",
+            "version": f"nag {__version__}",
+            "hardware": "; ".join(dict.fromkeys(result.hardware for result in results)) or "–",
+            "seeds": ", ".join(map(str, seeds)) or "–",
+            "cells": f"{len(results)} of {len(self.selection.cells)} computed, {cpu / 3600:.2f} CPU-hours, "
+            "what several share counted for each",
+            **earlier,
+        }
+
+
+def _check_folder(run: RunFolder) -> None:
+    """Keeps hours of cells from being replaced by those of another preset."""
+    path = run.path / "config.yaml"
+    if not path.is_file() or not (run.path / "cells").is_dir():
+        return
+    try:
+        old = read_yaml(path)
+    except DamagedFile:
+        old = None
+    if isinstance(old, dict) and [_target(old), old.get("preset")] != [_target(run.config), run.config.get("preset")]:
+        raise InvalidRequest(f"'{run.path}' holds another suite or preset", "Choose another out_dir.")
+
+
+def _target(config: Mapping[str, Any]) -> Any:
+    suite = config.get("suite")
+    return suite.get("_target_") if isinstance(suite, Mapping) else suite
+
+
+def _ordered(cells: Sequence[Cell], results: dict[str, CellResult]) -> list[CellResult]:
+    return [results[cell.key] for cell in cells if cell.key in results]
+
+
+def _read_finished(cells: Sequence[Cell], folder: Path, warn: Callable[[str], None]) -> dict[str, CellResult]:
+    results = {}
+    for cell in cells:
+        try:
+            result = read_cell(cell, folder)
+        except DamagedFile as error:
+            warn(f"{error.what}; cell {cell.key} counts as not computed")
+            continue
+        if result is not None:
+            results[cell.key] = result
+    return results

@@ -1,0 +1,165 @@
+"""The cell: the smallest part of a suite, computed at once and kept in a file of its own."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from nag.core.documents import Document, check, read_json, shortened
+from nag.core.errors import DamagedFile
+from nag.core.files import write_json
+from nag.core.numbers import Finite, NonNegative, Size
+from nag.evaluation import Stopwatch
+from nag.suites.artifact_cache import ArtifactCache
+from nag.suites.fingerprint import fingerprint
+
+__all__ = ["Cell", "CellResult", "Measurement", "cell_key", "compute_cell", "read_cell"]
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]*")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number, for one seed.
+
+    Args:
+        space: Search space.
+        task: Task; empty where there is none.
+        method: What is compared.
+        setting: Under which circumstances, such as `budget=100`; empty where there is only one.
+        metric: What is measured; `<metric>_reference` is what uniform draws give.
+        value: The number; None where there is none (not reached, not defined). Numbers that are not finite become None.
+        labels: Labels that the result consumed.
+    """
+
+    space: str
+    task: str
+    method: str
+    setting: str
+    metric: str
+    value: float | None
+    labels: float = 0
+
+    def __post_init__(self) -> None:
+        if self.value is not None:
+            number = float(self.value)
+            object.__setattr__(self, "value", number if math.isfinite(number) else None)
+
+
+def cell_key(*parts: str) -> str:
+    """Parts joined by dots, safe as the name of a file."""
+    return ".".join(re.sub(r"[^A-Za-z0-9_=+-]+", "_", part) for part in parts)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A part of a suite that is computed or not, never half.
+
+    Args:
+        key: Unique in its suite and safe as the name of a file.
+        seed: Seed of its randomness.
+        run: Measures; a function at the top level of a module, or a partial of one with plain or frozen arguments, so
+            that it can be sent to another process and its configuration can be compared.
+
+    Raises:
+        ValueError: The key is not safe.
+    """
+
+    key: str
+    seed: int
+    run: Callable[[ArtifactCache], Sequence[Measurement]]
+
+    def __post_init__(self) -> None:
+        if not _SAFE.fullmatch(self.key):
+            raise ValueError(f"'{self.key}' cannot name a cell")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all that its result depends on."""
+        return fingerprint(self.key, self.seed, self.run)
+
+    def path(self, folder: Path) -> Path:
+        """Where its result is kept."""
+        return folder / "cells" / f"{self.key}.json"
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A finished cell.
+
+    Args:
+        key: Key of the cell.
+        seed: Its seed.
+        fingerprint: Digest of the configuration that it was computed with.
+        hardware: What it was computed on.
+        cpu_seconds: What it cost, with the products that it used.
+        measurements: What it found.
+    """
+
+    key: str
+    seed: int
+    fingerprint: str
+    hardware: str
+    cpu_seconds: float
+    measurements: tuple[Measurement, ...]
+
+
+class _Measured(Document):
+    """A measurement in a cell's file."""
+
+    space: str
+    task: str
+    method: str
+    setting: str
+    metric: str
+    value: Finite | None
+    labels: NonNegative
+
+
+class _Result(Document):
+    """A cell's file."""
+
+    key: str
+    seed: Size
+    fingerprint: str
+    hardware: str
+    cpu_seconds: NonNegative
+    measurements: list[_Measured]
+
+
+def compute_cell(cell: Cell, folder: Path, hardware: str) -> CellResult:
+    """Computes a cell and keeps its result.
+
+    Raises:
+        ValueError: The cell measures one thing twice, which would count as two seeds.
+    """
+    watch, workshop = Stopwatch(), ArtifactCache(folder)
+    measurements = tuple(cell.run(workshop))
+    names = [replace(measurement, value=None, labels=0) for measurement in measurements]
+    if len(set(names)) < len(names):
+        raise ValueError(f"cell {cell.key} measures one thing twice")
+    cpu = round(watch.cpu + workshop.earlier_cpu_seconds, 3)
+    result = CellResult(cell.key, cell.seed, cell.fingerprint, hardware, cpu, measurements)
+    write_json(cell.path(folder), asdict(result))
+    return result
+
+
+def read_cell(cell: Cell, folder: Path) -> CellResult | None:
+    """The result of a cell that was computed before; None if it was not.
+
+    Raises:
+        DamagedFile: The file is damaged, or of another configuration.
+    """
+    path = cell.path(folder)
+    if not path.is_file():
+        return None
+    read = check(_Result, read_json(path), f"'{shortened(str(path))}'")
+    measurements = tuple(Measurement(**entry.model_dump()) for entry in read.measurements)
+    result = CellResult(read.key, read.seed, read.fingerprint, read.hardware, read.cpu_seconds, measurements)
+    if result.fingerprint != cell.fingerprint:
+        raise DamagedFile(f"'{path}' was computed with another configuration or version")
+    return result

@@ -1,0 +1,133 @@
+"""How far the shapes and the sizes of samples are from those of the whole space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nag.evaluation import SpaceReference, hash_codes
+from nag.evaluation.reference import edge_histogram, op_histogram
+from nag.graphs import DagBatch, levels, reduce
+from nag.spaces import SearchSpace, enumerate_space, is_enumerable, sample_uniform
+from nag.tasks import load_task
+
+__all__ = ["WholeSpace", "parameter_counts", "total_variation"]
+
+_BINS = 256
+_DRAWS = 100_000
+
+
+def total_variation(sample: Tensor, whole: Tensor) -> float:
+    """Total-variation distance between two samples of a number.
+
+    Args:
+        sample: (B,) values.
+        whole: (W,) values; if they are more than 256 different ones, both samples are compared in 256 bins that hold
+            equal shares of these.
+
+    Returns:
+        Half the sum of the absolute differences of shares, 0 to 1; 1 for an empty sample.
+    """
+    if len(sample) == 0:
+        return 1.0
+    points = whole.double().unique()
+    if len(points) > _BINS:
+        points = torch.quantile(whole.double().sort().values, torch.linspace(0, 1, _BINS + 1, dtype=torch.float64)).unique()
+    borders = (points[1:] + points[:-1]) / 2  # between the values, so that rounding does not move them
+    shares = [
+        torch.bincount(torch.bucketize(values.double(), borders), minlength=len(points)).double() / len(values)
+        for values in (sample, whole)
+    ]
+    return float((shares[0] - shares[1]).abs().sum() / 2)
+
+
+@dataclass(frozen=True)
+class WholeSpace:
+    """All architectures of a space (or 100,000 uniform draws where they are too many), described by numbers.
+
+    Args:
+        space: The search space.
+        everything: The architectures.
+        train: (W,) bool, which of them were trained on.
+        trained: `tv_ops_train` and `tv_edges_train`, distances of the training set as `sample_metrics` defines them.
+        numbers: Metric -> function from B architectures to (B,) numbers.
+        whole: The same numbers of `everything`.
+    """
+
+    space: SearchSpace
+    everything: DagBatch
+    train: Tensor
+    trained: dict[str, float]
+    numbers: dict[str, Callable[[DagBatch], Tensor]]
+    whole: dict[str, Tensor]
+
+    @classmethod
+    def of(
+        cls, space: SearchSpace, reference: SpaceReference, parameters: Callable[[DagBatch], Tensor] | None = None
+    ) -> WholeSpace:
+        """Gathers the numbers: `tv_depth` always, `tv_params` where parameters or a cost model are known."""
+        everything = enumerate_space(space) if is_enumerable(space) else sample_uniform(space, _DRAWS, 0)
+        numbers: dict[str, Callable[[DagBatch], Tensor]] = {"tv_depth": lambda dags: _depths(space, dags)}
+        cost = next(iter(space.costs), None)
+        if parameters is not None:
+            numbers["tv_params"] = parameters
+        elif cost is not None:
+            numbers["tv_params"] = lambda dags: space.estimate_costs(dags)[cost]
+        train = torch.isin(hash_codes(space.hashes(everything)), reference.train_codes)
+        half = everything[train]
+        trained = {
+            "tv_ops_train": float((op_histogram(half, len(space.vocabulary)) - reference.ops).abs().sum() / 2),
+            "tv_edges_train": float((edge_histogram(half) - reference.edges).abs().sum() / 2),
+        }
+        whole = {name: number(everything) for name, number in numbers.items()}
+        return cls(space, everything, train, trained, numbers, whole)
+
+    def distances(self, dags: DagBatch, seed: int) -> dict[str, float]:
+        """Distances of samples to the whole space, of as many uniform draws, and of the training set.
+
+        `tv_depth` compares the lengths of the longest path (edges) of what the architectures compute, with identities
+        contracted and dead ends dropped; `tv_params` their modelled costs, such as multiply-accumulates, which grow
+        with the parameters.
+
+        Args:
+            dags: Valid samples.
+            seed: Of the uniform draws.
+        """
+        fresh = sample_uniform(self.space, max(len(dags), 1), seed)
+        values = dict(self.trained)
+        for name, number in self.numbers.items():
+            whole = self.whole[name]
+            values[name] = total_variation(number(dags), whole)
+            values[f"{name}_reference"] = total_variation(number(fresh), whole)
+            values[f"{name}_train"] = total_variation(whole[self.train], whole)
+        return values
+
+
+def parameter_counts(source: Sequence[str], data_dir: str | None = None) -> Callable[[DagBatch], Tensor] | None:
+    """Looks parameter counts up in a table.
+
+    Args:
+        source: Task and metric; empty for none.
+        data_dir: Folder of tables that are not packaged; the environment variable NAG_DATA_DIR if None.
+
+    Returns:
+        Architectures -> (B,) numbers; None where no table is named.
+
+    Raises:
+        MissingData: The table is not there.
+        InvalidRequest: It has no such metric.
+    """
+    if not source:
+        return None
+    name, metric = source
+    table = load_task(name, data_dir).table
+    table.metric(metric)
+    return lambda dags: torch.from_numpy(table.values(metric, dags))
+
+
+def _depths(space: SearchSpace, dags: DagBatch) -> Tensor:
+    """Longest path of each reduced graph, in edges: (B,) int64."""
+    return levels(reduce(dags, space.semantics)).amax(1)

@@ -1,0 +1,214 @@
+"""The suite `predictor`: how well predictors rank a whole table from a few labels, what each part is worth, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from scipy.stats import kendalltau
+
+from nag.core.errors import InvalidRequest, did_you_mean
+from nag.evaluation import Stopwatch, ranking_metrics
+from nag.predictors import NormalScores, Predictor
+from nag.suites.artifact_cache import ArtifactCache
+from nag.suites.cells import Cell, Measurement, cell_key
+from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
+from nag.tasks import Task, load_task
+from nag.training import make_fabric
+from nag.workflows.proxies import proxies_of
+from nag.workflows.train_predictor import buy_labels
+
+__all__ = ["PredictorJob", "PredictorMethod", "PredictorPreset", "PredictorRun", "PredictorSuite", "measure_predictor"]
+
+_CHUNK = 16384
+
+
+@dataclass(frozen=True)
+class PredictorMethod:
+    """One line of the tables.
+
+    Args:
+        make: (space=..., seed=...) -> the untrained predictor; also proxies=... where there are any.
+        proxies: Columns of the table, which cost no training, that join the features.
+    """
+
+    make: Callable[..., Predictor]
+    proxies: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class PredictorRun:
+    """Part of a preset: every method on every task with each number of labels.
+
+    Args:
+        tasks: Names of the tasks.
+        labels: Numbers of labels.
+        methods: Names of the methods.
+        seeds: Number of seeds.
+    """
+
+    tasks: Sequence[str]
+    labels: Sequence[int]
+    methods: Sequence[str]
+    seeds: int = 5
+
+
+@dataclass(frozen=True)
+class PredictorPreset:
+    """How much the suite computes.
+
+    Args:
+        runs: Its parts.
+    """
+
+    runs: Sequence[PredictorRun]
+
+
+@dataclass(frozen=True)
+class PredictorJob:
+    """One predictor, fitted once.
+
+    Args:
+        task: Name of the task.
+        name: Name of the method.
+        method: The method.
+        labels: Number of labels.
+        seed: Seed of labels and predictor.
+        device: Kind of accelerator.
+        data_dir: Folder of tables that are not packaged.
+    """
+
+    task: str
+    name: str
+    method: PredictorMethod
+    labels: int
+    seed: int
+    device: str
+    data_dir: str | None = field(default=None)
+
+
+class PredictorSuite(Suite):
+    """Fits predictors to random labels of a task's search metric and ranks all other architectures of its table.
+
+    Args:
+        methods: Name -> the method.
+        presets: Name -> how much is computed.
+    """
+
+    def __init__(self, methods: Mapping[str, PredictorMethod], presets: Mapping[str, PredictorPreset]) -> None:
+        self.methods, self.presets = methods, presets
+
+    @property
+    def name(self) -> str:
+        """Name of the suite."""
+        return "predictor"
+
+    @property
+    def title(self) -> str:
+        """Heading of its page."""
+        return "Predictors from few labels"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Accuracy and cost."""
+        return (
+            Table(
+                "rank correlation with all other architectures",
+                (
+                    Column("kendall_tau", "tau, all other"),
+                    Column("kendall_tau_no_twins", "tau, no twins"),
+                    Column("spearman", "Spearman, all other"),
+                    Column("kendall_tau_report", "tau with the report metric"),
+                    Column("precision_at_10pct", "precision in the top 10 %"),
+                    Column("tau_ceiling", "tau that label noise allows"),
+                    Column("fit_cpu_seconds", "fit CPU s", ".1f"),
+                    Column("score_cpu_seconds", "score the table CPU s", ".1f"),
+                ),
+            ),
+        )
+
+    def protocol(self, options: SuiteOptions) -> str:
+        """How the numbers come about."""
+        return (
+            "Labels of the task's search metric are drawn at random; a predictor is fitted to them and ranks all other "
+            "architectures of the table by that metric (*all other*, the usual random split of the literature), and, among "
+            "these, those alone that share no canonical class with a labelled one (*no twins*, the split by canonical hash). "
+            "Hyper-parameters are the defaults everywhere. *Tau that label noise allows*: the rank correlation of the "
+            "table with itself plus noise of the spread found inside canonical classes, on normal scores; what no "
+            "predictor can be expected to pass by much. Times are CPU-seconds with one thread, features included."
+        )
+
+    def cells(self, options: SuiteOptions) -> list[Cell]:
+        """One cell for each task, method, number of labels and seed.
+
+        Raises:
+            InvalidRequest: An unknown preset or method.
+            MissingData: A task's table is not there.
+        """
+        cells: dict[str, Cell] = {}
+        for run in chosen(self.presets, options).runs:
+            for task in run.tasks:
+                load_task(task, options.data_dir)
+                for name in run.methods:
+                    if name not in self.methods:
+                        raise InvalidRequest(f"the suite has no method '{name}'", did_you_mean(name, self.methods))
+                    for labels in run.labels:
+                        for seed in options.seeds_from(run.seeds):
+                            job = PredictorJob(
+                                *(task, name, self.methods[name], labels, seed, options.device, options.data_dir)
+                            )
+                            key = cell_key(task, name, f"labels{labels}", f"seed{seed}")
+                            cells[key] = Cell(key, seed, partial(measure_predictor, job))
+        return list(cells.values())
+
+
+def measure_predictor(job: PredictorJob, workshop: ArtifactCache) -> list[Measurement]:
+    """Fits a predictor and ranks the table."""
+    task, device = load_task(job.task, job.data_dir), make_fabric(job.device).device
+    table, values = task.table, task.search_values
+    split = buy_labels(task, job.labels, job.seed)
+    more = {"proxies": proxies_of(task, job.method.proxies)} if job.method.proxies else {}
+    predictor = job.method.make(space=table.space, seed=job.seed, **more).to(device)
+    sign = task.sign
+    watch = Stopwatch()
+    predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(sign * values[split.train]))
+    fitting, watch = watch.cpu, Stopwatch()
+    others = np.setdiff1d(task.rows, split.train)
+    parts = torch.from_numpy(others).split(_CHUNK)
+    scores = torch.cat([predictor.predict_scores(table.dags[part].to(device)).mean.cpu() for part in parts]).numpy()
+    scoring = watch.cpu
+    alone = np.isin(others, split.test)
+    found = ranking_metrics(scores, sign * values[others])
+    measured = {
+        "kendall_tau": found["kendall_tau"],
+        "kendall_tau_no_twins": ranking_metrics(scores[alone], sign * values[others][alone])["kendall_tau"],
+        "spearman": found["spearman"],
+        "kendall_tau_report": ranking_metrics(scores, sign * task.report_values[others])["kendall_tau"],
+        "precision_at_10pct": found["precision_at_10pct"],
+        "tau_ceiling": noise_ceiling(task),
+        "fit_cpu_seconds": fitting,
+        "score_cpu_seconds": scoring,
+    }
+    space, setting = table.space.name, f"labels={job.labels}"
+    return [Measurement(space, task.name, job.name, setting, name, value, job.labels) for name, value in measured.items()]
+
+
+def noise_ceiling(task: Task) -> float | None:
+    """Kendall's tau of the search values with themselves plus one more noise of the size found inside canonical classes.
+
+    None where no class has two members. On normal scores, in which the spread is pooled over all classes; as the values
+    hold noise already, the true ceiling is a little lower.
+    """
+    rows, classes = task.rows, task.table.canonical[task.rows]
+    scores = NormalScores().fit(torch.from_numpy(task.search_values[rows])).numpy()
+    _, where, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    means = np.bincount(where, scores) / counts
+    freedom = len(rows) - len(counts)
+    if freedom == 0:
+        return None
+    noise = np.sqrt(((scores - means[where]) ** 2).sum() / freedom)
+    again = scores + noise * np.random.default_rng(0).standard_normal(len(scores))
+    return float(kendalltau(scores, again).statistic)

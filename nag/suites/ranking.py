@@ -1,0 +1,33 @@
+"""How well a belief ranks the architectures of a task, and what its first proposals are worth."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import kendalltau, rankdata
+
+from nag.tasks import Task
+
+__all__ = ["measure_ranking"]
+
+
+def measure_ranking(task: Task, belief: np.ndarray, others: np.ndarray, proposed: int) -> dict[str, float]:
+    """Rank correlations, and percentiles and regret of what is believed best, by the search metric.
+
+    Args:
+        task: The task.
+        belief: (R,) what is believed of all rows of its table, more is better.
+        others: Rows to measure on: those that were not labelled.
+        proposed: Number of architectures that are proposed.
+    """
+    sign, values = task.sign, task.search_values
+    chosen_rows = others[np.argsort(-belief[others], kind="stable")[:proposed]]
+    percentiles = task.percentile(values[chosen_rows], task.search_metric)
+    best = (sign * values[chosen_rows]).max()
+    both = rankdata(belief[others]), rankdata(sign * values[others])
+    return {
+        "kendall_tau": float(kendalltau(belief[others], sign * values[others]).statistic),
+        "spearman": float(np.corrcoef(*both)[0, 1]),
+        "proposed_percentile": float(percentiles.mean()),
+        "best_percentile": float(percentiles.max()),
+        "regret": float((sign * values[task.rows]).max() - best),
+    }

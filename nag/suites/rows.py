@@ -1,0 +1,134 @@
+"""From the measurements of single seeds to the rows of `results.json`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, median, stdev
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from nag import __version__
+from nag.core.documents import explain, read_json
+from nag.core.errors import DamagedFile
+from nag.suites.cells import CellResult, Measurement
+
+__all__ = ["Row", "aggregate", "combined", "count_reused", "read_rows"]
+
+_Name = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a suite's results.
+
+    Args:
+        suite: Name of the suite.
+        space: Search space.
+        task: Task; empty where there is none.
+        method: What is compared.
+        setting: Under which circumstances.
+        metric: What was measured.
+        mean: Mean over the seeds that have a value; None if none has.
+        std: Sample standard deviation; None for less than two values.
+        seeds: Number of values.
+        labels: Mean number of labels that the result consumed.
+        cpu_seconds: Mean cost of a cell that the row comes from.
+        version: Version of nag that measured it.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    suite: str
+    space: str
+    task: str
+    method: str
+    setting: str
+    metric: str
+    mean: float | None
+    std: float | None
+    seeds: int
+    labels: float
+    cpu_seconds: float
+    version: str = "0.1.0"  # rows of that version do not say it
+
+    @property
+    def name(self) -> tuple[str, str, str, str, str]:
+        """What was measured of what: rows of one name replace each other."""
+        return self.space, self.task, self.method, self.setting, self.metric
+
+
+def aggregate(suite: str, results: Sequence[CellResult], medians: Collection[str] = ()) -> list[Row]:
+    """Rows over all seeds, in order of appearance.
+
+    Args:
+        suite: Name of the suite.
+        results: Finished cells.
+        medians: Metrics that also get a row `<metric>_median`, where no value counts as one beyond all others.
+    """
+    rows = []
+    for name, found in _grouped(results).items():
+        rows.append(_row(suite, name, found))
+        if rows[-1].metric in medians:
+            values = [math.inf if m.value is None else m.value for m, _ in found]
+            middle = median(values)
+            known = None if math.isinf(middle) else middle
+            rows.append(replace(rows[-1], metric=f"{rows[-1].metric}_median", mean=known, std=None, seeds=len(values)))
+    return rows
+
+
+def read_rows(path: Path, suite: str) -> list[Row]:
+    """The rows of a `results.json`.
+
+    Args:
+        path: The file.
+        suite: The suite that they have to be of.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: It holds no rows, or those of another suite.
+    """
+    try:
+        rows = TypeAdapter(list[Row]).validate_python(read_json(path))
+    except ValidationError as error:
+        raise DamagedFile(f"'{path}' holds no rows of a suite: {explain(error)[0]}", "Give a results.json.") from error
+    other = next((row.suite for row in rows if row.suite != suite), None)
+    if other is not None:
+        raise DamagedFile(f"'{path}' holds rows of suite {other}", f"Give the results.json of a run of suite {suite}.")
+    return rows
+
+
+def combined(earlier: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """Earlier rows, replaced by new ones of the same name, then all other new rows."""
+    found = {row.name: row for row in earlier}
+    found.update({row.name: row for row in new})
+    return list(found.values())
+
+
+def count_reused(results: Sequence[CellResult], reused: Collection[str]) -> int:
+    """Number of rows that come from the cells with these keys alone."""
+    return sum(all(result.key in reused for _, result in found) for found in _grouped(results).values())
+
+
+def _grouped(results: Sequence[CellResult]) -> dict[_Name, list[tuple[Measurement, CellResult]]]:
+    groups: dict[_Name, list[tuple[Measurement, CellResult]]] = {}
+    for result in results:
+        for m in result.measurements:
+            groups.setdefault((m.space, m.task, m.method, m.setting, m.metric), []).append((m, result))
+    return groups
+
+
+def _row(suite: str, name: _Name, found: Sequence[tuple[Measurement, CellResult]]) -> Row:
+    values = [m.value for m, _ in found if m.value is not None]
+    return Row(
+        suite,
+        *name,
+        mean=fmean(values) if values else None,
+        std=stdev(values) if len(values) > 1 else None,
+        seeds=len(values),
+        labels=fmean(m.labels for m, _ in found),
+        cpu_seconds=round(fmean(result.cpu_seconds for _, result in found), 3),
+        version=__version__,
+    )

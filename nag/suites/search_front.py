@@ -1,0 +1,155 @@
+"""Cells of the suite `search` with two objectives, against NSGA-II of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+import torch
+
+from nag.core.errors import InvalidRequest, MissingData
+from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds, front, hypervolume
+from nag.graphs import Architecture
+from nag.search import Goal, Objective, Problem, Strategy
+from nag.suites.artifact_cache import ArtifactCache
+from nag.suites.cells import Measurement
+from nag.tasks import Task, load_task
+from nag.workflows.measurable import measurable
+from nag.workflows.proxies import proxies_of
+from nag.workflows.search import queries
+
+__all__ = ["FrontJob", "FrontRun", "measure_front"]
+
+_TRIALS = 100  # of NSGA-II for each query: most of what it asks again is not charged
+
+
+@dataclass(frozen=True)
+class FrontRun:
+    """A search for a Pareto front: the task's search metric, and a side metric to minimise.
+
+    Args:
+        task: Name of the task.
+        minimise: The side metric.
+        strategies: Names of the strategies; NSGA-II is always beside them.
+        seeds: Number of seeds.
+        queries: Length of a search.
+        proxies: Training-free columns that strategies may see.
+        population: Architectures in a generation of NSGA-II.
+    """
+
+    task: str
+    minimise: str
+    strategies: Sequence[str]
+    seeds: int = 5
+    queries: int = 100
+    proxies: Sequence[str] = ()
+    population: int = 10
+
+    @property
+    def protocol(self) -> str:
+        """How the numbers come about."""
+        return (
+            f"*Two objectives*: {self.task}, its search metric up and {self.minimise} down, {self.queries} queries; of the "
+            "queries that no other dominates by these two, the hypervolume of report metric and side metric, over that of the "
+            "whole table's front, once above the worst values of the table and once above the worst corner of the front. "
+            f"NSGA-II is Optuna's, with a population of {self.population}, the best of 10, 20 and 40 on other seeds; functions "
+            "that it asks again are not charged."
+        )
+
+
+@dataclass(frozen=True)
+class FrontJob:
+    """One search.
+
+    Args:
+        run: What for.
+        name: Name of the strategy.
+        make: (problem=..., seed=...) -> the strategy; None for NSGA-II.
+        seed: Its seed.
+        data_dir: Folder of tables that are not packaged.
+    """
+
+    run: FrontRun
+    name: str
+    make: Callable[..., Strategy] | None
+    seed: int
+    data_dir: str | None = field(default=None, metadata={"result": False})
+
+
+def measure_front(job: FrontJob, workshop: ArtifactCache) -> list[Measurement]:
+    """Searches once."""
+    run, task, before = job.run, load_task(job.run.task, job.data_dir), cpu_seconds()
+    if job.make is None:
+        found = list(_nsga(task, run, job.seed))
+    else:
+        goal = Goal((Objective(task.search_metric, task.maximise), Objective(run.minimise, False)))
+        problem = Problem(task.space, goal, proxies_of(task, run.proxies) if run.proxies else None, measurable=measurable(task))
+        strategy = job.make(problem=problem, seed=job.seed)
+        found = list(chain.from_iterable(queries(task, TableEvaluator(task), strategy, run.queries)))
+    cost, sign = cpu_seconds() - before, task.sign
+    every = _points(sign * task.report_values, task.table.metric(run.minimise))
+    seen = [e for e in found if e.search_value is not None and e.report_value is not None and run.minimise in e.side]
+    side = np.array([e.side[run.minimise] for e in seen])
+    searched = _points(sign * np.array([e.search_value for e in seen], dtype=np.float64), side)
+    chosen = front(searched)
+    kept = _points(sign * np.array([e.report_value for e in seen], dtype=np.float64), side)[chosen]
+    true_front = every[front(every)]
+    worst, corner = every.amin(0), true_front.amin(0)
+    values = {
+        "hypervolume_ratio": hypervolume(kept, worst) / hypervolume(true_front, worst),
+        "hypervolume_ratio_nadir": hypervolume(kept, corner) / max(hypervolume(true_front, corner), 1e-12),
+        "front_found": float((true_front[:, None] == kept[None]).all(2).any(1).sum()),
+        "queries": float(len(found)),
+        "search_cpu_seconds": cost,
+    }
+    setting = f"front with {run.minimise}"
+    return [
+        Measurement(task.space.name, task.name, job.name, setting, metric, value, len(found))
+        for metric, value in values.items()
+    ]
+
+
+def _points(up: np.ndarray, down: np.ndarray) -> torch.Tensor:
+    """(P, 2) float64, higher being better; only what was measured."""
+    points = np.stack([up, -down], 1)
+    return torch.from_numpy(points[np.isfinite(points).all(1)])
+
+
+def _nsga(task: Task, run: FrontRun, seed: int) -> Iterator[Evaluation]:
+    """NSGA-II over the operations of a space whose wiring is fixed."""
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise MissingData("package optuna is not installed", "Run: pip install 'nag[peers]'.") from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    edges, names = _wiring(task)
+    sampler = optuna.samplers.NSGAIISampler(population_size=run.population, seed=seed)
+    study = optuna.create_study(directions=["maximize" if task.maximise else "minimize", "minimize"], sampler=sampler)
+    evaluator, charged = TableEvaluator(task), set[str]()
+    for _ in range(_TRIALS * run.queries):
+        trial = study.ask()
+        ops = ("input", *(trial.suggest_categorical(f"node{i}", choices) for i, choices in enumerate(names)), "output")
+        (evaluation,) = evaluator.evaluate([Architecture(ops, edges)])
+        assert evaluation.search_value is not None  # the task's table is whole
+        study.tell(trial, [evaluation.search_value, evaluation.side[run.minimise]])
+        if evaluation.canonical_hash not in charged:
+            charged.add(evaluation.canonical_hash)
+            yield evaluation
+        if len(charged) == run.queries:
+            return
+
+
+def _wiring(task: Task) -> tuple[tuple[tuple[int, int], ...], list[list[str]]]:
+    """The edges that all architectures of a space have, and the operations that each inner node may have.
+
+    Raises:
+        InvalidRequest: Architectures differ in their wiring.
+    """
+    space, size = task.space, task.space.max_nodes
+    allowed = torch.triu(torch.ones(size, size, dtype=torch.bool), 1)
+    if bool((space.masks.edges.all(-1) & allowed).any()) or int(task.table.dags.mask.sum(1).min()) < size:
+        raise InvalidRequest(f"NSGA-II takes spaces of one wiring, unlike {space.name}", "Choose a task of nasbench201.")
+    names = [[space.vocabulary[k] for k in row.nonzero().flatten().tolist()] for row in space.masks.nodes[size, 1 : size - 1]]
+    return space.to_architectures(task.table.dags[:1])[0].edges, names

@@ -1,0 +1,1 @@
+"""Readers of the benchmarks that tasks are shipped for, one module each."""

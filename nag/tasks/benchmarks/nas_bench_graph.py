@@ -1,0 +1,100 @@
+"""Reader of NAS-Bench-Graph (Qin et al., NeurIPS 2022) from the files of the package `nas-bench-graph`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nag.core.data_files import find_package_file
+from nag.core.errors import DamagedFile, InvalidArchitecture
+from nag.core.unpickle import NUMPY_SCALARS, load_restricted
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace, load_space
+from nag.tasks.tables.table import BenchmarkTable
+
+__all__ = ["DATASETS", "find_nas_bench_graph", "key_to_native", "native_to_key", "read_nas_bench_graph"]
+
+DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
+"""The nine data sets; on proteins fewer operations were tried."""
+
+_OPS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
+_LINKS = ("0,0,0,0", "0,0,0,1", "0,0,1,1", "0,0,1,2", "0,0,1,3", "0,1,1,1", "0,1,1,2", "0,1,2,2", "0,1,2,3")
+_METRICS = {"valid_perf": "valid_perf", "perf": "perf", "latency": "latency", "para": "params_m"}
+
+
+def key_to_native(key: int) -> str:
+    """Native string of a table key: the last four decimal digits are operations, the rest numbers the link list.
+
+    Raises:
+        InvalidArchitecture: No such key.
+    """
+    lead, digits = divmod(key, 10_000)
+    ops = [int(digit) for digit in f"{digits:04d}"]
+    if not 0 <= lead < len(_LINKS) or max(ops) >= len(_OPS):
+        raise InvalidArchitecture(f"{key} is no key of NAS-Bench-Graph", "Keys are 0 to 88888 without the digit 9.")
+    return f"{_LINKS[lead]}|{','.join(_OPS[op] for op in ops)}"
+
+
+def native_to_key(native: str) -> int:
+    """Table key of a native string; the inverse of `key_to_native`.
+
+    Raises:
+        InvalidArchitecture: The string does not have the form of the table's.
+    """
+    links, _, names = native.partition("|")
+    ops = names.split(",")
+    if links not in _LINKS or len(ops) != 4 or not set(ops) <= set(_OPS):
+        raise InvalidArchitecture(f"'{native}' has no key in NAS-Bench-Graph", f"Link lists: {' '.join(_LINKS)}.")
+    return int(f"{_LINKS.index(links)}{''.join(str(_OPS.index(op)) for op in ops)}")
+
+
+def find_nas_bench_graph(dataset: str) -> Path:
+    """The package's file of one data set.
+
+    Raises:
+        MissingData: The package is not installed.
+    """
+    return find_package_file("nas_bench_graph", f"light/{dataset}.bench", "nas-bench-graph")
+
+
+@lru_cache(maxsize=16)
+def read_nas_bench_graph(path: Path) -> BenchmarkTable:
+    """Reads one data set: metrics `valid_perf`, `perf` (fractions), `latency` (seconds) and `params_m` (millions).
+
+    Raises:
+        DamagedFile: Not a table of NAS-Bench-Graph.
+    """
+    hint = "Reinstall nas-bench-graph."
+    space = load_space("nas_bench_graph")
+    entries = load_restricted(path, NUMPY_SCALARS)
+    expected = 2_021 if path.stem == "proteins" else 26_206
+    if not isinstance(entries, dict) or len(entries) != expected:
+        raise DamagedFile(f"{path.name} does not hold {expected} architectures", hint)
+    try:
+        keys = np.fromiter(entries, dtype=np.int64, count=expected)
+        metrics = {
+            ours: np.fromiter((entry[theirs] for entry in entries.values()), dtype=np.float64, count=expected)
+            for theirs, ours in _METRICS.items()
+        }
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DamagedFile(f"{path.name} lacks a number ({error})", hint) from error
+    dags = _decode(keys, space, path.name)
+    if not bool(space.is_valid(dags).all()):
+        raise DamagedFile(f"{path.name} holds an architecture outside the search space", hint)
+    return BenchmarkTable(f"nas_bench_graph/{path.stem}", space, dags, metrics, frozenset({"params_m"}))
+
+
+def _decode(keys: np.ndarray, space: SearchSpace, where: str) -> DagBatch:
+    """The architectures of many keys at once; keys: (R,) int64."""
+    digits = keys[:, None] // np.array([1_000, 100, 10, 1]) % 10
+    leads = keys // 10_000
+    if keys.min() < 0 or leads.max() >= len(_LINKS) or digits.max() >= len(_OPS):
+        raise DamagedFile(f"{where} holds a key that is no architecture", "Reinstall nas-bench-graph.")
+    templates = space.to_dags([space.codec.decode(f"{links}|gcn,gcn,gcn,gcn") for links in _LINKS])[torch.from_numpy(leads)]
+    index = np.array([space.vocabulary.index(op) for op in _OPS])
+    ops = templates.ops.clone()
+    ops[:, 1:5] = torch.from_numpy(index[digits])
+    return DagBatch(ops, templates.adjacency, templates.mask)

@@ -1,0 +1,185 @@
+"""The tasks that nag knows by name, and how each is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from nag.core.data_files import find_data_dir
+from nag.core.errors import InvalidRequest, MissingData, did_you_mean
+from nag.tasks.benchmarks.analog_nasbench import find_analog_nasbench, read_analog_nasbench
+from nag.tasks.benchmarks.nas_bench_graph import DATASETS, find_nas_bench_graph, read_nas_bench_graph
+from nag.tasks.benchmarks.nasbench101 import read_nasbench101
+from nag.tasks.benchmarks.nasbench201 import read_nasbench201
+from nag.tasks.benchmarks.tpu_tiles import read_tpu_tiles
+from nag.tasks.tables.table import BenchmarkTable
+from nag.tasks.task import Task
+from nag.tasks.task_file import is_task_file, read_task_file
+
+__all__ = ["list_tasks", "load_task"]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A task before its table is read.
+
+    Args:
+        note: Units and source, one line.
+        read: Reads the table from a file (of a package) or from the data folder.
+        search: Search metric.
+        report: Report metric.
+        side: Side metrics; all `*_ms` columns of the table follow them.
+        find: Locates the package's file; None where the table lies in the data folder.
+        files: What the data folder must hold.
+        maximise: Whether more is better in both metrics.
+        descriptor: Facts of the data.
+        hint: How to get what the data folder lacks.
+    """
+
+    note: str
+    read: Callable[[Path], BenchmarkTable]
+    search: str
+    report: str
+    side: tuple[str, ...] = ()
+    find: Callable[[], Path] | None = None
+    files: tuple[str, ...] = ()
+    maximise: bool = True
+    descriptor: Mapping[str, float] = field(default_factory=dict)
+    hint: str = "Put it there, or set data_dir or NAG_DATA_DIR."
+
+    def locate(self, data_dir: str | Path | None) -> Path:
+        """The file or folder to read; raises `MissingData` where it is not there."""
+        if self.find is not None:
+            return self.find()
+        folder = find_data_dir(data_dir)
+        for name in self.files:
+            if not (folder / name).is_file():
+                raise MissingData(f"the data folder holds no {name}", self.hint)
+        return folder
+
+
+_IMPORT = "Make it by nag import-benchmark FILE out_dir=FOLDER, or set data_dir or NAG_DATA_DIR."
+_GRAPH_FACTS = ("nodes", "mean_degree", "features", "classes", "homophily")
+"""Numbers of nodes, of neighbours (mean), of features and classes of a node; share of edges between nodes of one class."""
+_GRAPHS = {  # Qin et al. 2022, table 1; degrees count both ends of an edge; homophily as in Pei et al. 2020 and later
+    "cora": (2_708, 3.9, 1_433, 7, 0.81),
+    "citeseer": (3_327, 2.7, 3_703, 6, 0.74),
+    "pubmed": (19_717, 4.5, 500, 3, 0.80),
+    "cs": (18_333, 8.9, 6_805, 15, 0.81),
+    "physics": (34_493, 14.4, 8_415, 5, 0.93),
+    "photo": (7_650, 31.1, 745, 8, 0.83),
+    "computers": (13_752, 35.8, 767, 10, 0.78),
+    "arxiv": (169_343, 13.7, 128, 40, 0.66),
+}
+
+
+def _graph_task(dataset: str) -> _Entry:
+    unit = "ROC-AUC" if dataset == "proteins" else "accuracy"
+    note = f"NAS-Bench-Graph on {dataset}: {unit} as a fraction, latency in seconds, parameters in millions"
+    find = partial(find_nas_bench_graph, dataset)
+    facts = dict(zip(_GRAPH_FACTS, _GRAPHS[dataset], strict=True)) if dataset in _GRAPHS else {}
+    return _Entry(note, read_nas_bench_graph, "valid_perf", "perf", ("latency", "params_m"), find, descriptor=facts)
+
+
+def _analog_task(metric: str, what: str, analog: float, quantised: float) -> _Entry:
+    note = f"AnalogNAS-Bench: CIFAR-10 accuracy of NAS-Bench-201's cells in percent, {what}"
+    facts = {"analog": analog, "quantised": quantised}
+    return _Entry(note, read_analog_nasbench, metric, metric, (), find_analog_nasbench, descriptor=facts)
+
+
+def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
+    side, files = ("params_m", "flops_m_computed"), ("nasbench201.csv.gz", *more_files)
+    facts = {"images": 50_000, "classes": 10 if search.startswith("cifar10_") else 100}
+    return _Entry(f"NAS-Bench-201: {note}", read_nasbench201, search, report, side, files=files, descriptor=facts, hint=_IMPORT)
+
+
+_TASKS: dict[str, _Entry] = {
+    **{f"nas_bench_graph/{dataset}": _graph_task(dataset) for dataset in DATASETS},
+    "analog_nasbench/digital": _analog_task("baseline_accuracy", "trained and run digitally", 0, 0),
+    "analog_nasbench/ptq": _analog_task("ptq_accuracy", "quantised after training", 0, 1),
+    "analog_nasbench/qat": _analog_task("qat_accuracy", "trained for quantisation", 0, 1),
+    "analog_nasbench/noisy": _analog_task("noisy_accuracy", "trained digitally, run on noisy analog hardware", 1, 0),
+    "analog_nasbench/analog": _analog_task("analog_accuracy", "trained for and run on analog hardware", 1, 0),
+    "nasbench201/cifar10": _cell_task(
+        "CIFAR-10 test accuracy after 200 epochs in percent, as published counts search it",
+        "cifar10_test_acc",
+        "cifar10_test_acc",
+    ),
+    "nasbench201/cifar10_12ep": _cell_task(
+        "CIFAR-10 in percent, searched on validation after 12 epochs, reported on test after 200",
+        "cifar10_val_acc_12ep",
+        "cifar10_test_acc",
+        "nasbench201_hp12.csv.gz",
+    ),
+    "nasbench201/cifar100": _cell_task(
+        "CIFAR-100 after 200 epochs in percent, searched on (derived) validation, reported on test",
+        "cifar100_val_acc_derived",
+        "cifar100_test_acc",
+    ),
+    "nasbench201/cifar100_test": _cell_task(
+        "CIFAR-100 test accuracy after 200 epochs in percent, as published counts search it",
+        "cifar100_test_acc",
+        "cifar100_test_acc",
+    ),
+    "nasbench101/cifar10": _Entry(
+        "NAS-Bench-101: CIFAR-10 test accuracy after 108 epochs as a fraction, mean of 3 runs",
+        read_nasbench101,
+        "cifar10_test_acc_108ep_mean3",
+        "cifar10_test_acc_108ep_mean3",
+        ("params_m",),
+        files=("nasbench101.npz",),
+        hint=_IMPORT,
+    ),
+    "tpu_tiles/runtime": _Entry(
+        "TPU tile graphs: runtime of a tensor program over a reference, mean of its compiler configurations; lower is better",
+        read_tpu_tiles,
+        "runtime",
+        "runtime",
+        files=("tpu_tile_dags.npz",),
+        maximise=False,
+    ),
+}
+
+
+def list_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
+    """Name of each built-in task -> one line about it, which says so where its data is not at hand.
+
+    Args:
+        data_dir: Folder of the tables that are not packaged; the environment variable NAG_DATA_DIR if None.
+    """
+    return {name: _describe(entry, data_dir) for name, entry in _TASKS.items()}
+
+
+def _describe(entry: _Entry, data_dir: str | Path | None) -> str:
+    try:
+        entry.locate(data_dir)
+    except MissingData as error:
+        return f"{entry.note} (not available: {error.what})"
+    return f"{entry.note} (available)"
+
+
+def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> Task:
+    """Loads a task; its table is read once in a process.
+
+    Args:
+        name_or_path: Name of a built-in task, or the path of a user's YAML file (see `nag.tasks.task_file`).
+        data_dir: Folder of the tables that are not packaged; the environment variable NAG_DATA_DIR if None.
+
+    Raises:
+        InvalidRequest: No such task.
+        MissingData: Its data is not at hand.
+        DamagedFile: Its data is not what it should be.
+        InvalidSpace: A user's task names no search space.
+    """
+    name = str(name_or_path)
+    if is_task_file(name):
+        return read_task_file(Path(name))
+    if name not in _TASKS:
+        raise InvalidRequest(f"unknown task '{name}'", did_you_mean(name, _TASKS))
+    entry = _TASKS[name]
+    table = entry.read(entry.locate(data_dir))
+    note = "; ".join([entry.note, *table.notes])
+    latencies = tuple(metric for metric in table.metrics if metric.endswith("_ms"))
+    return Task(name, table, entry.search, entry.report, entry.maximise, (*entry.side, *latencies), note, entry.descriptor)

@@ -1,0 +1,107 @@
+"""Makes a task of a user's table: checks it against its search space and writes a folder that holds all of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nag.core.errors import InvalidRequest
+from nag.core.files import write_text
+from nag.spaces import load_space
+from nag.tasks.tables.csv_table import read_csv_table
+from nag.tasks.tables.table import BenchmarkTable
+from nag.tasks.task import Task
+from nag.tasks.task_file import is_task_file
+
+__all__ = ["import_table"]
+
+
+def import_table(
+    csv_path: str | Path,
+    space: str | Path,
+    out_dir: str | Path,
+    search_metric: str,
+    report_metric: str | None = None,
+    maximise: bool = True,
+    side_metrics: Sequence[str] = (),
+    arch_column: str = "arch",
+    name: str | None = None,
+    descriptor: Mapping[str, float] | None = None,
+    tell: Callable[[str], None] = lambda note: None,
+) -> Path:
+    """Checks a table and writes `table.csv`, `task.yaml` and, for a user's own space, `space.yaml`.
+
+    Nothing is written before everything is checked, and each file appears whole or not at all. The folder can be
+    moved: its files name each other by relative paths.
+
+    Args:
+        csv_path: The table: native strings and metrics (see `read_csv_table`).
+        space: Name of a shipped search space, or the path of a YAML file.
+        out_dir: Folder to write to; made if it is not there.
+        search_metric: What a strategy may see.
+        report_metric: What results show; the search metric if None.
+        maximise: Whether more is better.
+        side_metrics: Hardware costs and the like.
+        arch_column: The column of native strings.
+        name: Name of the task; the table's file name if None.
+        descriptor: Facts of the task's data, such as `{"classes": 10}`, by which a meta-predictor tells how alike tasks are.
+        tell: Is told in one line each what was ignored, missing or repeated.
+
+    Returns:
+        Path of the task file, for `load_task`.
+
+    Raises:
+        MissingData: There is no such table.
+        DamagedFile: The table is not what it should be.
+        InvalidSpace: There is no such search space.
+        InvalidRequest: The table lacks a metric, or the folder cannot be written to.
+    """
+    source, folder = Path(csv_path).expanduser(), Path(out_dir).expanduser()
+    if source.resolve() == (folder / "table.csv").resolve():
+        raise InvalidRequest(f"importing '{csv_path}' into its own folder would replace it", "Choose another out_dir.")
+    report_metric = report_metric or search_metric
+    table = read_csv_table(source, load_space(space), arch_column, metrics=(search_metric, report_metric, *side_metrics))
+    for note in table.notes:
+        tell(note)
+    facts = dict(descriptor or {})
+    task = Task(name or table.name, table, search_metric, report_metric, maximise, tuple(side_metrics), descriptor=facts)
+    own_space = Path(space).expanduser() if is_task_file(space) else None
+    description = _describe(task, "space.yaml" if own_space else str(space))
+    try:
+        write_text(folder / "table.csv", _to_csv(table))
+        if own_space:
+            write_text(folder / "space.yaml", own_space.read_text(encoding="utf-8"))
+        write_text(folder / "task.yaml", yaml.safe_dump(description, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise InvalidRequest(f"cannot write to '{out_dir}' ({error.strerror})", "Choose another out_dir.") from error
+    return (folder / "task.yaml").resolve()
+
+
+def _describe(task: Task, space: str) -> dict[str, Any]:
+    """The content of the task file."""
+    return {
+        "name": task.name,
+        "space": space,
+        "table": "table.csv",
+        "search_metric": task.search_metric,
+        "report_metric": task.report_metric,
+        "maximise": task.maximise,
+        "side_metrics": list(task.side_metrics),
+        **({"descriptor": dict(task.descriptor)} if task.descriptor else {}),
+    }
+
+
+def _to_csv(table: BenchmarkTable) -> str:
+    """The table in normal form: native strings as the space writes them, numbers to full precision, missing ones empty."""
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["arch", *table.metrics])
+    natives = [table.space.encode(arch) for arch in table.space.to_architectures(table.dags)]
+    columns = [["" if value != value else repr(value) for value in column.tolist()] for column in table.measured.values()]
+    writer.writerows(zip(natives, *columns, strict=True))
+    return buffer.getvalue()

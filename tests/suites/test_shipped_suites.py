@@ -1,0 +1,319 @@
+"""Every shipped suite: its cells for each preset, and one small cell of each that is computed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+
+from nag.core.errors import InvalidRequest, MissingData
+from nag.predictors.learning_curves import EarlyStopping
+from nag.suites import ArtifactCache, SuiteOptions
+from nag.suites.curve_sets import CurveSet, PublishedCurves
+from nag.suites.roofline import Roofline, count_flops, measure_roofline
+from nag.tasks.tables.curves import CurveTable
+
+HAS_DATA = "NAG_DATA_DIR" in os.environ
+NEEDS_DATA = {
+    "guidance": {"full"},
+    "peers": {"full"},
+    "limits": {"full", "quick"},
+    "scale": {"full"},
+    "extrapolation": {"full"},
+    "predictor": {"full"},
+    "transfer": {"full"},
+    "calibration": {"full"},
+    "curves": {"full"},
+    "proxies": {"full"},
+    "search": {"full"},
+}
+METRICS = {
+    "search": {"reached_optimum", "best_value", "regret_10", "search_cpu_seconds", "labels_of_other_tasks"},
+    "predictor": {"kendall_tau", "kendall_tau_no_twins", "tau_ceiling", "fit_cpu_seconds", "score_cpu_seconds"},
+    "transfer": {"kendall_tau", "proposed_percentile", "best_percentile"},
+    "guidance": {"percentile_mean", "percentile_worst", "regret", "functional_uniqueness", "predictor_evaluations"},
+    "peers": {"true_mean", "true_best", "functional_uniqueness"},
+    "limits": {"kept", "gap", "returned", "hypervolume_ratio"},
+    "scale": {"train_seconds_per_step", "sample_peak_mb", "train_exponent"},
+    "speed": {"samples_per_cpu_second", "times_floor", "published_training_over"},
+    "extrapolation": {"ceiling", "after_mean", "labels_used", "random_best"},
+    "calibration": {"coverage", "coverage_spread", "coverage_best", "width"},
+    "curves": {"mae", "spearman", "within_std", "epochs_saved", "epochs_saved_all", "recall", "recall_whole", "regret"},
+    "proxies": {"spearman", "kendall_tau", "spearman_top", "networks_per_cpu_second", "networks"},
+}
+
+
+def suite_of(name: str):
+    with initialize_config_module("nag.conf", version_base="1.3"):
+        return instantiate(compose("benchmark", overrides=[f"suite={name}"]).suite)
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
+    suite = suite_of(name)
+    for preset in suite.presets:
+        if preset in NEEDS_DATA.get(name, set()) and not HAS_DATA:
+            continue
+        options = SuiteOptions(preset)
+        cells = suite.cells(options)
+        assert cells
+        assert len({cell.key for cell in cells}) == len(cells)
+        assert len({cell.fingerprint for cell in cells}) == len(cells)
+        assert "{" not in suite.protocol(options)
+    shown = {column.metric for table in suite.tables for column in table.columns}
+    assert shown >= METRICS[name] - {"labels_used"}
+
+
+def curves(preset):
+    (of_networks,) = preset.sets
+    source = replace(of_networks.source, count=20, epochs=6)
+    return replace(preset, sets=[replace(of_networks, source=source, checks=[2, 4], seen=[2, 4])], streams=1, orders=1)
+
+
+def extrapolation(preset):
+    training, finetuning = replace(preset.training, max_steps=10), replace(preset.finetuning, rounds=1)
+    return replace(preset, training=training, finetuning=finetuning, budget=30, samples=50)
+
+
+def predictor(preset):
+    (part,) = preset.runs
+    return replace(preset, runs=[replace(part, labels=[30], methods=["gp"])])
+
+
+def search(preset):
+    (part,) = preset.runs
+    return replace(preset, runs=[replace(part, strategies=["gp", "random"], queries=12)], regrets=[10])
+
+
+def speed(preset):
+    (method,) = (methods["default"] for methods in preset.methods.values())
+    method = replace(method, samples=64, training=replace(method.training, max_steps=3))
+    return replace(preset, methods={"nasbench201": {"default": method}}, batch=16)
+
+
+def transfer(preset):
+    (part,) = preset.runs
+    part = replace(part, sources=part.sources[:2])
+    return replace(preset, runs=[part], labels=[0], num_train=60, episodes=replace(preset.episodes, steps=2))
+
+
+SMALLER = {
+    "calibration": lambda preset: replace(preset, test=500, splits=2),
+    "curves": curves,
+    "extrapolation": extrapolation,
+    "predictor": predictor,
+    "proxies": lambda preset: preset,
+    "search": search,
+    "speed": speed,
+    "transfer": transfer,
+}
+
+
+def check_cell(suite, name, folder):
+    cell = suite.cells(SuiteOptions("quick"))[0]
+    found = list(cell.run(ArtifactCache(folder)))
+    assert {m.metric for m in found if m.value is not None} >= METRICS[name]
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_a_small_cell_measures_what_the_tables_show(name, tmp_path):
+    suite = suite_of(name)
+    suite.presets["quick"] = SMALLER[name](suite.presets["quick"])
+    check_cell(suite, name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*sorted(SMALLER), "scale", pytest.param("limits", marks=pytest.mark.data)])
+def test_a_quick_cell_measures_what_the_tables_show(name, tmp_path):
+    check_cell(suite_of(name), name, tmp_path)
+
+
+@pytest.mark.slow
+def test_guidance_beats_chance_in_its_own_suite(tmp_path):
+    suite = suite_of("guidance")
+    suite.presets["quick"] = replace(suite.presets["quick"], methods=["default"], labels=60, samples=20)
+    (cell,) = suite.cells(SuiteOptions("quick"))
+    found = {(m.method, m.metric): m.value for m in cell.run(ArtifactCache(tmp_path))}
+    assert found["default", "percentile_mean"] > found["unguided", "percentile_mean"] + 10
+    assert found["default", "predictor_evaluations"] == found["best of N", "predictor_evaluations"]
+    assert found["whole space", "predictor_evaluations"] == 26206
+
+
+def measured(cell, folder):
+    return {(m.method, m.setting, m.metric): m for m in cell.run(ArtifactCache(folder))}
+
+
+@pytest.mark.slow
+def test_intervals_of_the_calibration_suite_cover_what_they_say_and_widen_with_it(tmp_path):
+    suite = suite_of("calibration")
+    suite.presets["quick"] = replace(suite.presets["quick"], splits=40, folds=2)
+    found = measured(suite.cells(SuiteOptions("quick"))[0], tmp_path)
+    widths = []
+    for coverage in (0.8, 0.9, 0.95):
+        split = {metric: found["split conformal", f"coverage={coverage:g}", metric] for metric in ("coverage", "width")}
+        # of 200 calibration labels each split is off by 0.03 at most (standard deviation), the mean of 40 by a sixth of it
+        assert abs(split["coverage"].value - coverage) < 0.025
+        assert split["coverage"].labels == found["CV+", f"coverage={coverage:g}", "coverage"].labels == 300
+        assert found["normal", f"coverage={coverage:g}", "coverage"].labels == 100
+        widths.append(split["width"].value)
+    assert widths == sorted(widths)
+
+
+class Overconfident:
+    """A predictor that is ten times surer than it may be; a law of ranks alone must hold all the same."""
+
+    def __init__(self, make, **options):
+        self.inner = make(**options)
+
+    def to(self, device):
+        self.inner.to(device)
+        return self
+
+    def fit(self, *args):
+        return self.inner.fit(*args)
+
+    def predict(self, dags):
+        said = self.inner.predict(dags)
+        return replace(said, measurement_std=said.measurement_std / 10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overconfident", [False, True])
+def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_do_not(overconfident, tmp_path):
+    suite = suite_of("calibration")
+    quick = suite.presets["quick"]
+    make = partial(Overconfident, make=quick.predictor) if overconfident else quick.predictor
+    suite.presets["quick"] = replace(quick, predictor=make, fits=4, levels=(0.1, 0.3))
+    found = measured(suite.cells(SuiteOptions("quick"))[-1], tmp_path)
+    for level in (0.1, 0.3):
+        for method in ("split conformal", "OptCS"):
+            names = ("fdp", "fdp_error", "selected", "empty")
+            of = {name: found[method, f"q={level:g}", name].value for name in names}
+            assert of["fdp"] <= level + 3 * max(of["fdp_error"], 0.02)
+            assert of["fdp"] <= 1 - of["empty"]
+            assert (of["selected"] > 0) == (of["empty"] < 1)
+    # a rule without a guarantee breaks its level somewhere, and by far where the predictor is surer than it may be
+    assert any(found["P > 1 - q", f"q={level:g}", "fdp"].value > level for level in (0.1, 0.3))
+    if overconfident:
+        assert found["P > 1 - q", "q=0.1", "fdp"].value > 0.1 + 3 * found["P > 1 - q", "q=0.1", "fdp_error"].value
+    assert found["mean above", "any q", "fdp"].value > 0.3
+
+
+def test_the_calibration_suite_refuses_what_it_cannot_measure():
+    suite = suite_of("calibration")
+    suite.presets["quick"] = replace(suite.presets["quick"], calibration=30000)
+    with pytest.raises(InvalidRequest, match="needs more than 30100"):
+        suite.cells(SuiteOptions("quick"))
+    with pytest.raises(InvalidRequest, match="between 0 and 1"):
+        replace(suite.presets["quick"], coverages=(0.9, 90))
+
+
+def made_up_curves(data_dir: str | None, separate: bool) -> CurveTable:
+    """80 runs that rise to their final value with a gain that a feature tells."""
+    rng, budgets = np.random.default_rng(0), np.array([1.0, 2.0, 4.0, 8.0])
+    final, gain = rng.random(80), 0.5 + rng.random(80)
+    values = final[:, None] - gain[:, None] / budgets + 0.01 * rng.standard_normal((80, 4)) / budgets
+    groups = np.arange(80) // 2
+    return CurveTable("made_up", budgets, values, final, True, groups, gain[:, None], ("gain",), separate=separate)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("separate", [False, True])
+def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(separate, tmp_path):
+    suite = suite_of("curves")
+    curves = CurveSet("made_up", PublishedCurves(partial(made_up_curves, separate=separate)), checks=[1, 2], seen=[1])
+    suite.presets["quick"] = replace(
+        suite.presets["quick"], sets=[curves], rules=[EarlyStopping, partial(EarlyStopping, delta=1.0)]
+    )
+    (cell,) = suite.cells(SuiteOptions("quick"))
+    found = measured(cell, tmp_path)
+
+    def error(method: str) -> float:
+        return found[method, "epochs=1 of 8", "mae"].value
+
+    assert error("default") < error("no architecture") / 2 < error("last value, shifted")
+    assert error("last value, shifted") < error("last value") / 2
+    assert abs(found["architecture alone", "epochs=0 of 8", "spearman"].value) < 0.4  # the feature tells the gain alone
+    whole = found["last value", "epochs=1+2+4+8 of 8" if separate else "epochs=8 of 8", "mae"]
+    assert whole.value == pytest.approx(1 / 8, abs=0.02)  # the mean gain is 1, over 8 epochs
+    assert (found["default", "epochs=1 of 8", "mae"].labels, whole.labels) == (40, 0)
+    for method in ("default", "last value, shifted"):
+        names = ("epochs_saved", "epochs_saved_all", "runs_stopped", "recall", "regret")
+        saved, of_all, *others = (found[method, "delta=1, good=0.5", name].value for name in names)
+        assert others == [0, 1, 0]  # nothing is stopped and nothing is lost
+        assert saved == pytest.approx(of_all) == pytest.approx(-3 / 8 if separate else 0)
+        stopped = {name: found[method, "delta=0.95, good=0.5", name].value for name in names}
+        assert stopped["epochs_saved"] > stopped["epochs_saved_all"] > saved
+
+
+def test_a_strategy_that_is_not_in_the_search_suite_is_told():
+    suite = suite_of("search")
+    quick = suite.presets["quick"]
+    suite.presets["quick"] = replace(quick, runs=[replace(quick.runs[0], strategies=["evolutoin"])])
+    with pytest.raises(InvalidRequest, match="evolutoin") as caught:
+        suite.cells(SuiteOptions("quick"))
+    assert "evolution" in caught.value.hint
+
+
+def test_adapters_are_cells_of_their_own_on_which_the_others_do_not_depend():
+    suite = suite_of("transfer")
+    with_adapters = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
+    suite.adapters = None
+    without = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
+    assert without.items() < with_adapters.items()
+    assert set(with_adapters) - set(without) == {"nas_bench_graph_cora.adapters.seed0"}
+
+
+@pytest.mark.slow
+def test_adapters_of_the_transfer_suite_share_their_networks_and_gain_from_labels(tmp_path):
+    suite = suite_of("transfer")
+    suite.presets["quick"] = replace(suite.presets["quick"], num_train=300, labels=[60, 0])
+    one, other = (cell for cell in suite.cells(SuiteOptions("quick", seeds=2)) if "adapters" in cell.key)
+    found = measured(one, tmp_path)
+    tau = {k: found["adapters (AIO-P)", f"k={k}", "kendall_tau"] for k in (0, 60)}
+    assert tau[60].value > tau[0].value > 0.1
+    assert (tau[60].labels, tau[0].labels) == (60, 0)
+    products = sorted((tmp_path / "products").iterdir())
+    assert len(products) == 3  # the base, and an adapter for each of two further tasks
+    again = measured(other, tmp_path)
+    assert sorted((tmp_path / "products").iterdir()) == products
+    assert again["adapters (AIO-P)", "k=0", "kendall_tau"].value == tau[0].value
+
+
+def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds():
+    seeds = [cell.seed for cell in suite_of("curves").cells(SuiteOptions("quick", seeds=2, first_seed=3))]
+    assert seeds == [103, 104]
+
+
+def test_the_curves_suite_finds_mistakes_before_any_work(tmp_path):
+    suite = suite_of("curves")
+    with pytest.raises(MissingData, match=r"rnn_nlp_recipes\.jsonl\.gz"):
+        suite.cells(SuiteOptions("full", data_dir=str(tmp_path)))
+    quick = suite.presets["quick"]
+    for points in ({"checks": [3, 8, 15, 30]}, {"checks": [0, 3, 8, 15]}, {"seen": []}, {"seen": [4]}):
+        suite.presets["quick"] = replace(quick, sets=[replace(quick.sets[0], **points)])
+        with pytest.raises(InvalidRequest, match="cannot be looked at"):
+            suite.cells(SuiteOptions("quick"))
+    for change in ({"share": 1.0}, {"streams": 0}, {"rules": [partial(EarlyStopping, delta=2.0)]}):
+        with pytest.raises(InvalidRequest):
+            replace(quick, **change)
+
+
+def test_the_floor_is_the_slower_of_computing_and_moving():
+    roof = Roofline(flops=100.0, bandwidth=10.0)
+    assert roof.floor(200.0, 10.0) == 2.0
+    assert roof.floor(200.0, 50.0) == 5.0
+
+
+def test_operations_of_a_product_are_counted_and_rates_are_plausible():
+    a = torch.randn(16, 32)
+    assert count_flops(lambda: a @ a.T) == 2 * 16 * 16 * 32
+    roof = measure_roofline(torch.device("cpu"))
+    assert 1e8 < roof.flops < 1e15
+    assert 1e8 < roof.bandwidth < 1e13
