@@ -380,7 +380,7 @@ def nag(monkeypatch, capsys, tmp_path):
     [
         (["suite=generaton"], ["generaton", "Did you mean 'generation'?"]),
         (["preset=quik"], ["quik", "Did you mean 'quick'?"]),
-        (["only=[nasbench21]"], ["nasbench21", "Did you mean 'nasbench201'?"]),
+        pytest.param(["only=[nasbench21]"], ["nasbench21", "Did you mean 'nasbench201'?"], marks=pytest.mark.data),
         (["jobs=0"], ["jobs is 0"]),
         (["seeds=none"], ["seeds is none"]),
         (["suite.presets.full.samples=0"], ["samples is 0"]),
