@@ -3,5 +3,5 @@
 # Further arguments go to `nag quickstart`, such as: bash scripts/quickstart.sh task=nas_bench_graph/arxiv
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/venv.sh"
-set_up ""
+set_up "[report,benchmarks]"
 nag quickstart "$@"

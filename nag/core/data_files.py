@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from nag.core.errors import DamagedFile, MissingData
+from nag.core.packages import require
 
 __all__ = ["checked_file", "find_data_dir", "find_package_file"]
 
@@ -44,15 +45,13 @@ def find_package_file(package: str, relative: str, distribution: str) -> Path:
     Raises:
         MissingData: The package or the file is not there.
     """
+    require(package, extra="benchmarks")
     spec = importlib.util.find_spec(package)
     for location in (spec.submodule_search_locations or []) if spec else []:
         path = Path(location) / relative
         if path.is_file():
             return path
-    what = f"package {distribution} has no file {relative}" if spec else f"package {distribution} is not installed"
-    raise MissingData(
-        what, f"Run: pip install --force-reinstall {distribution}" if spec else f"Run: pip install {distribution}"
-    )
+    raise MissingData(f"package {distribution} has no file {relative}", f"Run: pip install --force-reinstall {distribution}")
 
 
 def checked_file(folder: Path, name: str, sha256: str) -> Path:

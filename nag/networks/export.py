@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import io
 import logging
 import tempfile
@@ -18,8 +17,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from nag.core.errors import InvalidRequest, MissingData, NagError
+from nag.core.errors import InvalidRequest, NagError
 from nag.core.files import write_bytes
+from nag.core.packages import is_installed, require
 
 __all__ = ["Exported", "export"]
 
@@ -71,8 +71,7 @@ def export(module: nn.Module, inputs: tuple[Tensor, ...], folder: Path, name: st
         NagError: A file computes something else than the module, by more than 1e-4.
     """
     for package in ("onnx", "onnxscript"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingData(f"package {package} is not installed", "Run: pip install onnx onnxscript onnxruntime")
+        require(package, extra="onnx")
     module = copy.deepcopy(module).cpu().eval()
     batches = _batches(tuple(value.detach().cpu() for value in inputs))
     folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +178,7 @@ def _run_program(path: Path, batches: Sequence[tuple[Tensor, ...]], module: nn.M
 
 def _run_onnx(path: Path, batches: Sequence[tuple[Tensor, ...]], module: nn.Module) -> list[Tensor]:
     arrays = [[value.numpy() for value in inputs] for inputs in batches]
-    if importlib.util.find_spec("onnxruntime") is None:
+    if not is_installed("onnxruntime"):
         from onnx.reference import ReferenceEvaluator
 
         evaluator: Any = ReferenceEvaluator(str(path))

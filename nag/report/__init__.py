@@ -1,5 +1,9 @@
 """Stage: one self-contained HTML page about runs."""
 
-from nag.report.page import write_report
+from nag.core.packages import require
+
+require("plotly", extra="report")  # before the modules that import it
+
+from nag.report.page import write_report  # noqa: E402
 
 __all__ = ["write_report"]

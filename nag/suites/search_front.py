@@ -9,7 +9,8 @@ from itertools import chain
 import numpy as np
 import torch
 
-from nag.core.errors import InvalidRequest, MissingData
+from nag.core.errors import InvalidRequest
+from nag.core.packages import require
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds, front, hypervolume
 from nag.graphs import Architecture
 from nag.search import Goal, Objective, Problem, Strategy
@@ -119,10 +120,9 @@ def _points(up: np.ndarray, down: np.ndarray) -> torch.Tensor:
 
 def _nsga(task: Task, run: FrontRun, seed: int) -> Iterator[Evaluation]:
     """NSGA-II over the operations of a space whose wiring is fixed."""
-    try:
-        import optuna
-    except ModuleNotFoundError as error:
-        raise MissingData("package optuna is not installed", "Run: pip install 'nag[peers]'.") from error
+    require("optuna", extra="peers")
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     edges, names = _wiring(task)
     sampler = optuna.samplers.NSGAIISampler(population_size=run.population, seed=seed)

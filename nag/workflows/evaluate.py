@@ -11,6 +11,7 @@ import numpy as np
 from nag.core.documents import read_bounded, read_json_lines
 from nag.core.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
 from nag.core.files import write_json_lines
+from nag.core.packages import require
 from nag.core.secrets import masked
 from nag.evaluation import Evaluation, Evaluator, TrainingTrial
 from nag.evaluation.tasks import AnyTask
@@ -23,7 +24,7 @@ from nag.workflows.export import best_network, example_inputs, with_raw_inputs
 from nag.workflows.run import RunFolder, stage
 from nag.workflows.sample import evaluation_row
 
-__all__ = ["evaluate", "export_best", "read_architectures"]
+__all__ = ["check_export", "evaluate", "export_best", "read_architectures"]
 
 
 def read_architectures(path: Path, space: SearchSpace) -> list[Architecture]:
@@ -137,6 +138,17 @@ def _winner(evaluations: Sequence[Evaluation], task: AnyTask) -> Evaluation | No
 def _best_of(values: Sequence[float | None], task: AnyTask) -> float | None:
     known = [value for value in values if value is not None]
     return (max(known) if task.maximise else min(known)) if known else None
+
+
+def check_export(evaluator: Evaluator) -> None:
+    """Checks, before any work, that `export_best` has the packages that it needs.
+
+    Raises:
+        MissingData: The evaluator trains networks, and ONNX is not installed.
+    """
+    if isinstance(evaluator, StoredEvaluator) and isinstance(evaluator.trial, TrainingTrial):
+        for package in ("onnx", "onnxscript"):
+            require(package, extra="onnx", otherwise="use export=false")
 
 
 @stage

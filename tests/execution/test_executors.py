@@ -235,7 +235,7 @@ def test_workers_and_what_they_started_end_with_their_driver_and_give_back_what_
 
 def test_ray_that_is_not_there_is_said_in_one_line(store, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingData, match="pip install ray"):
+    with pytest.raises(MissingData, match=r'pip install "nag\[ray\]"'):
         RayExecutor().run(store, CheapTrial(), wanted(1))
 
 

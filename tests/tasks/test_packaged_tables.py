@@ -99,7 +99,7 @@ def test_reading_imports_no_package():
 
 
 def test_a_missing_package_is_named():
-    with pytest.raises(MissingData, match="pip install no-such-package"):
+    with pytest.raises(MissingData, match=r'pip install "nag\[benchmarks\]"'):
         find_package_file("no_such_package", "data", "no-such-package")
     with pytest.raises(MissingData, match=r"no file light/none\.bench"):
         find_nas_bench_graph("none")

@@ -179,7 +179,7 @@ def test_what_is_not_finite_is_missing_and_counted(folder):
 def test_parquet_without_pyarrow_names_the_command(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (folder / "x.parquet").write_bytes(b"PAR1")
-    with pytest.raises(MissingData, match="pip install pyarrow"):
+    with pytest.raises(MissingData, match=r'pip install "nag\[parquet\]"'):
         read_csv_table(folder / "x.parquet", load_space(folder / "tiny.yaml"))
 
 

@@ -24,11 +24,13 @@ def evaluate(cfg: DictConfig, options: EvaluateOptions) -> None:
     probe, wanted = options.probe, options.export
     task = any_task_of(cfg)
 
-    from nag.workflows.evaluate import evaluate, export_best, read_architectures
+    from nag.workflows.evaluate import check_export, evaluate, export_best, read_architectures
 
     archs = read_architectures(Path(options.architectures), task.space)
     run = run_folder_of(cfg, "evaluate")
     evaluator = evaluator_of(cfg, task, run.path, probe)
+    if wanted:
+        check_export(evaluator)
     path = evaluate(run, archs, evaluator, task)
     say_metrics(
         run.path,

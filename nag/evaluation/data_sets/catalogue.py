@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from nag.core.errors import InvalidRequest, MissingData, did_you_mean
+from nag.core.packages import require
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.graphs import load_karate, load_sbm
 from nag.evaluation.data_sets.planetoid import PLANETOID, find_planetoid, load_planetoid
@@ -24,8 +24,7 @@ def _always(data_dir: str | Path | None) -> None:
 
 
 def _mnist1d_there(data_dir: str | Path | None) -> None:
-    if importlib.util.find_spec("mnist1d") is None:
-        raise MissingData("package mnist1d is not installed", "Run: pip install mnist1d")
+    require("mnist1d", extra="benchmarks")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 
 from nag.core.data_files import checked_file, find_data_dir
 from nag.core.errors import MissingData
+from nag.core.packages import require
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.images import image_data_set
 from nag.evaluation.data_sets.layouts import in_order
@@ -53,10 +54,8 @@ def load_mnist1d(seed: int) -> DataSet:
 @lru_cache(maxsize=1)
 def _mnist1d() -> tuple[np.ndarray, np.ndarray, int]:
     """Signals (5000, 40) float32, labels (5000,) int64, and the number of the first one to test on."""
-    try:
-        data = importlib.import_module("mnist1d.data")  # brings matplotlib along: only where it is needed
-    except ImportError as error:
-        raise MissingData("package mnist1d is not installed", "Run: pip install mnist1d") from error
+    require("mnist1d", extra="benchmarks")
+    data = importlib.import_module("mnist1d.data")  # brings matplotlib along: only where it is needed
     states = random.getstate(), np.random.get_state()
     try:
         made = data.make_dataset(data.get_dataset_args())

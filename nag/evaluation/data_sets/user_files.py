@@ -84,14 +84,10 @@ def load_image_folder(folder: Path, seed: int, size: int | None = None) -> DataS
         size: Height and width that images are scaled to; None where all have one size.
 
     Raises:
-        MissingData: Pillow is not installed, or there are no images.
+        MissingData: There are no images.
         DamagedFile: An image cannot be read.
         InvalidRequest: There are fewer than two classes, or images differ in size.
     """
-    try:
-        import PIL  # noqa: F401
-    except ImportError as error:
-        raise MissingData("package pillow is not installed", "Run: pip install pillow") from error
     classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     files = [(path, label) for label, entry in enumerate(classes) for path in _images_in(entry)]
     if len(classes) < 2:

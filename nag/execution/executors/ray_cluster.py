@@ -12,6 +12,7 @@ from typing import Any
 
 from nag.core.errors import InvalidRequest, MissingData, NagError
 from nag.core.numbers import Count, NonNegative
+from nag.core.packages import require
 from nag.core.signatures import checked
 from nag.evaluation.trial import Trial
 from nag.execution.executors.executor import Ended, drive, ignore_count, task_and_evaluator
@@ -48,6 +49,7 @@ class RayExecutor:
 
     Raises:
         InvalidRequest: A number makes no sense.
+        MissingData: Ray is not installed.
     """
 
     address: str | None = None
@@ -62,6 +64,7 @@ class RayExecutor:
     runtime_env: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        require("ray", extra="ray", otherwise="use executor=local")
         self._options()
 
     def run(
@@ -75,7 +78,6 @@ class RayExecutor:
         """Enters requests in the store and returns when each is done or failed; see `Executor.run`.
 
         Raises:
-            MissingData: Ray is not installed.
             InvalidRequest: A SQLite store and a cluster of several hosts, or a cluster without the GPUs.
             NagError: The cluster cannot be reached.
         """
@@ -165,16 +167,12 @@ def _cluster(address: str | None, runtime_env: Mapping[str, Any] | None) -> Iter
     """Ray, connected to a cluster; one that was started here ends here.
 
     Raises:
-        MissingData: Ray is not installed.
+        MissingData: The installation of Ray is broken.
         NagError: The cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise _broken(error) from error
-        raise MissingData("package ray is not installed", "Run: pip install ray, or take executor=local.") from error
     except Exception as error:  # whatever an installation of it does
         raise _broken(error) from error
     ours = not ray.is_initialized()

@@ -28,7 +28,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from nag.core.documents import shortened
-from nag.core.errors import DamagedFile, InvalidRequest, MissingData, NagError
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
+from nag.core.packages import require
 from nag.core.secrets import masked
 from nag.execution.store.schema import SCHEMA_VERSION, evaluations, metadata, store_version
 
@@ -123,11 +124,9 @@ class Database:
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        try:
-            seconds = max(2, min(10, int(self.opening_patience)))
-            return create_engine(self._url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": seconds})
-        except ModuleNotFoundError as error:
-            raise MissingData(f"package {error.name} is not installed", "Run: pip install 'psycopg[binary]'.") from error
+        require("psycopg", extra="postgresql")
+        seconds = max(2, min(10, int(self.opening_patience)))
+        return create_engine(self._url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": seconds})
 
     def _is_passing(self, error: BaseException) -> bool:
         if not isinstance(error, OperationalError | InterfaceError):

@@ -15,6 +15,7 @@ import numpy as np
 
 from nag.core.documents import MAX_BYTES, shortened
 from nag.core.errors import DamagedFile, MissingData, did_you_mean
+from nag.core.packages import require
 
 __all__ = ["Column", "TableFile", "read_table_file", "read_text"]
 
@@ -190,11 +191,10 @@ def _separator(path: Path, text: str, key: str) -> str:
 
 def _parquet_lines(path: Path) -> list[list[str]]:
     """Header and cells of a Parquet file as text."""
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise MissingData("package pyarrow is not installed", "Run: pip install pyarrow") from error
+    require("pyarrow", extra="parquet", otherwise="save the table as CSV")
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
     try:
         with ParquetFile(path) as file:
             groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
