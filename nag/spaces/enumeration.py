@@ -64,24 +64,73 @@ def _enumerate_size(space: SearchSpace, n: int) -> DagBatch:
         raise too_large
     choices = [row.nonzero().squeeze(1) for row in nodes]
     ops = torch.cartesian_prod(*choices).view(-1, n)
+    orbits = _interchangeable(space, n) and not _shared_ends(nodes)
     found: list[DagBatch] = []
     step = max(1, _CHUNK // per_wiring)
     seen: set[str] = set()
     for start in range(0, len(wirings), step):
         block = wirings[start : start + step]
+        first = torch.stack([_first_of_orbits(ops, wiring) for wiring in block]).flatten() if orbits else slice(None)
         dags = DagBatch(
-            ops.repeat(len(block), 1),
-            block.repeat_interleave(per_wiring, 0),
-            torch.ones(len(block) * per_wiring, n, dtype=torch.bool),
+            ops.repeat(len(block), 1)[first],
+            block.repeat_interleave(per_wiring, 0)[first],
+            torch.ones(len(block) * per_wiring, n, dtype=torch.bool)[first],
         )
         dags = dags[satisfies_all(dags, space.semantics, space.constraints)]
-        fresh = []
-        for i, digest in enumerate(space.hashes(dags)):
-            if digest not in seen:
-                seen.add(digest)
-                fresh.append(i)
-        found.append(dags[torch.tensor(fresh, dtype=torch.int64)])
+        found.append(dags if orbits else _unseen(space, dags, seen))
     return DagBatch.cat(found).pad(space.max_nodes) if found else _empty(space.max_nodes)
+
+
+def _interchangeable(space: SearchSpace, n: int) -> bool:
+    """Whether all inner positions of graphs of n nodes allow the same operations."""
+    inner = space.masks.nodes[n, 1 : n - 1]
+    return bool((inner == inner[:1]).all()) if len(inner) else True
+
+
+def _shared_ends(nodes: Tensor) -> bool:
+    """Whether an operation of an inner node may stand at an end, so that an isomorphism may move the ends."""
+    return bool((nodes[1:-1].any(0) & (nodes[0] | nodes[-1])).any()) or bool((nodes[0] & nodes[-1]).any())
+
+
+def _first_of_orbits(ops: Tensor, wiring: Tensor) -> Tensor:
+    """Which assignments of operations are the first of those that an automorphism of the wiring maps onto each other.
+
+    Args:
+        ops: (A, N) int64, all assignments in lexicographic order, equal sets at all inner positions.
+        wiring: (N, N) adjacency, whose first and last node are fixed.
+
+    Returns:
+        (A,) bool, one assignment of each isomorphism class.
+    """
+    size = ops.shape[1]
+    orders = _inner_orders(size)
+    moved = wiring[orders.unsqueeze(2), orders.unsqueeze(1)]
+    automorphisms = orders[(moved == wiring).flatten(1).all(1)][1:]  # the identity comes first
+    weights = (int(ops.max()) + 1) ** torch.arange(size - 1, -1, -1)
+    code = (ops * weights).sum(1)
+    first = torch.ones(len(ops), dtype=torch.bool)
+    for order in automorphisms:
+        first &= code <= (ops[:, order] * weights).sum(1)
+    return first
+
+
+@lru_cache(maxsize=16)
+def _inner_orders(size: int) -> Tensor:
+    """All orders of `size` nodes that keep the first and the last one, the identity first: (P, size) int64."""
+    rows = list(permutations(range(1, size - 1)))
+    inner = torch.tensor(rows, dtype=torch.int64).view(len(rows), max(size - 2, 0))
+    ends = torch.zeros(len(inner), 1, dtype=torch.int64)
+    return torch.cat([ends, inner, ends + size - 1], 1)[:, -size:]
+
+
+def _unseen(space: SearchSpace, dags: DagBatch, seen: set[str]) -> DagBatch:
+    """The first graph of each isomorphism class that is not in `seen`, which grows by them."""
+    fresh = []
+    for i, digest in enumerate(space.hashes(dags)):
+        if digest not in seen:
+            seen.add(digest)
+            fresh.append(i)
+    return dags[torch.tensor(fresh, dtype=torch.int64)]
 
 
 def _empty(size: int) -> DagBatch:
@@ -99,8 +148,7 @@ def _wirings(space: SearchSpace, n: int) -> Tensor:
     fixed = (edges[..., 1] & ~edges[..., 0]).long()
     if len(free) > 22 or 2 ** len(free) > _MAX_WIRINGS:
         raise InvalidRequest(f"search space {space.name} is too large to enumerate", "Sample from it instead.")
-    inner = space.masks.nodes[n, 1 : n - 1]
-    interchangeable = bool((inner == inner[:1]).all()) if len(inner) else True
+    interchangeable = _interchangeable(space, n)
     first_op = space.masks.nodes[n, :n].float().argmax(-1)
     rules = tuple(rule for rule in space.constraints if rule.about_wiring_only)
     kept: list[Tensor] = []
@@ -113,14 +161,7 @@ def _wirings(space: SearchSpace, n: int) -> Tensor:
         mask = torch.ones(len(codes), n, dtype=torch.bool)
         dags = DagBatch(first_op.expand(len(codes), n), adjacency, mask)
         dags = dags[satisfies_all(dags, space.semantics, rules)]
-        if interchangeable:
-            fresh = []
-            for i, digest in enumerate(space.hashes(dags)):
-                if digest not in seen:
-                    seen.add(digest)
-                    fresh.append(i)
-            dags = dags[torch.tensor(fresh, dtype=torch.int64)]
-        kept.append(dags.adjacency)
+        kept.append((_unseen(space, dags, seen) if interchangeable else dags).adjacency)
     return torch.cat(kept)
 
 
@@ -189,10 +230,9 @@ def _class_sizes(space: SearchSpace, dags: DagBatch) -> Tensor:
     """
     result = torch.zeros(len(dags), dtype=torch.int64)
     for n in dags.num_nodes.unique().tolist():
-        inner = torch.tensor(list(permutations(range(1, n - 1))), dtype=torch.int64)
-        ends = torch.zeros(len(inner), 1, dtype=torch.int64)
-        rest = torch.arange(n, space.max_nodes).expand(len(inner), -1)
-        order = torch.cat([ends, inner, ends + n - 1, rest], 1)
+        kept_ends = _inner_orders(n)
+        rest = torch.arange(n, space.max_nodes).expand(len(kept_ends), -1)
+        order = torch.cat([kept_ends, rest], 1)
         for rows in (dags.num_nodes == n).nonzero().squeeze(1).split(max(1, (1 << 15) // len(order))):
             originals = dags[rows.repeat_interleave(len(order))]
             copies = originals.take_nodes(order.repeat(len(rows), 1))

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 
 import pytest
+import torch
 from scipy import stats
 
 import nag.spaces.enumeration
@@ -55,6 +56,18 @@ def test_enumeration_has_one_graph_of_each_class(space):
     found = [smallest_spelling(arch) for arch in space.to_architectures(enumerate_space(space))]
     assert len(found) == len(set(found))
     assert set(found) == classes
+
+
+@pytest.mark.parametrize("rules", [{"all_nodes_on_a_path": True, "max_edges": 6}, {}], ids=["paths", "anything"])
+def test_orbits_find_what_hashing_finds(rules, monkeypatch):
+    operations = {"conv": "parametric", "pool": "mergeable", "id": "identity"}
+    space = space_from_mapping({"name": "o", "operations": operations, "edges": "free", "nodes": [2, 5], "constraints": rules})
+    by_orbits = enumerate_space.__wrapped__(space)
+    monkeypatch.setattr(nag.spaces.enumeration, "_shared_ends", lambda _: True)
+    by_hashing = enumerate_space.__wrapped__(space)
+    assert len(by_orbits) > 300
+    for name in ("ops", "adjacency", "mask"):
+        assert torch.equal(getattr(by_orbits, name), getattr(by_hashing, name))
 
 
 def test_rejection_draws_classes_uniformly(space, monkeypatch):
