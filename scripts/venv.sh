@@ -2,13 +2,15 @@
 # PYTHON names the interpreter (3.10 to 3.13), NAG_VENV the environment's folder.
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${NAG_VENV:-$root/.venv}"
+# Modules are compiled at their first import, kept compiled, and not compiled one and all by pip: most are never imported.
+unset PYTHONDONTWRITEBYTECODE
 set_up() { # extras, such as "" or "[test]"
     local stamp="$venv/.installed$1" want
     want="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)"
     if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
         [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
         echo "Installing nag$1 into $venv ..."
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c "$root/constraints.txt" -e "$root$1"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -c "$root/constraints.txt" -e "$root$1"
         echo "$want" >"$stamp"
     fi
     export PATH="$venv/bin:$PATH"

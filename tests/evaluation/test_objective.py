@@ -23,10 +23,13 @@ from nag.evaluation import (
 )
 from nag.graphs import DagBatch
 from nag.predictors import GPCostPredictor
-from nag.spaces import load_space, sample_uniform
+from nag.spaces import sample_uniform, space_from_mapping
 from nag.tasks import load_task
 
-SPACE = load_space("nasbench101")
+OPERATIONS = {"conv3x3": "parametric", "conv1x1": "parametric", "maxpool": "parametric"}
+SPACE = space_from_mapping(
+    {"name": "cell", "operations": OPERATIONS, "nodes": [2, 5], "edges": "free", "constraints": {"all_nodes_on_a_path": True}}
+)
 REFERENCE = sample_uniform(SPACE, 300, seed=0)
 DAGS = sample_uniform(SPACE, 240, seed=1)
 PRICES = torch.tensor([[0.0, 0.1, 3.0, 1.0, 2.0], [0.0, 0.1, 3.0, 2.9, 0.2]], dtype=torch.float64)
@@ -93,8 +96,8 @@ def test_unknown_computed_metric_is_refused_with_a_suggestion():
 
 
 def test_limits_on_computed_metrics_are_exact():
-    goal = objective(maximise={"depth": 1}, limits={"num_edges": {"max": 7}, "num_nodes": {"min": 6}})
-    keeps = (METRICS["num_edges"].values(DAGS) <= 7) & (METRICS["num_nodes"].values(DAGS) >= 6)
+    goal = objective(maximise={"depth": 1}, limits={"num_edges": {"max": 6}, "num_nodes": {"min": 5}})
+    keeps = (METRICS["num_edges"].values(DAGS) <= 6) & (METRICS["num_nodes"].values(DAGS) >= 5)
     assert keeps.any()
     assert not keeps.all()
     assert torch.equal(goal.feasible(DAGS), keeps)
@@ -103,12 +106,12 @@ def test_limits_on_computed_metrics_are_exact():
 @pytest.mark.parametrize("weight", [0.01, 1.0, 50.0])
 @pytest.mark.parametrize("direction", ["maximise", "minimise"])
 def test_infeasible_and_invalid_graphs_score_below_feasible_ones_and_fall_with_the_violation(direction, weight):
-    goal = objective(**{direction: {"num_edges": weight}}, limits={"num_edges": {"max": 8}, "wide": {"max": 14}})
+    goal = objective(**{direction: {"num_edges": weight}}, limits={"num_edges": {"max": 7}, "wide": {"max": 9}})
     broken = invalid(DAGS[:20])
     score, feasible = goal.score(DAGS), goal.feasible(DAGS)
     assert score[feasible].min() > max(score[~feasible].max(), goal.score(broken).max())
     assert not goal.feasible(broken).any()
-    few_edges = METRICS["num_edges"].values(DAGS) <= 8
+    few_edges = METRICS["num_edges"].values(DAGS) <= 7
     wide, score = METRICS["wide"].values(DAGS)[few_edges & ~feasible], score[few_edges & ~feasible]
     assert (score[wide.argsort()].diff() <= 0).all()
     assert score.min() < score.max()
@@ -128,7 +131,7 @@ def test_directions_have_opposite_signs_and_weights_add_up():
 
 
 def test_limits_alone_make_an_objective():
-    goal = objective(limits={"num_edges": {"max": 7}})
+    goal = objective(limits={"num_edges": {"max": 6}})
     assert goal.score(DAGS)[goal.feasible(DAGS)].eq(0).all()
     assert goal.score(DAGS)[~goal.feasible(DAGS)].max() < -1
 
@@ -270,7 +273,7 @@ def pareto(count: int, **limits) -> ParetoObjective:
 
 
 def test_each_sample_is_scored_under_its_own_weights():
-    goal = pareto(8, num_nodes={"max": 6})
+    goal = pareto(8, num_nodes={"max": 4})
     pool = goal.scores(DAGS)
     assert pool.shape == (240, 8)
     own = torch.arange(240) % 8
