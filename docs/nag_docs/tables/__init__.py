@@ -1,0 +1,1 @@
+"""Tables of the result pages, one function each: Markdown from `docs/results`."""

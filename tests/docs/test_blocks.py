@@ -1,0 +1,128 @@
+"""Every command and code block of the README and the pages runs, in order, from an empty folder, with quick settings."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from nag.cli import main
+
+ROOT = Path(__file__).parents[2]
+SLOW = {"cluster.md", "index.md"}
+_FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?[^\n]*\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_QUIET = "tracker.mode=disabled tracker.console=false"
+_TRAINING = "evaluator.epochs=1 builder.channels=4 builder.cells_per_stage=1"
+_QUICK = {
+    "train-generator": f"training.max_steps=30 metric_samples=50 generator.width=16 generator.layers=1 {_QUIET}",
+    "quickstart": f"training.max_steps=30 generator.width=16 generator.layers=1 num_train=40 num_samples=10 {_QUIET}",
+    **dict.fromkeys(
+        ("train-predictor", "train-meta-predictor", "sample", "evaluate", "search", "finetune-generator", "export"), _QUIET
+    ),
+}
+"""Command -> options that a test adds."""
+_NEVER = re.compile(r"bash scripts/(\w+)\.sh|(pip install|git|cd|ray|make) ")
+"""Commands that need a network, a checkout or a cluster; scripts must exist."""
+_SERVERS = {
+    "store=postgresql://me@head/nag": "store=shared.sqlite",
+    "executor.address=auto": "",
+    "executor.gpus_per_trial=0.5": "",
+}
+"""Options that name a server -> the same without one."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, the file that it is, if any, and its text."""
+
+    language: str
+    title: str | None
+    text: str
+
+
+def blocks_of(markdown: str) -> list[Block]:
+    return [Block(*found) for found in _FENCE.findall(markdown)]
+
+
+def commands_of(text: str) -> Iterator[str]:
+    """Each command of a block, without its comment."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            yield shlex.join(words)
+
+
+def quick(words: list[str]) -> list[str]:
+    """A command of `nag` with small budgets."""
+    small = [_SERVERS.get(word, re.sub(r"^(budget|num_train|num_samples)=(\d+)$", _smaller, word)) for word in words]
+    added = _QUICK.get(words[0], "")
+    if "evaluator=train" in words:
+        added += f" {_TRAINING}"
+    return [word for word in small if word] + added.split()
+
+
+def _smaller(found: re.Match[str]) -> str:
+    return f"{found[1]}={max(2, ceil(int(found[2]) / 5))}"
+
+
+def run_command(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Runs a command and returns what it printed."""
+    words = shlex.split(line)
+    if _NEVER.match(line):
+        script = re.match(r"bash (scripts/\w+\.sh)", line)
+        assert script is None or (ROOT / script[1]).is_file()
+        return ""
+    assert words[0] == "nag", f"no rule for the command: {line}"
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["nag", *quick(words[1:])])
+    code: object = 0
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code
+    text = capsys.readouterr()
+    assert not code, f"{line}\n{text.out}\n{text.err}"
+    return text.out
+
+
+def run_page(markdown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> int:
+    """Runs all blocks of a page in the current folder: files are written, commands and Python are run.
+
+    Returns:
+        How many blocks were run.
+    """
+    names: dict[str, object] = {"__name__": "page"}
+    run = 0
+    for block in blocks_of(markdown):
+        if block.title:
+            Path(block.title).write_text(block.text)
+        elif block.language == "python":
+            exec(compile(block.text, "<page>", "exec"), names)
+        elif block.language == "bash":
+            for line in commands_of(block.text):
+                run_command(line, monkeypatch, capsys)
+        else:
+            assert block.language in {"text", "yaml"}, f"a block of {block.language} is not run"
+            continue
+        run += 1
+    return run
+
+
+PAGES = [
+    pytest.param(path, marks=[pytest.mark.slow] if path.name in SLOW else [], id=path.name)
+    for path in [*sorted((ROOT / "docs" / "pages").rglob("*.md"))]
+    if "results" not in path.parts and blocks_of(path.read_text())
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_run(page, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert run_page(page.read_text(), monkeypatch, capsys) > 0

@@ -1,0 +1,76 @@
+"""The pages of the documentation that are made from the results and from the source."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted((DOCS / "pages").rglob("*.md"))
+SUITES = sorted(path.stem for path in (DOCS / "results").glob("*.json"))
+COLUMNS = {"suite", "space", "task", "method", "setting", "metric", "mean", "std", "seeds", "labels", "cpu_seconds"}
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+
+
+def test_results_are_lists_of_rows():
+    assert SUITES
+    for suite in SUITES:
+        content = json.loads((DOCS / "results" / f"{suite}.json").read_text())
+        rows = content["rows"] if isinstance(content, dict) else content  # that of a GPU has device and steps beside them
+        assert rows
+        assert all(set(row) - {"version"} == COLUMNS for row in rows)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_has_a_page_with_a_figure_before_its_tables_and_all_its_numbers(suite):
+    from nag_docs.markers import markers_of
+
+    kinds = [kind for kind, _ in markers_of(DOCS / "pages" / "results" / f"{suite}.md")]
+    assert kinds[0] == "figure"
+    assert kinds[-1] == "numbers"
+    assert set(kinds[1:-1]) <= {"table"}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_tables_and_figures_show_numbers_of_the_results(suite):
+    from nag_docs.markers import expand
+
+    page = expand((DOCS / "pages" / "results" / f"{suite}.md").read_text())
+    assert "{{" not in page
+    assert "<svg" in page
+    assert "nan" not in re.findall(r"\|\s*(\w+)\s*(?=\|)", page)
+
+
+def test_no_result_is_written_by_hand():
+    for page in (DOCS / "pages" / "results").glob("*.md"):
+        assert "|---|---|---" not in page.read_text(), page
+
+
+def test_every_page_is_in_the_navigation():
+    nav = (DOCS / "mkdocs.yml").read_text()
+    assert all(path.relative_to(DOCS / "pages").as_posix() in nav for path in PAGES)
+
+
+def test_the_layers_of_the_picture_are_those_that_are_enforced():
+    from nag_docs.layers import imports, layers, picture_of_layers
+
+    layer_of = {package: layer for layer, packages in layers().items() for package in packages}
+    assert set(layer_of) == {path.parent.name for path in (ROOT / "nag").glob("*/__init__.py")}
+    assert all(layer_of[source] >= layer_of[target] for source, target in imports() if {source, target} <= set(layer_of))
+    assert picture_of_layers().count("<rect") == len(layer_of) + 1
+
+
+def test_public_packages_have_a_page_of_the_api():
+    from nag_docs.api import api_pages
+
+    assert "api/nag.spaces.md" in api_pages()
+    assert sys.modules["nag_docs.api"].PACKAGE == ROOT / "nag"
