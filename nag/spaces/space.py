@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nag.core.errors import InvalidArchitecture, did_you_mean
+from nag.core.errors import InvalidArchitecture, InvalidRequest, did_you_mean
 from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, reduce
 from nag.spaces.codecs import Codec
 from nag.spaces.constraints import Constraint, satisfies_all
@@ -196,6 +196,27 @@ class SearchSpace:
             per_op = torch.tensor([model.get(op, 0.0) for op in self.vocabulary], device=dags.device)
             result[name] = model.get("base", 0.0) + (per_op[dags.ops] * dags.mask).sum(1)
         return result
+
+    def sample(self, count: int, seed: int = 0) -> list[Architecture]:
+        """Independent uniform draws, equal up to isomorphism being one architecture (see `nag.spaces.sample_uniform`).
+
+        Args:
+            count: Number of draws, at least 0.
+            seed: Seed of the draws.
+
+        Raises:
+            InvalidRequest: The number is negative, or uniform draws from the space are not feasible.
+
+        Example:
+            >>> from nag.spaces import load_space
+            >>> [arch.num_nodes for arch in load_space("nasbench201").sample(2, seed=0)]
+            [8, 8]
+        """
+        from nag.spaces.enumeration import sample_uniform
+
+        if count < 0:
+            raise InvalidRequest(f"the number of draws is {count}", "It is at least 0.")
+        return self.to_architectures(sample_uniform(self, count, seed))
 
     # -- edits ------------------------------------------------------------------------------------------------------
 

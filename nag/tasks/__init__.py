@@ -4,6 +4,8 @@ from nag.tasks.catalogue import list_tasks, load_task
 from nag.tasks.goal import Goal, Objective, Observed
 from nag.tasks.importing import import_table
 from nag.tasks.limits import Limit, parse_limits
+from nag.tasks.metric import Metric
+from nag.tasks.observations import Observation, Observations
 from nag.tasks.published import import_benchmark
 from nag.tasks.splits import Split, split_by_class, split_random
 from nag.tasks.tables import BenchmarkTable, CurveTable, read_csv_table, read_curve_table
@@ -14,7 +16,10 @@ __all__ = [
     "CurveTable",
     "Goal",
     "Limit",
+    "Metric",
     "Objective",
+    "Observation",
+    "Observations",
     "Observed",
     "Split",
     "Task",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nag.core.errors import InvalidRequest
-from nag.graphs import DagBatch
+from nag.graphs import Architecture, DagBatch
 from nag.spaces import SearchSpace
 from nag.tasks.goal import Objective
+from nag.tasks.metric import Metric
+from nag.tasks.observations import Observations
 from nag.tasks.tables.table import BenchmarkTable
 
 __all__ = ["Task"]
@@ -88,6 +90,33 @@ class Task:
     def distinct_rows(self) -> np.ndarray:
         """The first row of each canonical class among `rows`, ascending, int64: one row for all that a search can find."""
         return np.intersect1d(self.rows, self.table.first_rows)
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The search metric, the report metric and the side metrics, each once; less is better of a side metric."""
+        chief = [Metric(name, self.maximise) for name in dict.fromkeys((self.search_metric, self.report_metric))]
+        names = {metric.name for metric in chief}
+        return (*chief, *(Metric(name, maximise=False) for name in self.side_metrics if name not in names))
+
+    def measure(self, architectures: Sequence[Architecture]) -> Observations:
+        """All metrics of architectures; nan where neither an architecture nor a functional twin was measured.
+
+        Args:
+            architectures: n architectures of the space.
+
+        Raises:
+            InvalidArchitecture: An architecture is not of the space.
+
+        Example:
+            >>> from nag.tasks import load_task
+            >>> task = load_task("nas_bench_graph/cora")  # doctest: +SKIP
+            >>> task.measure(task.space.sample(100, seed=0)).to_pandas()  # doctest: +SKIP
+        """
+        names, dags = [metric.name for metric in self.metrics], self.space.to_dags(architectures)
+        for row in (~self.space.is_valid(dags)).nonzero().flatten().tolist():
+            self.space.validate(architectures[row])
+        found = self.table.values_of(names, dags)
+        return Observations(self.space, tuple(architectures), found, self.metrics)
 
     def covers(self, dags: DagBatch) -> np.ndarray:
         """Whether the table holds the report metric of each architecture or of a functional twin: (B,) bool.
