@@ -1,5 +1,85 @@
-"""`nag` generates neural architectures: graph diffusion over directed acyclic graphs, guided by a predictor."""
+"""`nag` generates neural architectures: graph diffusion over directed acyclic graphs, guided by a predictor.
 
-__all__ = ["__version__"]
+A search space says which architectures there are. A generator, a discrete graph diffusion model, learns to draw them. A guide
+steers the draws: a function of your own, or a predictor that was fitted to measured architectures.
+
+    import nag
+
+    space = nag.load_space("nasbench201")                       # nag.list_spaces() names those that are shipped
+    generator = nag.train_generator(space, seed=0)              # all defaults are those of `nag train-generator`
+    found = generator.sample(20, guide=lambda archs: [len(arch.edges) for arch in archs], seed=0)
+    found[0], found.validity_raw, found.to_pandas()             # shown as pictures in a notebook
+    generator.save("g.safetensors")
+    generator = nag.load("g.safetensors")
+
+Functions are pure: no run folder, no configuration, no global state. Each takes `seed`, and `device` where it trains;
+with `progress=True` long work shows a bar on a terminal. Mistakes raise a `nag.NagError` that says what to do. The command line
+(`nag --help`) runs the same functions and adds run folders, tracking and resuming.
+
+`import nag` imports nothing heavy: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nag.core.errors import NagError
+    from nag.diffusion.generation import Samples, TrainedGenerator, TrainingSet, train_generator
+    from nag.graphs import Architecture
+    from nag.spaces import SearchSpace, list_spaces, load_space
+    from nag.tasks import Task, list_tasks, load_task
+    from nag.training import FitOptions
+    from nag.workflows.load import load
 
 __version__ = "0.1.1"
+
+_HOMES = {
+    "Architecture": "nag.graphs",
+    "FitOptions": "nag.training",
+    "NagError": "nag.core.errors",
+    "Samples": "nag.diffusion.generation",
+    "SearchSpace": "nag.spaces",
+    "Task": "nag.tasks",
+    "TrainedGenerator": "nag.diffusion.generation",
+    "TrainingSet": "nag.diffusion.generation",
+    "list_spaces": "nag.spaces",
+    "list_tasks": "nag.tasks",
+    "load": "nag.workflows.load",
+    "load_space": "nag.spaces",
+    "load_task": "nag.tasks",
+    "train_generator": "nag.diffusion.generation",
+}
+"""Public name -> module that defines or exports it."""
+
+__all__ = [
+    "Architecture",
+    "FitOptions",
+    "NagError",
+    "Samples",
+    "SearchSpace",
+    "Task",
+    "TrainedGenerator",
+    "TrainingSet",
+    "__version__",
+    "list_spaces",
+    "list_tasks",
+    "load",
+    "load_space",
+    "load_task",
+    "train_generator",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nag' has no attribute '{name}'")
+    found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

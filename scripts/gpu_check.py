@@ -26,6 +26,7 @@ from nag.core.documents import read_json
 from nag.core.files import write_json, write_text
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule, accelerate
 from nag.diffusion.chains import simulate
+from nag.diffusion.generation import load_generator
 from nag.predictors import GNNPredictor
 from nag.spaces import load_space, sample_uniform
 from nag.suites.cells import CellResult, Measurement
@@ -37,7 +38,6 @@ from nag.suites.scale import ScaleJob, measure_scale
 from nag.suites.speed import step_against_floor
 from nag.suites.suite import Column, Table
 from nag.workflows.run import version_of
-from nag.workflows.train_generator import load_generator
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("torch", "torch-geometric", "lightning-fabric", "numpy", "hydra-core", "triton")

@@ -41,8 +41,8 @@ class DiscreteGenerator(Generator):
     Args:
         space: The search space.
         data: The training graphs; only kernels and the distribution of sizes look at them here.
-        kernel: Transition kernel.
-        schedule: Noise schedule.
+        kernel: Transition kernel; absorbing (masked diffusion) if None.
+        schedule: Noise schedule; linear if None.
         width: Width of the denoiser.
         layers: Layers of the denoiser.
         heads: Attention heads of the denoiser.
@@ -53,9 +53,9 @@ class DiscreteGenerator(Generator):
         self,
         space: SearchSpace,
         data: DagBatch,
-        kernel: TransitionKernel,
-        schedule: NoiseSchedule,
-        width: Width = 128,
+        kernel: TransitionKernel | None = None,
+        schedule: NoiseSchedule | None = None,
+        width: Width = 64,
         layers: SmallCount = 4,
         heads: SmallCount = 4,
         conditions: Sequence[str] = (),
@@ -63,7 +63,7 @@ class DiscreteGenerator(Generator):
         super().__init__(space)
         self.shape = {"width": width, "layers": layers, "heads": heads}
         self.conditions = tuple(conditions)
-        self.process = DiscreteProcess(kernel, schedule, space.masks, data)
+        self.process = DiscreteProcess(kernel or AbsorbingKernel(), schedule or LinearSchedule(), space.masks, data)
         num_ops, num_edge_types = space.masks.nodes.shape[-1], space.masks.edges.shape[-1]
         self.denoiser = DagTransformer(
             num_ops, num_edge_types, space.max_nodes, self.process.extra, width, layers, heads, len(self.conditions)

@@ -1,17 +1,18 @@
 """Evaluation: what was generated, what it is worth, and what it cost to know."""
 
 from nag.core.pareto import front, hypervolume
+from nag.core.stopwatch import Stopwatch, cpu_seconds
+from nag.diffusion.generation.reference import SpaceReference, hash_codes
 from nag.evaluation.data_sets import DataSet, list_data_sets, load_data_set
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
 from nag.evaluation.graph_distances import graph_distances
-from nag.evaluation.ledger import Ledger, Stopwatch, cpu_seconds
+from nag.evaluation.ledger import Ledger
 from nag.evaluation.limits import HeldOut, Margin, cross_validate
 from nag.evaluation.metric import ComputedMetric, Metric, PredictedMetric, computed_metrics
 from nag.evaluation.network_training import NetworkTraining, suggested_training
 from nag.evaluation.objective import Feasibility, Objective, ParetoObjective
 from nag.evaluation.objective_spec import ObjectiveSpec, parse_objective
 from nag.evaluation.predictions import ranking_metrics
-from nag.evaluation.reference import SpaceReference, hash_codes
 from nag.evaluation.samples import SampleMetrics, sample_metrics
 from nag.evaluation.training_task import TrainingTask, is_training_task, list_training_tasks, load_training_task
 from nag.evaluation.training_trial import TrainingTrial

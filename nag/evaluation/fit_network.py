@@ -13,9 +13,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from nag.core.stopwatch import Stopwatch
 from nag.evaluation.augmentation import AUGMENTATIONS
 from nag.evaluation.data_sets import DataSet, Split
-from nag.evaluation.ledger import Stopwatch
 from nag.evaluation.network_training import NetworkTraining
 
 __all__ = ["FittedNetwork", "batch_rows", "fit_network", "measure_network"]

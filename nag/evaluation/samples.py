@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nag.evaluation.reference import SpaceReference, edge_histogram, hash_codes, op_histogram
+from nag.diffusion.generation.reference import SpaceReference, edge_histogram, hash_codes, op_histogram
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 

@@ -13,9 +13,9 @@ from torch import nn
 from nag.core.checkpoints import save_checkpoint
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, MissingData
+from nag.core.stopwatch import Stopwatch
 from nag.evaluation.data_sets import DataSet, load_data_set
 from nag.evaluation.fit_network import FittedNetwork, fit_network, measure_network
-from nag.evaluation.ledger import Stopwatch
 from nag.evaluation.network_training import NetworkTraining, suggested_training
 from nag.evaluation.trained_network import KIND, builder_facts, load_trained_network
 from nag.evaluation.trial import Measurement

@@ -16,7 +16,7 @@ from typing import Any
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidArchitecture, InvalidRequest
-from nag.evaluation.ledger import Stopwatch
+from nag.core.stopwatch import Stopwatch
 from nag.evaluation.shell_command import ShellCommand
 from nag.evaluation.trial import Measurement
 from nag.evaluation.user_code import folder_of, importable, load_function

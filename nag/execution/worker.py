@@ -20,7 +20,7 @@ from nag.core.errors import InvalidArchitecture, NagError
 from nag.core.numbers import Count, NonNegative
 from nag.core.secrets import masked
 from nag.core.signatures import checked
-from nag.evaluation.ledger import cpu_seconds
+from nag.core.stopwatch import cpu_seconds
 from nag.evaluation.trial import Trial, fault_of
 from nag.execution.guard import Guard, Shift
 from nag.execution.store import LONGEST_LEASE, EvaluationStore, Record

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nag.diffusion.generation.reference import edge_histogram, op_histogram
 from nag.evaluation import SpaceReference, hash_codes
-from nag.evaluation.reference import edge_histogram, op_histogram
 from nag.graphs import DagBatch, levels, reduce
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable, sample_uniform
 from nag.tasks import load_task

@@ -12,6 +12,7 @@ import torch
 
 from nag.core.documents import read_json
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
+from nag.diffusion.generation import STEPS_PER_POSITION, TrainedGenerator, load_generator
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import load_space
@@ -21,7 +22,7 @@ from nag.suites.distances import WholeSpace, parameter_counts
 from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table, chosen
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import STEPS_PER_POSITION, TrainedGenerator, load_generator, train_generator
+from nag.workflows.train_generator import train_generator
 
 __all__ = ["GenerationJob", "GenerationPreset", "GenerationSuite", "measure_generation"]
 

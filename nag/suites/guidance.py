@@ -14,6 +14,8 @@ from torch import Tensor
 from nag.core.errors import InvalidRequest
 from nag.core.randomness import seeded
 from nag.diffusion import ClassifierFree, FineTuning, Guidance, Unguided, finetune
+from nag.diffusion.generation import load_generator
+from nag.diffusion.generation.graph_batches import GraphBatchSampler, quantiles
 from nag.diffusion.guidance.corrector import select
 from nag.evaluation import Stopwatch, cpu_seconds
 from nag.graphs import DagBatch
@@ -25,10 +27,8 @@ from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.tasks import Task, load_task
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric
-from nag.workflows.graph_batches import GraphBatchSampler, quantiles
 from nag.workflows.objectives import predictor_score
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import load_generator
 from nag.workflows.train_predictor import TrainedPredictor, buy_labels, load_predictor, train_predictor
 
 __all__ = ["GuidanceJob", "GuidancePreset", "GuidanceSuite", "measure_guidance"]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from nag.diffusion import Guidance
+from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch
 from nag.predictors import Predictor
 from nag.suites.artifact_cache import ArtifactCache
@@ -18,7 +19,6 @@ from nag.suites.generators import trained_generator
 from nag.tasks import Task
 from nag.training import FitOptions, make_fabric
 from nag.workflows.objectives import predictor_score
-from nag.workflows.train_generator import load_generator
 from nag.workflows.train_meta_predictor import TrainedMetaPredictor, adapt
 from nag.workflows.train_predictor import TrainedPredictor
 

@@ -12,6 +12,8 @@ import torch
 
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.diffusion import FrontGuidance, Guidance, Unguided
+from nag.diffusion.generation import load_generator
+from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Limit, ObjectiveSpec, Stopwatch, front, hypervolume
 from nag.evaluation.objective_spec import DARING
 from nag.graphs import DagBatch
@@ -22,10 +24,8 @@ from nag.suites.generators import trained_generator
 from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.tasks import Task, load_task
 from nag.training import FitOptions, make_fabric
-from nag.workflows.guidance_target import GuidanceTarget
 from nag.workflows.objectives import complete_spec, make_guidance_target
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import load_generator
 from nag.workflows.train_predictor import TrainedPredictor, load_predictor, train_predictor
 
 __all__ = ["LimitsJob", "LimitsPreset", "LimitsSuite", "measure_limits"]

@@ -15,6 +15,7 @@ import torch
 
 from nag.core.documents import read_json
 from nag.core.randomness import seeded
+from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch, graph_distances
 from nag.graphs import DagBatch, random_layered_dags
 from nag.spaces import SearchSpace, layered_space
@@ -25,7 +26,7 @@ from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table, chose
 from nag.tasks import load_task, split_by_class
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import load_generator, train_generator
+from nag.workflows.train_generator import train_generator
 
 __all__ = ["RealGraphsJob", "ScaleJob", "ScalePreset", "ScaleSuite", "measure_real_graphs", "measure_scale"]
 

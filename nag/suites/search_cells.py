@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from nag.core.documents import read_json
+from nag.diffusion.generation import load_generator
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Goal, Problem, Strategy
@@ -26,7 +27,6 @@ from nag.workflows.measurable import measurable
 from nag.workflows.proxies import proxies_of
 from nag.workflows.run import RunFolder
 from nag.workflows.search import queries
-from nag.workflows.train_generator import load_generator
 from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
 
 __all__ = ["FAVOURITES", "Generation", "Make", "SearchJob", "Source", "measure_favourites", "measure_search"]

@@ -11,6 +11,7 @@ import torch
 
 from nag.core.documents import read_json
 from nag.diffusion import Generator
+from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.spaces import load_space
 from nag.suites.artifact_cache import ArtifactCache
@@ -19,7 +20,7 @@ from nag.suites.roofline import count_flops, measure_roofline, parameter_bytes, 
 from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import load_generator, train_generator
+from nag.workflows.train_generator import train_generator
 
 __all__ = ["SpeedJob", "SpeedMethod", "SpeedPreset", "SpeedSuite", "measure_speed", "step_against_floor"]
 

@@ -6,6 +6,7 @@ from nag.tracking.image import Image
 from nag.tracking.json_lines import JsonLinesTracker
 from nag.tracking.null import NullTracker
 from nag.tracking.protocol import Progress, RunTracker
+from nag.tracking.terminal import terminal_progress
 from nag.tracking.weights_and_biases import WandbTracker
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "Progress",
     "RunTracker",
     "WandbTracker",
+    "terminal_progress",
 ]

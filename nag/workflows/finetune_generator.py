@@ -13,11 +13,11 @@ from nag.core.files import write_json_lines
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, FineTuningRound, finetune
 from nag.diffusion.finetuning.policy_gradient import kl_to
+from nag.diffusion.generation import TrainedGenerator
 from nag.evaluation import Ledger, Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.workflows.reward_sources import LabelSource, RewardSource
 from nag.workflows.run import RunFolder, stage
-from nag.workflows.train_generator import TrainedGenerator
 
 __all__ = ["finetune_generator"]
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.diffusion import FrontGuidance, Guidance, Score
+from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.evaluation.limits import RISK
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
-from nag.workflows.guidance_target import GuidanceTarget
 from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = [

@@ -13,13 +13,14 @@ from lightning_fabric import Fabric
 from nag.core.documents import read_json, read_json_lines
 from nag.core.errors import InvalidRequest
 from nag.diffusion import DiscreteGenerator, Guidance
+from nag.diffusion.generation import load_generator
 from nag.evaluation import TableEvaluator
 from nag.predictors import Predictor
 from nag.tasks import Task
 from nag.training import FitOptions
 from nag.workflows.run import RunFolder
 from nag.workflows.sample import sample
-from nag.workflows.train_generator import load_generator, train_generator
+from nag.workflows.train_generator import train_generator
 from nag.workflows.train_predictor import buy_labels, load_predictor, train_predictor
 
 __all__ = ["QuickstartResult", "quickstart"]

@@ -15,6 +15,8 @@ from nag.core.errors import InvalidRequest
 from nag.core.files import write_json_lines
 from nag.core.secrets import masked
 from nag.diffusion import ClassifierFree, FrontGuidance, Guidance, Unguided
+from nag.diffusion.generation import TrainedGenerator, check_request, draw_valid
+from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.graphs import Architecture, DagBatch, draw_png
@@ -22,15 +24,12 @@ from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tasks import Goal, Limit, Objective, Task
 from nag.tracking import Image
-from nag.workflows.guidance_target import Drawn, GuidanceTarget
 from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_guidance_target
 from nag.workflows.run import RunFolder, stage
-from nag.workflows.train_generator import TrainedGenerator
 from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["evaluation_row", "sample"]
 
-_ROUNDS = 10
 _DRAWN = 16
 
 
@@ -74,11 +73,10 @@ def sample(
             distinct functions, or no sample is valid and keeps all limits.
     """
     space = trained.space
-    _check(space, num_samples, [p for p in (predictor, *others) if p is not None], task)
+    _check_spaces(space, [p for p in (predictor, *others) if p is not None], task)
+    check_request(trained.generator, trained.reference, num_samples, None)
     target = _guidance_target(space, num_samples, predictor, guidance, spec, others, reward)
-    if target is not None:
-        target.check(trained.generator)
-        _check_functions(trained, num_samples, target)
+    check_request(trained.generator, trained.reference, num_samples, target)
     guided = target is not None and getattr(guidance, "scale", 1) != 0
     run.start()
     teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
@@ -89,11 +87,11 @@ def sample(
         + sum(float(p.facts["train_cpu_seconds"]) for p in teachers),
     )
     watch = Stopwatch()
-    rng = torch.Generator(device=trained.generator.sizes.device).manual_seed(run.seed)
-    samples, more = _draw(run, trained, num_samples, rng, target, steps)
-    ledger += more if reward is None else more + reward.as_ledger()
-    if not len(samples.kept):
-        raise _nothing_kept(space, samples.raw)
+    rng = torch.Generator(device=trained.device).manual_seed(run.seed)
+    samples = draw_valid(trained.generator, num_samples, rng, target, steps, run.tracker)
+    ledger += Ledger(network_evaluations=samples.cost.network_evaluations, predictor_evaluations=samples.cost.scored)
+    ledger += Ledger() if reward is None else reward.as_ledger()
+    shortfall = samples.shortfall(space, target is not None)
     sampling = {"sampling_cpu_seconds": round(watch.cpu, 3), "sampling_wall_seconds": round(watch.wall, 3)}
 
     archs = space.to_architectures(samples.kept)
@@ -106,7 +104,7 @@ def sample(
         "search_space": space.name,
         "num_requested": num_samples,
         "num_samples": len(archs),
-        **({} if len(archs) == num_samples else {"shortfall": _shortfall(space, samples, num_samples, target)}),
+        **({"shortfall": shortfall} if shortfall else {}),
         "guided": guided,
         "guidance_scale": float(getattr(guidance, "scale", 0.0)) if guided else 0.0,
         **sample_metrics(space, samples.raw, trained.reference, run.seed).values,
@@ -129,9 +127,7 @@ def sample(
     return run.path / "architectures.jsonl"
 
 
-def _check(space: SearchSpace, num_samples: int, predictors: Sequence[TrainedPredictor], task: Task | None) -> None:
-    if num_samples < 1:
-        raise InvalidRequest(f"num_samples is {num_samples}", "Ask for at least 1.")
+def _check_spaces(space: SearchSpace, predictors: Sequence[TrainedPredictor], task: Task | None) -> None:
     for predictor in predictors:
         if predictor.space.fingerprint != space.fingerprint:
             raise InvalidRequest(
@@ -142,39 +138,6 @@ def _check(space: SearchSpace, num_samples: int, predictors: Sequence[TrainedPre
             f"the generator belongs to {space.name}, task {task.name} to {task.table.space.name}",
             "Use a generator of the task's space.",
         )
-
-
-def _check_functions(trained: TrainedGenerator, num_samples: int, target: GuidanceTarget) -> None:
-    """Raises `InvalidRequest` where more distinct functions are asked for than the space is known to have."""
-    functions = len(trained.reference.class_sizes)
-    if target.distinct and trained.reference.enumerated and num_samples > functions:
-        raise InvalidRequest(
-            f"num_samples is {num_samples}, but {trained.space.name} has {functions} distinct functions",
-            f"Ask for at most {functions}, or let functions repeat with guidance.distinct=false.",
-        )
-
-
-def _nothing_kept(space: SearchSpace, raw: DagBatch) -> InvalidRequest:
-    valid = int(space.is_valid(raw).sum())
-    if not valid:
-        return InvalidRequest(f"none of {len(raw)} samples is valid", "Train the generator longer: training.max_steps.")
-    return InvalidRequest(
-        f"none of {len(raw)} samples, {valid} of them valid, is predicted to keep all limits",
-        "Loosen objective.limits.",
-    )
-
-
-def _shortfall(space: SearchSpace, samples: Drawn, wanted: int, target: GuidanceTarget | None) -> str:
-    """Why there are fewer samples than asked for, in words."""
-    valid = int(space.is_valid(samples.raw).sum())
-    reasons = " or ".join(
-        [
-            "invalid",
-            *(["predicted to break a limit"] if target is not None and valid > len(samples.kept) else []),
-            *(["repeated functions"] if target is not None and target.distinct else []),
-        ]
-    )
-    return f"{len(samples.kept)} of {wanted}: of {len(samples.raw)} drawn in all, the others were {reasons}"
 
 
 def _guidance_target(
@@ -214,39 +177,6 @@ def _guidance_target(
         raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
     teachers = [trained for trained in (predictor, *others) if trained is not None]
     return make_guidance_target(space, spec, teachers, guidance, count)
-
-
-def _draw(
-    run: RunFolder,
-    trained: TrainedGenerator,
-    num_samples: int,
-    rng: torch.Generator,
-    target: GuidanceTarget | None,
-    steps: int | None,
-) -> tuple[Drawn, Ledger]:
-    """Draws until enough are valid and feasible, at most ten rounds; a front is drawn once. The ledger holds the cost."""
-    space, generator = trained.space, trained.generator
-    raw: list[DagBatch] = []
-    kept: list[DagBatch] = []
-    known = torch.zeros(0, dtype=torch.int64, device=rng.device)
-    ledger = Ledger()
-    for _ in range(1 if target is not None and isinstance(target.guidance, FrontGuidance) else _ROUNDS):
-        missing = num_samples - sum(len(part) for part in kept)
-        if missing == 0:
-            break
-        cost = generator.cost(missing, steps) if target is None else target.cost(generator, missing, steps)
-        with run.tracker.progress(cost.network_evaluations, f"sampling {missing}", "steps") as progress:
-            if target is None:
-                dags = generator.sample(missing, rng, steps, on_step=progress.advance)
-                drawn = Drawn(dags, dags[space.is_valid(dags)])
-            else:
-                drawn = target.sample(generator, missing, rng, steps, progress.advance, known)
-                if target.distinct:
-                    known = torch.cat([known, space.function_codes(drawn.kept).to(known.device)])
-        ledger += Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
-        raw.append(drawn.raw.to("cpu"))
-        kept.append(drawn.kept.to("cpu"))
-    return Drawn(DagBatch.cat(raw), DagBatch.cat(kept)), ledger
 
 
 def _rows(

@@ -15,6 +15,7 @@ from nag.diffusion import (
     ScoreGenerator,
     UniformGenerator,
 )
+from nag.diffusion.generation.graph_batches import GraphBatchSampler
 from nag.diffusion.guidance import Candidates, Evolution, ExactTilt, GradientTilt, Guidance, Metropolis, Offspring, Particles
 from nag.diffusion.sde import VESDE, VPSDE, NoisePrediction
 from nag.evaluation.data_sets import load_data_set
@@ -25,7 +26,6 @@ from nag.predictors import GNNPredictor, GPCostPredictor, GPPredictor, Pretraini
 from nag.spaces import load_space, sample_uniform, space_from_mapping
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric
-from nag.workflows.graph_batches import GraphBatchSampler
 
 _found = importlib.util.spec_from_file_location("pretend", Path(__file__).with_name("pretend.py"))
 pretend = importlib.util.module_from_spec(_found)

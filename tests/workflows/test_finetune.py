@@ -16,6 +16,7 @@ from nag.cli import main
 from nag.core.errors import InvalidRequest
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
 from nag.diffusion.finetuning.finetuning import FineTuning
+from nag.diffusion.generation import load_generator
 from nag.evaluation import TableEvaluator
 from nag.predictors import GNNPredictor
 from nag.spaces import enumerate_space, space_from_mapping
@@ -26,7 +27,7 @@ from nag.workflows.extrapolation import extrapolate, inverted, pretrain, slice_o
 from nag.workflows.finetune_generator import finetune_generator
 from nag.workflows.reward_sources import LabelSource, PredictorSource
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import load_generator, train_generator
+from nag.workflows.train_generator import train_generator
 from nag.workflows.train_predictor import load_predictor, train_predictor
 
 MAKE = partial(DiscreteGenerator, kernel=AbsorbingKernel(), schedule=LinearSchedule(), width=16, layers=2, heads=2)

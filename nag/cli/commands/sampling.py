@@ -73,10 +73,10 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
 
     from nag.core.documents import read_json
     from nag.diffusion import accelerate
+    from nag.diffusion.generation import load_generator
     from nag.evaluation import TableEvaluator
     from nag.evaluation.labelled_reward import LabelledReward
     from nag.workflows.sample import sample
-    from nag.workflows.train_generator import load_generator
     from nag.workflows.train_predictor import load_predictor
 
     guidance = build(cfg.guidance)

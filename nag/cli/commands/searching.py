@@ -40,7 +40,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     consumed: dict[str, float] = {"labels_of_other_tasks": 0}
     generator = None
     if options.generator is not None:
-        from nag.workflows.train_generator import load_generator
+        from nag.diffusion.generation import load_generator
 
         trained = load_generator(options.generator, device)
         if trained.space.fingerprint != task.space.fingerprint:

@@ -102,10 +102,10 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
     if options.predictor is not None:
         load_checkpoint(options.predictor, "predictor")
 
+    from nag.diffusion.generation import load_generator
     from nag.evaluation import TableEvaluator
     from nag.workflows.finetune_generator import finetune_generator
     from nag.workflows.reward_sources import LabelSource, PredictorSource
-    from nag.workflows.train_generator import load_generator
     from nag.workflows.train_predictor import load_predictor
 
     finetuning, device = build(cfg.finetuning), fabric_of(cfg).device

@@ -1,16 +1,18 @@
-"""What guidance steers toward: an objective with its limits, and how much daring there is about them."""
+"""What guidance steers toward: an objective with its limits, and the share of the samples allowed near them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nag.diffusion import FrontGuidance, Generator, Guidance, SamplingCost
+from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.corrector import repeated
+from nag.diffusion.guidance.fronts import FrontGuidance
+from nag.diffusion.guidance.pipeline import Guidance
 from nag.graphs import DagBatch
 
 __all__ = ["Drawn", "GuidanceTarget"]
@@ -18,7 +20,7 @@ __all__ = ["Drawn", "GuidanceTarget"]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Samples of an target.
+    """Samples of a target.
 
     Args:
         raw: As generated.
@@ -41,12 +43,14 @@ class GuidanceTarget:
         objective: What is to be high, and what is feasible.
         daring: The same with its limits at even odds; None for none.
         share: Share of the samples that are drawn by `daring`.
+        describe: Graphs -> numbers that the objective knows of each, by name.
     """
 
     guidance: Guidance | FrontGuidance
     objective: Any
     daring: Any = None
     share: float = 0.0
+    describe: Callable[[DagBatch], Mapping[str, Tensor]] = field(default=lambda dags: {}, repr=False)
 
     @property
     def distinct(self) -> bool:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
+from nag.diffusion.generation.graph_batches import GraphBatchSampler, quantiles
 from nag.graphs import DagBatch
-from nag.workflows.graph_batches import GraphBatchSampler, quantiles
 
 LARGEST = 120
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from nag.diffusion import Score, drop_conditions
+from nag.diffusion.guidance.classifier_free import drop_conditions
+from nag.diffusion.guidance.score import Score
 from nag.graphs import DagBatch
 
 __all__ = ["GraphBatchSampler", "quantiles"]

@@ -1,0 +1,145 @@
+"""The trained generator: what samples are drawn from, and what its checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ConfigDict
+
+from nag.core.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from nag.core.documents import Document, check, shortened
+from nag.core.errors import DamagedFile
+from nag.core.numbers import NonNegative, Size
+from nag.diffusion.families import restore_generator
+from nag.diffusion.generation.guides import GuideLike, as_guide
+from nag.diffusion.generation.reference import SpaceReference
+from nag.diffusion.generation.samples import Samples
+from nag.diffusion.generation.sampling import check_request, draw_valid
+from nag.diffusion.generator import Generator
+from nag.spaces import SearchSpace, space_from_mapping
+from nag.tracking import terminal_progress
+
+__all__ = ["TrainedGenerator", "load_generator"]
+
+
+class GeneratorFacts(Document):
+    """What a generator's checkpoint says beside its tensors, as far as it is used."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    space: dict[str, Any]
+    hyperparameters: dict[str, Any]
+    train_cpu_seconds: NonNegative = 0.0
+    labels_used: Size = 0
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator that was trained, with what its checkpoint says about it.
+
+    Args:
+        generator: The generator, in evaluation mode.
+        reference: Facts of its space and training set.
+        facts: Description in the checkpoint.
+    """
+
+    generator: Generator
+    reference: SpaceReference
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, generator: Generator, reference: SpaceReference, facts: Mapping[str, Any]) -> TrainedGenerator:
+        """A generator with facts of its training, to which those of the generator itself are added."""
+        space = generator.space
+        own = {
+            "space": dict(space.description),
+            "space_fingerprint": space.fingerprint,
+            "hyperparameters": generator.description(),
+        }
+        return cls(generator, reference, {**own, **facts})
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return self.generator.space
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.generator.sizes.device
+
+    def sample(
+        self, count: int, guide: GuideLike | None = None, *, steps: int | None = None, seed: int = 0, progress: bool = True
+    ) -> Samples:
+        """Generates valid architectures.
+
+        What is invalid, breaks a limit of the guide, or repeats a function where the guidance asks for distinct ones, is
+        counted and drawn again, at most ten rounds.
+
+        Args:
+            count: Number of valid architectures wanted.
+            guide: What to steer toward: a predictor, a `nag.Guidance`, or a function that takes a list of valid
+                architectures and returns a number of each, greater being better; None for no guidance.
+            steps: Network evaluations of the sampler; None for the generator's default.
+            seed: Seed of all randomness.
+            progress: Whether to show a bar on a terminal.
+
+        Raises:
+            InvalidRequest: `count` or `steps` is below 1, the guide does not fit the generator, or no sample is valid and
+                keeps all limits.
+
+        Example:
+            >>> import nag
+            >>> space = nag.load_space("nas_bench_graph")
+            >>> generator = nag.train_generator(space, options=nag.FitOptions(max_steps=20), device="cpu")
+            >>> deep = generator.sample(5, guide=lambda archs: [arch.num_nodes for arch in archs], seed=0)
+            >>> len(deep), deep.validity_raw > 0
+            (5, True)
+        """
+        target = None if guide is None else as_guide(guide).target(self.space, count)
+        check_request(self.generator, self.reference, count, target)
+        rng = torch.Generator(device=self.device).manual_seed(seed)
+        draws = draw_valid(self.generator, count, rng, target, steps, terminal_progress(progress))
+        columns = {} if target is None else target.describe(draws.kept)
+        return Samples(self.space, draws, columns, draws.shortfall(self.space, target is not None))
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the checkpoint, a safetensors file that `nag.load` and the command line read.
+
+        Raises:
+            InvalidRequest: Weights are not finite.
+        """
+        path = Path(path)
+        save_checkpoint(path, "generator", {**self.generator.state_dict(), **self.reference.tensors()}, self.facts)
+        return path
+
+    def __repr__(self) -> str:
+        return f"TrainedGenerator({type(self.generator).__name__} of {self.space.name}, {self.facts.get('steps', '?')} steps)"
+
+
+def load_generator(path: Path | str, device: torch.device | str = "cpu") -> TrainedGenerator:
+    """Reads a generator's checkpoint.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: The file is damaged.
+        InvalidRequest: A checkpoint of another kind.
+    """
+    checkpoint = load_checkpoint(path, "generator")
+    facts = check(GeneratorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
+    weights = {name: t for name, t in checkpoint.tensors.items() if not name.startswith("reference.")}
+    space = _space_of(checkpoint, path)
+    generator = restore_generator(space, facts.hyperparameters, weights).to(device)
+    try:
+        reference = SpaceReference.restore(checkpoint.tensors, space)
+    except ValueError as error:
+        raise DamagedFile(f"'{path}' lacks the facts of its training set", "Train the generator again.") from error
+    return TrainedGenerator(generator, reference, checkpoint.description)
+
+
+def _space_of(checkpoint: Checkpoint, path: Path | str) -> SearchSpace:
+    return space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")

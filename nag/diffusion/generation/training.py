@@ -1,0 +1,145 @@
+"""Training of a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from nag.core.randomness import seeded
+from nag.core.stopwatch import Stopwatch
+from nag.diffusion.discrete import DiscreteGenerator
+from nag.diffusion.generation.trained import TrainedGenerator
+from nag.diffusion.generation.training_set import TrainingSet
+from nag.diffusion.generator import Generator
+from nag.graphs import Architecture
+from nag.spaces import SearchSpace
+from nag.tracking import RunTracker, terminal_progress
+from nag.training import FitOptions, FitResult, fit, make_fabric
+
+__all__ = ["DEFAULT_TRAINING", "STEPS_PER_POSITION", "SavedTraining", "default_steps", "fit_generator", "train_generator"]
+
+STEPS_PER_POSITION = 400
+_MOST_POSITIONS = 40
+
+DEFAULT_TRAINING = FitOptions(max_steps=0, batch_size=128, learning_rate=4e-3)
+"""Length and speed of a generator's training; with `max_steps` 0, `default_steps` of the space."""
+
+
+@dataclass(frozen=True)
+class SavedTraining:
+    """Where the state of a training is kept, so that it can be continued.
+
+    Args:
+        path: File of the state; None for nowhere.
+        resume: Whether to continue from the file if it exists.
+        identity: Digest of all that the result depends on, checked on resume.
+    """
+
+    path: Path | None = None
+    resume: bool = False
+    identity: str = ""
+
+
+def train_generator(
+    space: SearchSpace,
+    *,
+    generator: Callable[..., Generator] = DiscreteGenerator,
+    data: TrainingSet | Sequence[Architecture] | None = None,
+    options: FitOptions = DEFAULT_TRAINING,
+    seed: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> TrainedGenerator:
+    """Trains a generator on the architectures of a search space.
+
+    Args:
+        space: The search space.
+        generator: (space=..., data=...) -> the untrained generator; masked diffusion unless another class is given.
+        data: What to train on: architectures, or a `TrainingSet`; all architectures of the space if None.
+        options: Length and speed.
+        seed: Seed of all randomness.
+        device: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
+        progress: Whether to show a bar on a terminal.
+
+    Returns:
+        The generator, from which samples can be drawn.
+
+    Raises:
+        InvalidRequest: The space is too large to draw architectures from and none are given, or the training diverges.
+
+    Example:
+        >>> import nag
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> short = nag.FitOptions(max_steps=20)
+        >>> generator = nag.train_generator(space, options=short, seed=0, device="cpu")
+        >>> len(generator.sample(5, seed=0))
+        5
+    """
+    tracker, fabric = terminal_progress(progress), make_fabric(device)
+    if not isinstance(data, TrainingSet):
+        with tracker.progress(None, f"listing the architectures of {space.name}", "stages"):
+            data = TrainingSet.of(space, data, seed=seed)
+    return fit_generator(data, generator, options, fabric, tracker, seed)[0]
+
+
+def fit_generator(
+    data: TrainingSet,
+    make_generator: Callable[..., Generator],
+    options: FitOptions,
+    fabric: Fabric,
+    tracker: RunTracker,
+    seed: int,
+    saved: SavedTraining | None = None,
+) -> tuple[TrainedGenerator, FitResult]:
+    """Builds a generator and fits it to a training set, on one process or several.
+
+    Args:
+        data: The training set.
+        make_generator: (space=..., data=..., and conditions=... if there are some) -> the untrained generator.
+        options: Length and speed; with `max_steps` 0, the steps follow the number of generated positions.
+        fabric: Device, precision and processes.
+        tracker: Gets losses and progress.
+        seed: Seed of all randomness.
+        saved: Where to keep the state of the training; nowhere if None.
+
+    Raises:
+        InvalidRequest: See `nag.training.fit`.
+        DamagedFile: The saved state cannot be read.
+    """
+    saved = saved or SavedTraining()
+    options = options if options.max_steps else replace(options, max_steps=default_steps(data.space))
+    feed = data.batches(options.batch_size, fabric.device, fabric.world_size, seed)
+    told = {"conditions": tuple(data.conditions)} if data.conditions else {}
+    with seeded(seed):
+        generator = make_generator(space=data.space, data=data.graphs, **told)
+    watch, share = Stopwatch(), slice(fabric.global_rank, None, fabric.world_size)
+
+    def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:
+        dags, condition = feed.draw(rng)
+        terms = module.loss(dags, rng, condition, share)
+        weight = feed.weight(dags)
+        return {"loss": weight * terms.total, "loss_nodes": weight * terms.nodes, "loss_edges": weight * terms.edges}
+
+    result = fit(generator, loss, options, fabric, tracker, seed, saved.path, saved.resume, saved.identity, feed.begin)
+    assert isinstance(result.model, Generator)
+    facts = {
+        "steps": result.steps,
+        "train_size": len(data),
+        "train_fraction": data.fraction,
+        "train_cpu_seconds": round(watch.cpu, 3),
+        "seed": seed,
+    }
+    return TrainedGenerator.of(result.model, data.reference, facts), result
+
+
+def default_steps(space: SearchSpace) -> int:
+    """Steps that grow with the number of operations and edges that are generated, up to those of a cell of ten nodes."""
+    n = space.max_nodes
+    positions = int((space.masks.nodes[n].sum(-1) > 1).sum() + (space.masks.edges.sum(-1) > 1).sum())
+    return STEPS_PER_POSITION * min(max(positions, 4), _MOST_POSITIONS)
