@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nag.core.errors import NagError
     from nag.diffusion.generation import Samples, TrainedGenerator, TrainingSet, train_generator
     from nag.graphs import Architecture
+    from nag.search import Problem, Study, search
     from nag.spaces import SearchSpace, list_spaces, load_space
     from nag.tasks import Task, list_tasks, load_task
     from nag.training import FitOptions
@@ -39,8 +40,10 @@ _HOMES = {
     "Architecture": "nag.graphs",
     "FitOptions": "nag.training",
     "NagError": "nag.core.errors",
+    "Problem": "nag.search",
     "Samples": "nag.diffusion.generation",
     "SearchSpace": "nag.spaces",
+    "Study": "nag.search",
     "Task": "nag.tasks",
     "TrainedGenerator": "nag.diffusion.generation",
     "TrainingSet": "nag.diffusion.generation",
@@ -49,6 +52,7 @@ _HOMES = {
     "load": "nag.workflows.load",
     "load_space": "nag.spaces",
     "load_task": "nag.tasks",
+    "search": "nag.search",
     "train_generator": "nag.diffusion.generation",
 }
 """Public name -> module that defines or exports it."""
@@ -57,8 +61,10 @@ __all__ = [
     "Architecture",
     "FitOptions",
     "NagError",
+    "Problem",
     "Samples",
     "SearchSpace",
+    "Study",
     "Task",
     "TrainedGenerator",
     "TrainingSet",
@@ -68,6 +74,7 @@ __all__ = [
     "load",
     "load_space",
     "load_task",
+    "search",
     "train_generator",
 ]
 
@@ -76,6 +83,8 @@ def __getattr__(name: str) -> Any:
     """Loads a public name when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'nag' has no attribute '{name}'")
+    if name == "search":  # the package, which can be called
+        return import_module("nag.search")
     found = getattr(import_module(_HOMES[name]), name)
     globals()[name] = found
     return found

@@ -51,6 +51,12 @@ class Architecture:
         if len(set(self.edges)) != len(self.edges):
             raise InvalidArchitecture("an edge is listed twice", "List each edge once.")
 
+    def _repr_svg_(self) -> str:
+        """A drawing, shown in notebooks."""
+        from nag.graphs.draw import draw_svg
+
+        return draw_svg(self)
+
     @property
     def num_nodes(self) -> int:
         """Number of nodes."""

@@ -15,9 +15,9 @@ from nag.report.figures import COLOURS, finish, label
 from nag.report.runs import Run
 from nag.report.sections import Card, Figure, Section
 from nag.report.text import format_value
+from nag.search.study.results import Query, goal_of_metrics, values_of
 from nag.tasks import Goal, Objective
 from nag.workflows.history import HistoryRow, read_history
-from nag.workflows.search_results import Query, goal_of_metrics, values_of
 
 __all__ = ["search_sections"]
 

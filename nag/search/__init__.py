@@ -1,4 +1,12 @@
-"""Search: strategies that say what to evaluate next, as functions of problem, seed and history."""
+"""Search: strategies that say what to evaluate next, as functions of problem, seed and history.
+
+The package can be called: `nag.search(target, space, budget=...)` is `nag.search.study.search`.
+"""
+
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
 
 from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidence
 from nag.search.bayesian import BayesianOptimisation, Start
@@ -15,6 +23,7 @@ from nag.search.random_search import RandomSearch
 from nag.search.robot import RoBoT
 from nag.search.smbo import ModelBasedSearch
 from nag.search.strategy import SpaceExhausted, Strategy
+from nag.search.study import Study, search
 from nag.tasks import Goal, Objective
 
 __all__ = [
@@ -40,7 +49,22 @@ __all__ = [
     "SpaceExhausted",
     "Start",
     "Strategy",
+    "Study",
     "Thompson",
     "TreeSearch",
     "UpperConfidence",
+    "search",
 ]
+
+
+class _SearchPackage(ModuleType):
+    """This package, which is also the function `nag.search`."""
+
+    __signature__ = inspect.signature(search)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Study:
+        """See `nag.search.study.search`."""
+        return search(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _SearchPackage

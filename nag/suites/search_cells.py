@@ -18,15 +18,15 @@ from nag.diffusion.generation import load_generator
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Goal, Problem, Strategy
+from nag.search.study.loop import queries
+from nag.search.study.measurable import measurable
 from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Measurement, cell_key
 from nag.suites.generators import trained_generator
 from nag.tasks import Task, load_task
 from nag.training import FitOptions, make_fabric
-from nag.workflows.measurable import measurable
 from nag.workflows.proxies import proxies_of
 from nag.workflows.run import RunFolder
-from nag.workflows.search import queries
 from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
 
 __all__ = ["FAVOURITES", "Generation", "Make", "SearchJob", "Source", "measure_favourites", "measure_search"]
@@ -109,7 +109,7 @@ def measure_search(job: SearchJob, workshop: ArtifactCache) -> list[Measurement]
     generator, networks = _generator(job, task, workshop)
     strategy = job.make(problem=_problem(job.task, job.data_dir, job.proxies, prior, generator), seed=job.seed)
     before = cpu_seconds()
-    found = list(chain.from_iterable(queries(task, TableEvaluator(task), strategy, job.queries)))
+    found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, job.queries)))
     cost = cpu_seconds() - before
     sign = task.sign
     best, incumbents = -math.inf, list[Evaluation]()

@@ -14,12 +14,12 @@ from nag.core.packages import require
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds, front, hypervolume
 from nag.graphs import Architecture
 from nag.search import Goal, Objective, Problem, Strategy
+from nag.search.study.loop import queries
+from nag.search.study.measurable import measurable
 from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Measurement
 from nag.tasks import Task, load_task
-from nag.workflows.measurable import measurable
 from nag.workflows.proxies import proxies_of
-from nag.workflows.search import queries
 
 __all__ = ["FrontJob", "FrontRun", "measure_front"]
 
@@ -88,7 +88,7 @@ def measure_front(job: FrontJob, workshop: ArtifactCache) -> list[Measurement]:
         goal = Goal((Objective(task.search_metric, task.maximise), Objective(run.minimise, False)))
         problem = Problem(task.space, goal, proxies_of(task, run.proxies) if run.proxies else None, measurable=measurable(task))
         strategy = job.make(problem=problem, seed=job.seed)
-        found = list(chain.from_iterable(queries(task, TableEvaluator(task), strategy, run.queries)))
+        found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, run.queries)))
     cost, sign = cpu_seconds() - before, task.sign
     every = _points(sign * task.report_values, task.table.metric(run.minimise))
     seen = [e for e in found if e.search_value is not None and e.report_value is not None and run.minimise in e.side]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ from nag.core.secrets import masked
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.tasks import AnyTask
 from nag.graphs import Architecture
-from nag.search import Goal, Observation, SpaceExhausted, Strategy
+from nag.search import Goal, Observation, Strategy
+from nag.search.study.loop import queries
+from nag.search.study.results import SearchResults, check_limits, values_of
 from nag.spaces import SearchSpace
 from nag.workflows.export import best_network
 from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
 from nag.workflows.run import RunFolder, stage
-from nag.workflows.search_results import SearchResults, check_limits, values_of
 
-__all__ = ["SearchPlan", "observation_of", "queries", "search"]
+__all__ = ["SearchPlan", "search"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def search(
     results.add(rows)
     with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress, history:
         progress.update(len(rows))
-        for evaluations in queries(task, evaluator, strategy, plan.budget - len(rows), plan.batch, told[whole:]):
+        for evaluations in queries(evaluator, strategy, plan.budget - len(rows), plan.batch, told[whole:]):
             first = len(rows) + 1
             if overwrite and not resume and first == 1:
                 run.discard_metrics()  # of the history that is replaced now
@@ -139,49 +140,6 @@ def _tell_shortfall(results: SearchResults, task: AnyTask, plan: SearchPlan, war
         raise InvalidRequest(
             infeasible, "Widen the limits with overwrite=true, or search on with a greater budget and resume=true."
         )
-
-
-def queries(
-    task: AnyTask,
-    evaluator: Evaluator,
-    strategy: Strategy,
-    budget: int,
-    batch: int = 1,
-    begun: Sequence[Observation] = (),
-) -> Iterator[list[Evaluation]]:
-    """Asks, evaluates and tells, batch by batch, until the budget or the space is spent; gives what came out.
-
-    A whole batch is asked for each time, also where the budget ends within it, so that the queries of a small budget are
-    the first ones of a greater budget.
-
-    Args:
-        task: What is searched for.
-        evaluator: Measures.
-        strategy: Proposes; it sees the metrics of its goal alone.
-        budget: Queries.
-        batch: Queries at a time.
-        begun: What was measured of the first batch before, in an earlier run; the strategy was not told of it yet.
-    """
-    while budget > 0:
-        try:
-            asked = strategy.ask(batch)
-        except SpaceExhausted:
-            return
-        functions = {architecture: function for function, architecture in strategy.pending.items()}
-        known = {observation.function for observation in begun}
-        new = [architecture for architecture in asked if functions[architecture] not in known]
-        evaluations = evaluator.evaluate(new[: min(batch - len(begun), budget)])
-        found = [observation_of(evaluation, task, strategy.problem.goal) for evaluation in evaluations]
-        strategy.tell([*begun, *found])
-        begun = ()
-        budget -= len(evaluations)
-        yield evaluations
-
-
-def observation_of(evaluation: Evaluation, task: AnyTask, goal: Goal) -> Observation:
-    """What a strategy may see of an evaluation: the metrics of the goal, never the report metric."""
-    values = values_of(goal, evaluation.search_value, evaluation.side)
-    return Observation(evaluation.architecture, evaluation.canonical_hash, values)
 
 
 def _row(query: int, evaluation: Evaluation, space: SearchSpace) -> dict[str, Any]:

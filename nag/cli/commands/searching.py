@@ -32,7 +32,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     task = any_task_of(cfg)
 
     from nag.search import Problem
-    from nag.workflows.measurable import measurable
+    from nag.search.study.measurable import measurable
 
     goal, device = _goal_of(options, task), fabric_of(cfg).device
     workers = getattr(build(cfg.executor), "workers", None)

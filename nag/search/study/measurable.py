@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nag.evaluation.tasks import AnyTask
-from nag.search import Measurable
+from nag.search.problem import Measurable
 from nag.tasks import Task
 
 __all__ = ["measurable"]

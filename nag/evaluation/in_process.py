@@ -1,0 +1,132 @@
+"""Evaluators that run in this process and keep nothing: a trial, or a plain Python function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nag.core.errors import InvalidRequest
+from nag.core.stopwatch import Stopwatch
+from nag.evaluation.custom_task import CustomTask
+from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator, ignore_count
+from nag.evaluation.function_names import canonical_functions
+from nag.evaluation.tasks import AnyTask
+from nag.evaluation.training_task import TrainingTask
+from nag.evaluation.training_trial import TrainingTrial
+from nag.evaluation.trial import Measurement, Trial, fault_of, ignore_progress
+from nag.evaluation.user_trials import measurement_of
+from nag.graphs import Architecture
+from nag.spaces import SearchSpace
+from nag.tasks import Task
+
+__all__ = ["CallableTrial", "TrialEvaluator", "evaluator_of_task"]
+
+
+@dataclass(frozen=True)
+class CallableTrial:
+    """Calls a Python function of an architecture; unlike `FunctionTrial` it needs no name to import it by.
+
+    Args:
+        function: An `Architecture`, and a `seed` if it has a parameter of that name -> the search metric, or a mapping of
+            metrics that holds it.
+        search_metric: Name of the number that a search may see.
+        report_metric: Name of the number that results show; the search metric if None.
+    """
+
+    function: Callable[..., Any]
+    search_metric: str = "value"
+    report_metric: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Nothing is kept, so that results need no identity."""
+        raise InvalidRequest("a function without an import path cannot be stored", "Use evaluator=function and a file.")
+
+    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = ignore_progress) -> Measurement:
+        """Calls the function."""
+        watch = Stopwatch()
+        answer = self.function(arch, **({"seed": seed} if _takes_seed(self.function) else {}))
+        return measurement_of(answer, self.search_metric, self.report_metric or self.search_metric, watch.cpu)
+
+
+@dataclass(frozen=True)
+class TrialEvaluator:
+    """Runs a trial in this process, once for each canonical hash; a failure is an evaluation with an `error`.
+
+    Args:
+        space: Search space of the architectures.
+        trial: Measures one architecture.
+        seed: Seed of every trial.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nasbench201")
+        >>> evaluator = TrialEvaluator(space, CallableTrial(lambda arch: len(arch.edges)))
+        >>> [found.search_value for found in evaluator.evaluate(space.sample(2, seed=0))]
+        [10.0, 10.0]
+    """
+
+    space: SearchSpace
+    trial: Trial
+    seed: int = 0
+    _known: dict[str, Measurement | str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def evaluate(
+        self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
+    ) -> list[Evaluation]:
+        """Measures architectures (see `Evaluator`)."""
+        if not archs:
+            return []
+        found, hashes = [], canonical_functions(self.space, archs)
+        for done, (arch, digest) in enumerate(zip(archs, hashes, strict=True)):
+            reused = digest in self._known
+            if not reused:
+                self._known[digest] = self._measured(arch, done, len(archs), on_progress)
+            found.append(_evaluation(arch, digest, self._known[digest], reused))
+            on_progress(done + 1, len(archs))
+        return found
+
+    def _measured(
+        self, arch: Architecture, done: int, total: int, on_progress: Callable[[float, int], None]
+    ) -> Measurement | str:
+        """The measurement, or why there is none."""
+        try:
+            measured = self.trial.run(arch, self.seed, lambda share: on_progress(done + share, total))
+        except Exception as error:  # whatever a user's function raises
+            return f"{type(error).__name__}: {error}"
+        return fault_of(measured) or measured
+
+
+def evaluator_of_task(task: AnyTask, seed: int = 0) -> Evaluator:
+    """What measures architectures of a task by itself: its table, or training on its data in this process.
+
+    Args:
+        task: The task.
+        seed: Seed of every training.
+
+    Raises:
+        InvalidRequest: The task has neither a table nor data.
+    """
+    if isinstance(task, Task):
+        return TableEvaluator(task)
+    if isinstance(task, TrainingTask):
+        trial = TrainingTrial(task.space, task.data_set, image_size=task.image_size, layout=task.layout)
+        return TrialEvaluator(task.space, trial, seed)
+    assert isinstance(task, CustomTask)
+    raise InvalidRequest(f"task {task.name} has neither a table nor data", "Pass a function of an architecture.")
+
+
+def _evaluation(arch: Architecture, digest: str, found: Measurement | str, reused: bool) -> Evaluation:
+    if isinstance(found, str):
+        return Evaluation(arch, digest, None, None, None, {}, reused=reused, error=found)
+    values = {name: value for name, value in vars(found).items() if name != "side"}
+    return Evaluation(arch, digest, percentile=None, side=dict(found.side), reused=reused, **values)
+
+
+def _takes_seed(function: Callable[..., Any]) -> bool:
+    try:
+        return "seed" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # built in
+        return False

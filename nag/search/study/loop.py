@@ -1,0 +1,50 @@
+"""The loop of a search: ask a strategy, evaluate, tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nag.evaluation import Evaluation, Evaluator
+from nag.search.history import Observation
+from nag.search.strategy import SpaceExhausted, Strategy
+from nag.search.study.results import values_of
+from nag.tasks import Goal
+
+__all__ = ["observation_of", "queries"]
+
+
+def queries(
+    evaluator: Evaluator, strategy: Strategy, budget: int, batch: int = 1, begun: Sequence[Observation] = ()
+) -> Iterator[list[Evaluation]]:
+    """Asks, evaluates and tells, batch by batch, until the budget or the space is spent; gives what came out.
+
+    A whole batch is asked for each time, also where the budget ends within it, so that the queries of a small budget are
+    the first ones of a greater budget.
+
+    Args:
+        evaluator: Measures.
+        strategy: Proposes; it sees the metrics of its goal alone.
+        budget: Queries.
+        batch: Queries at a time.
+        begun: What was measured of the first batch before, in an earlier run; the strategy was not told of it yet.
+    """
+    while budget > 0:
+        try:
+            asked = strategy.ask(batch)
+        except SpaceExhausted:
+            return
+        functions = {architecture: function for function, architecture in strategy.pending.items()}
+        known = {observation.function for observation in begun}
+        new = [architecture for architecture in asked if functions[architecture] not in known]
+        evaluations = evaluator.evaluate(new[: min(batch - len(begun), budget)])
+        found = [observation_of(evaluation, strategy.problem.goal) for evaluation in evaluations]
+        strategy.tell([*begun, *found])
+        begun = ()
+        budget -= len(evaluations)
+        yield evaluations
+
+
+def observation_of(evaluation: Evaluation, goal: Goal) -> Observation:
+    """What a strategy may see of an evaluation: the metrics of the goal, never the report metric."""
+    values = values_of(goal, evaluation.search_value, evaluation.side)
+    return Observation(evaluation.architecture, evaluation.canonical_hash, values)
