@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nag.core.errors import NagError
     from nag.diffusion.generation import Samples, TrainedGenerator, TrainingSet, train_generator
+    from nag.evaluation.predicted import Guidance, TrainedPredictor, fit_predictor
     from nag.graphs import Architecture
     from nag.search import Problem, Study, search
     from nag.spaces import SearchSpace, list_spaces, load_space
-    from nag.tasks import Task, list_tasks, load_task
+    from nag.tasks import Metric, Observations, Task, list_tasks, load_task
     from nag.training import FitOptions
     from nag.workflows.load import load
 
@@ -39,14 +40,19 @@ __version__ = "0.1.1"
 _HOMES = {
     "Architecture": "nag.graphs",
     "FitOptions": "nag.training",
+    "Guidance": "nag.evaluation.predicted",
+    "Metric": "nag.tasks",
     "NagError": "nag.core.errors",
+    "Observations": "nag.tasks",
     "Problem": "nag.search",
     "Samples": "nag.diffusion.generation",
     "SearchSpace": "nag.spaces",
     "Study": "nag.search",
     "Task": "nag.tasks",
     "TrainedGenerator": "nag.diffusion.generation",
+    "TrainedPredictor": "nag.evaluation.predicted",
     "TrainingSet": "nag.diffusion.generation",
+    "fit_predictor": "nag.evaluation.predicted",
     "list_spaces": "nag.spaces",
     "list_tasks": "nag.tasks",
     "load": "nag.workflows.load",
@@ -57,18 +63,26 @@ _HOMES = {
 }
 """Public name -> module that defines or exports it."""
 
+_PACKAGES = ("diffusion", "evaluation", "graphs", "networks", "predictors", "search", "spaces", "tasks")
+"""Packages that `import nag` gives without a further import; `nag.search` is also a function."""
+
 __all__ = [
     "Architecture",
     "FitOptions",
+    "Guidance",
+    "Metric",
     "NagError",
+    "Observations",
     "Problem",
     "Samples",
     "SearchSpace",
     "Study",
     "Task",
     "TrainedGenerator",
+    "TrainedPredictor",
     "TrainingSet",
     "__version__",
+    "fit_predictor",
     "list_spaces",
     "list_tasks",
     "load",
@@ -80,11 +94,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a public name when it is first used (PEP 562)."""
+    """Loads a public name, or a package, when it is first used (PEP 562)."""
+    if name in _PACKAGES:
+        return import_module(f"nag.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'nag' has no attribute '{name}'")
-    if name == "search":  # the package, which can be called
-        return import_module("nag.search")
     found = getattr(import_module(_HOMES[name]), name)
     globals()[name] = found
     return found

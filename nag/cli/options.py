@@ -132,8 +132,8 @@ def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) 
     """Name -> what the generator is to be told of each architecture: a predictor's score or a computed cost."""
     if not cfg.conditions:
         return None
-    from nag.workflows.objectives import condition_score
-    from nag.workflows.train_predictor import load_predictor
+    from nag.evaluation.predicted import load_predictor
+    from nag.evaluation.predicted.objectives import condition_score
 
     found = {}
     for name, path in cfg.conditions.items():

@@ -18,6 +18,8 @@ from nag.diffusion.generation import load_generator
 from nag.diffusion.generation.graph_batches import GraphBatchSampler, quantiles
 from nag.diffusion.guidance.corrector import select
 from nag.evaluation import Stopwatch, cpu_seconds
+from nag.evaluation.predicted import TrainedPredictor, load_predictor
+from nag.evaluation.predicted.objectives import predictor_score
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.suites.artifact_cache import ArtifactCache
@@ -27,9 +29,8 @@ from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.tasks import Task, load_task
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric
-from nag.workflows.objectives import predictor_score
 from nag.workflows.run import RunFolder
-from nag.workflows.train_predictor import TrainedPredictor, buy_labels, load_predictor, train_predictor
+from nag.workflows.train_predictor import buy_labels, train_predictor
 
 __all__ = ["GuidanceJob", "GuidancePreset", "GuidanceSuite", "measure_guidance"]
 

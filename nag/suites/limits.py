@@ -16,6 +16,8 @@ from nag.diffusion.generation import load_generator
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Limit, ObjectiveSpec, Stopwatch, front, hypervolume
 from nag.evaluation.objective_spec import DARING
+from nag.evaluation.predicted import TrainedPredictor, load_predictor
+from nag.evaluation.predicted.objectives import complete_spec, make_guidance_target
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.suites.artifact_cache import ArtifactCache
@@ -24,9 +26,8 @@ from nag.suites.generators import trained_generator
 from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.tasks import Task, load_task
 from nag.training import FitOptions, make_fabric
-from nag.workflows.objectives import complete_spec, make_guidance_target
 from nag.workflows.run import RunFolder
-from nag.workflows.train_predictor import TrainedPredictor, load_predictor, train_predictor
+from nag.workflows.train_predictor import train_predictor
 
 __all__ = ["LimitsJob", "LimitsPreset", "LimitsSuite", "measure_limits"]
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import safetensors
+
+from nag.core.errors import DamagedFile, MissingData
 from nag.diffusion.generation import TrainedGenerator, load_generator
+from nag.evaluation.predicted import TrainedPredictor, load_predictor
+from nag.search.study import Study
 
 __all__ = ["load"]
 
 
-def load(path: str | Path, device: str = "cpu") -> TrainedGenerator:
-    """Reads what `save` or a command wrote: a generator.
+def load(path: str | Path, device: str = "cpu") -> TrainedGenerator | TrainedPredictor | Study:
+    """Reads what `save` or a command wrote: a generator, a predictor or a study.
 
     Args:
         path: A file.
@@ -25,6 +30,20 @@ def load(path: str | Path, device: str = "cpu") -> TrainedGenerator:
         >>> nag.load("missing.safetensors")
         Traceback (most recent call last):
             ...
-        nag.core.errors.MissingData: checkpoint 'missing.safetensors' does not exist. Make one with: nag train-generator
+        nag.core.errors.MissingData: 'missing.safetensors' does not exist. Check the path.
     """
-    return load_generator(path, device)
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise MissingData(f"'{path}' does not exist", "Check the path.")
+    if path.suffix == ".json":
+        return Study.load(path)
+    return load_predictor(path, device) if _kind(path) == "predictor" else load_generator(path, device)
+
+
+def _kind(path: Path) -> str:
+    """What kind of checkpoint a file holds."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return str((file.metadata() or {}).get("kind"))
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise DamagedFile(f"'{path}' is neither a checkpoint nor a study", "Save it again.") from error

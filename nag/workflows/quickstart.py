@@ -15,13 +15,14 @@ from nag.core.errors import InvalidRequest
 from nag.diffusion import DiscreteGenerator, Guidance
 from nag.diffusion.generation import load_generator
 from nag.evaluation import TableEvaluator
+from nag.evaluation.predicted import load_predictor
 from nag.predictors import Predictor
 from nag.tasks import Task
 from nag.training import FitOptions
 from nag.workflows.run import RunFolder
 from nag.workflows.sample import sample
 from nag.workflows.train_generator import train_generator
-from nag.workflows.train_predictor import buy_labels, load_predictor, train_predictor
+from nag.workflows.train_predictor import buy_labels, train_predictor
 
 __all__ = ["QuickstartResult", "quickstart"]
 

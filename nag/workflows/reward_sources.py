@@ -8,10 +8,10 @@ from torch import Tensor
 
 from nag.evaluation import Evaluator, Ledger
 from nag.evaluation.labelled_reward import LabelledReward
+from nag.evaluation.predicted import TrainedPredictor
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tasks import Task
-from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["LabelSource", "PredictorSource", "RewardSource"]
 

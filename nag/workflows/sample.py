@@ -19,14 +19,14 @@ from nag.diffusion.generation import TrainedGenerator, check_request, draw_valid
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.evaluation.labelled_reward import LabelledReward
+from nag.evaluation.predicted import TrainedPredictor
+from nag.evaluation.predicted.objectives import AnyValid, Measured, complete_spec, make_guidance_target
 from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tasks import Goal, Limit, Objective, Task
 from nag.tracking import Image
-from nag.workflows.objectives import AnyValid, Measured, complete_spec, make_guidance_target
 from nag.workflows.run import RunFolder, stage
-from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["evaluation_row", "sample"]
 

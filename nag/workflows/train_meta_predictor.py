@@ -18,6 +18,7 @@ from nag.core.documents import Document, check, shortened
 from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import NonNegative, Size, Text
 from nag.evaluation import Stopwatch
+from nag.evaluation.predicted import TrainedPredictor
 from nag.graphs import DagBatch
 from nag.predictors import (
     AdapterPredictor,
@@ -31,7 +32,6 @@ from nag.predictors import (
 from nag.spaces import SearchSpace, space_from_mapping
 from nag.tasks import Task
 from nag.workflows.run import RunFolder, stage
-from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["TrainedMetaPredictor", "adapt", "check_sources", "load_meta_predictor", "train_meta_predictor"]
 

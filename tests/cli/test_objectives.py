@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nag.evaluation.predicted import load_predictor
 from nag.spaces import enumerate_space, load_space
-from nag.workflows.train_predictor import load_predictor
 
 QUIET = "tracker.mode=disabled tracker.console=false"
 FEW = "guidance.pool=3 guidance.corrector.rounds=4"

@@ -14,10 +14,10 @@ from nag.core.errors import NagError
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
 from nag.diffusion.generation import load_generator
 from nag.evaluation import SpaceReference
+from nag.evaluation.predicted import load_predictor
 from nag.predictors import GNNPredictor, GPCostPredictor, GPPredictor, TransformerPredictor, TreesPredictor
 from nag.predictors.trees import check_booster
 from nag.spaces import enumerate_space, space_from_mapping
-from nag.workflows.train_predictor import load_predictor
 
 SPACE = space_from_mapping(
     {"name": "small", "operations": {"a": "parametric", "b": "parametric"}, "nodes": [3, 4], "edges": "free"}

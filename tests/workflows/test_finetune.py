@@ -18,6 +18,7 @@ from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
 from nag.diffusion.finetuning.finetuning import FineTuning
 from nag.diffusion.generation import load_generator
 from nag.evaluation import TableEvaluator
+from nag.evaluation.predicted import load_predictor
 from nag.predictors import GNNPredictor
 from nag.spaces import enumerate_space, space_from_mapping
 from nag.tasks import BenchmarkTable, Task, load_task
@@ -28,7 +29,7 @@ from nag.workflows.finetune_generator import finetune_generator
 from nag.workflows.reward_sources import LabelSource, PredictorSource
 from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import train_generator
-from nag.workflows.train_predictor import load_predictor, train_predictor
+from nag.workflows.train_predictor import train_predictor
 
 MAKE = partial(DiscreteGenerator, kernel=AbsorbingKernel(), schedule=LinearSchedule(), width=16, layers=2, heads=2)
 SHORT = FineTuning(rounds=4, batch_size=32, gradient_steps=4, learning_rate=5e-3, masks=4, elites=8)

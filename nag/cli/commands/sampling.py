@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from nag.cli.schemas import SampleOptions
+    from nag.evaluation.predicted import TrainedPredictor
     from nag.tasks import Task
-    from nag.workflows.train_predictor import TrainedPredictor
 
 __all__ = ["sample"]
 
@@ -76,8 +76,8 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     from nag.diffusion.generation import load_generator
     from nag.evaluation import TableEvaluator
     from nag.evaluation.labelled_reward import LabelledReward
+    from nag.evaluation.predicted import load_predictor
     from nag.workflows.sample import sample
-    from nag.workflows.train_predictor import load_predictor
 
     guidance = build(cfg.guidance)
     device = fabric_of(cfg).device

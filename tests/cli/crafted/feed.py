@@ -27,6 +27,7 @@ from nag.core.errors import NagError
 from nag.diffusion.generation import load_generator
 from nag.evaluation.data_sets.catalogue import load_data_set
 from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_graph, load_pickled_matrix
+from nag.evaluation.predicted import load_predictor
 from nag.evaluation.tasks import load_any_task
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.report import write_report
@@ -38,7 +39,6 @@ from nag.training.state import read_state
 from nag.workflows.evaluate import read_architectures
 from nag.workflows.history import read_history
 from nag.workflows.labels import read_labels
-from nag.workflows.train_predictor import load_predictor
 
 SECONDS = 10
 MEGABYTES = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,12 +12,16 @@ from torch import Tensor
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.diffusion import FrontGuidance, Guidance, Score
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation import Metric, Objective, ObjectiveSpec, ParetoObjective, PredictedMetric, computed_metrics
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.evaluation.limits import RISK
+from nag.evaluation.metric import Metric, PredictedMetric, computed_metrics
+from nag.evaluation.objective import Objective, ParetoObjective
+from nag.evaluation.objective_spec import ObjectiveSpec
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
-from nag.workflows.train_predictor import TrainedPredictor
+
+if TYPE_CHECKING:
+    from nag.evaluation.predicted.trained import TrainedPredictor
 
 __all__ = [
     "AnyValid",

@@ -1,0 +1,161 @@
+"""The trained predictor: what predicts a metric, and what its checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, model_validator
+
+from nag.core.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.documents import Document, check, shortened
+from nag.core.numbers import Finite, NonNegative, Size, Text
+from nag.diffusion.guidance.target import GuidanceTarget
+from nag.evaluation.limits import HeldOut, Margin
+from nag.evaluation.predicted.guide import Guidance
+from nag.graphs import Architecture, DagBatch
+from nag.predictors import Prediction, Predictor, restore_predictor
+from nag.spaces import SearchSpace, space_from_mapping
+
+__all__ = ["TrainedPredictor", "load_predictor"]
+
+
+class _HeldOut(Document):
+    """What was predicted of labels that were left out, and what they are."""
+
+    predicted: list[Finite]
+    true: list[Finite]
+
+    @model_validator(mode="after")
+    def _same_number(self) -> _HeldOut:
+        if len(self.predicted) != len(self.true):
+            raise ValueError("predicted and true values differ in number")
+        return self
+
+
+class PredictorFacts(Document):
+    """What a predictor's checkpoint says beside its tensors, as far as it is used."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    space: dict[str, Any]
+    family: Text
+    hyperparameters: dict[str, Any]
+    search_metric: Text
+    maximise: bool
+    labels_used: Size
+    train_cpu_seconds: NonNegative
+    label_spread: NonNegative = 1.0
+    cross_validated: _HeldOut | None = None
+    labels_of_other_tasks: Size = 0
+
+
+@dataclass(frozen=True)
+class TrainedPredictor:
+    """A predictor that was fitted to labels of one metric, with what its checkpoint says about it.
+
+    It guides samples toward good predictions: `generator.sample(20, guide=predictor)`.
+
+    Args:
+        predictor: The fitted predictor.
+        space: Its search space.
+        facts: Description in the checkpoint.
+    """
+
+    predictor: Predictor
+    space: SearchSpace
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, predictor: Predictor, held_out: HeldOut | None, facts: Mapping[str, Any]) -> TrainedPredictor:
+        """A fitted predictor with facts of its training, to which those of the predictor itself are added.
+
+        Args:
+            predictor: The fitted predictor.
+            held_out: What the same predictor says of its own labels when it has not seen them, for `margin`; None for none.
+            facts: What it was trained on.
+        """
+        space = predictor.space
+        lists = None if held_out is None else {"predicted": held_out.predicted.tolist(), "true": held_out.true.tolist()}
+        own = {
+            "space": dict(space.description),
+            "space_fingerprint": space.fingerprint,
+            "family": type(predictor).__name__,
+            "hyperparameters": predictor.description(),
+            "margin": None if held_out is None else asdict(Margin.calibrate(held_out)),
+            "cross_validated": lists,
+        }
+        return cls(predictor, space, {**own, **facts})
+
+    @property
+    def labels_used(self) -> int:
+        """Number of labels that it was trained on."""
+        return int(self.facts["labels_used"])
+
+    @property
+    def metric(self) -> str:
+        """The metric that it predicts."""
+        return str(self.facts["search_metric"])
+
+    @property
+    def sign(self) -> float:
+        """1 where high predictions are good, -1 where low ones are."""
+        return 1.0 if self.facts["maximise"] else -1.0
+
+    def margin(self, risk: float) -> Margin | None:
+        """The margin of limits on the metric at a risk; None where its errors were not measured.
+
+        Raises:
+            InvalidRequest: There were too few labels for that risk.
+        """
+        found = self.facts.get("cross_validated")
+        return None if found is None else Margin.calibrate(HeldOut(np.array(found["predicted"]), np.array(found["true"])), risk)
+
+    def predict(self, architectures: Sequence[Architecture] | DagBatch) -> Prediction:
+        """Predicts the metric of n architectures, in its own units.
+
+        Args:
+            architectures: Architectures of the space.
+
+        Returns:
+            Mean and standard deviations, (n,) each.
+
+        Raises:
+            InvalidArchitecture: An architecture has an operation that the space does not know.
+        """
+        dags = architectures if isinstance(architectures, DagBatch) else self.space.to_dags(architectures)
+        device = next(self.predictor.buffers()).device
+        return self.predictor.predict(dags.to(device)).to("cpu")
+
+    def target(self, space: SearchSpace, count: int) -> GuidanceTarget:
+        """High predictions, or low ones where less is better, as what guidance makes high (see `Guide`)."""
+        return Guidance(self).target(space, count)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the checkpoint, a safetensors file that `nag.load` and the command line read."""
+        path = Path(path)
+        save_checkpoint(path, "predictor", self.predictor.state_dict(), self.facts)
+        return path
+
+    def __repr__(self) -> str:
+        labels = f"{self.labels_used} labels of {self.metric}"
+        return f"TrainedPredictor({type(self.predictor).__name__} of {self.space.name}, {labels})"
+
+
+def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> TrainedPredictor:
+    """Reads a predictor's checkpoint.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: The file is damaged.
+        InvalidRequest: A checkpoint of another kind.
+    """
+    checkpoint = load_checkpoint(path, "predictor")
+    facts = check(PredictorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
+    space = space_from_mapping(facts.space, f"the space in '{path}'")
+    predictor = restore_predictor(space, facts.family, facts.hyperparameters, checkpoint.tensors)
+    return TrainedPredictor(predictor.to(device), space, checkpoint.description)
