@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
+from functools import partial
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+import torch
 
 import nag
+
+DOCUMENTED = sorted(
+    {home for name, home in nag._HOMES.items() if home.startswith("nag.")}
+    | {"nag.evaluation.in_process", "nag.tracking.terminal"}
+)
 
 
 def run_python(code: str) -> str:
@@ -18,6 +28,14 @@ def run_python(code: str) -> str:
 def test_importing_and_listing_nag_loads_neither_torch_nor_numpy():
     code = "import sys, nag; dir(nag); nag.__doc__; print(sorted({'torch', 'numpy', 'pydantic', 'pandas'} & set(sys.modules)))"
     assert run_python(code) == "[]"
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory) -> nag.TrainedGenerator:
+    """A small generator whose samples are mostly valid."""
+    small = partial(nag.diffusion.DiscreteGenerator, width=32, layers=2)
+    options = nag.FitOptions(max_steps=300, warmup_steps=10, batch_size=64, learning_rate=1e-2, ema_decay=0.9)
+    return nag.train_generator(nag.load_space("nas_bench_graph"), generator=small, options=options, seed=0, device="cpu")
 
 
 @pytest.mark.parametrize("name", [name for name in nag.__all__ if name != "__version__"])
@@ -33,3 +51,125 @@ def test_public_names_and_homes_agree():
     assert set(nag.__all__) == {*nag._HOMES, "__version__"}
     with pytest.raises(AttributeError, match="no attribute 'train_genrator'"):
         nag.train_genrator  # noqa: B018
+
+
+def modules_of(home: str) -> list[str]:
+    """A module, or the modules of a package from which it exports its names."""
+    found = import_module(home)
+    if not hasattr(found, "__path__"):
+        return [home]
+    return sorted({getattr(found, name).__module__ for name in found.__all__ if hasattr(getattr(found, name), "__module__")})
+
+
+@pytest.mark.parametrize("home", DOCUMENTED)
+def test_examples_of_the_door_run(home, generator, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    generator.save("g.safetensors")
+    for name in [name for name in modules_of(home) if name.startswith("nag.")]:
+        failed, _ = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+        assert not failed, name
+
+
+def test_the_module_docstring_names_what_there_is():
+    words = {word for line in nag.__doc__.splitlines() if line.startswith("    ") for word in line.split("nag.")[1:]}
+    names = {word.split("(")[0].split(" ")[0] for word in words} - {"search"}
+    assert names <= set(nag.__all__)
+
+
+def test_an_own_score_sees_valid_architectures_alone_each_once(generator):
+    space, seen = generator.space, []
+
+    def score(archs: list[nag.Architecture]) -> list[int]:
+        for arch in archs:
+            space.validate(arch)
+        seen.extend(archs)
+        return [len(arch.edges) for arch in archs]
+
+    found = generator.sample(6, guide=score, seed=0, progress=False)
+    assert len(seen) == len(set(seen)) > 6
+    assert found.to_pandas()["score"].tolist() == [len(arch.edges) for arch in found]
+    assert len(set(found.hashes)) == 6
+
+
+def test_a_score_without_a_value_is_the_worst(generator):
+    found = generator.sample(4, guide=lambda archs: [float("nan") if "skip" in a.ops else 1.0 for a in archs], seed=0)
+    assert not any("skip" in arch.ops for arch in found)
+
+
+def test_limits_hold_for_an_own_score(generator):
+    guide = nag.Guidance(lambda archs: [len(arch.edges) for arch in archs], limits={"depth": {"max": 3}})
+    assert max(depth_of(arch) for arch in generator.sample(4, guide=guide, seed=0)) <= 3
+
+
+def depth_of(arch: nag.Architecture) -> int:
+    depth = [0] * arch.num_nodes
+    for u, v in arch.edges:
+        depth[v] = max(depth[v], depth[u] + 1)
+    return max(depth)
+
+
+@pytest.mark.parametrize(
+    ("guide", "message"),
+    [
+        (3, "a int cannot guide samples"),
+        (torch.nn.Linear(1, 1), "a Linear cannot guide samples"),
+        (lambda archs: [1], "numbers of shape"),
+        (lambda archs: "many", "no numbers"),
+    ],
+)
+def test_what_is_no_guide_is_refused(generator, guide, message):
+    with pytest.raises(nag.NagError, match=message):
+        generator.sample(3, guide=guide)
+
+
+def test_a_saved_generator_gives_the_same_samples(generator, tmp_path):
+    again = nag.load(generator.save(tmp_path / "g.safetensors"))
+    assert list(again.sample(5, seed=1)) == list(generator.sample(5, seed=1)) != list(generator.sample(5, seed=2))
+
+
+def test_the_global_random_state_stays(generator):
+    before = torch.get_rng_state()
+    generator.sample(2, seed=0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_notebooks_show_architectures_samples_and_studies(generator):
+    found = generator.sample(2, seed=0)
+    assert found[0]._repr_svg_().startswith("<svg")
+    assert found._repr_html_().count("<svg") == 2
+    study = nag.search(lambda arch: len(arch.edges), generator.space, budget=3, strategy=nag.search.RandomSearch)
+    assert study._repr_html_().count("<svg") == 1
+
+
+def test_a_plain_function_is_searched(generator, tmp_path):
+    def costs(architecture: nag.Architecture, seed: int) -> dict[str, float]:
+        return {"edges": len(architecture.edges), "attention": architecture.ops.count("gat")}
+
+    goal = nag.search.Goal((nag.search.Objective("edges"), nag.search.Objective("attention", False)), {"edges": {"max": 6}})
+    study = nag.search(costs, generator.space, budget=6, objective=goal, seed=0)
+    assert len(study.to_pandas()) == 6
+    assert study.best is None or study.best.values["edges"] <= 6
+    assert all(query.values["edges"] <= 6 for query in study.front)
+    again = nag.load(study.save(tmp_path / "study.json"))
+    assert [query.values for query in again] == [query.values for query in study]
+
+
+def test_a_function_that_always_fails_is_told():
+    def broken(arch: nag.Architecture) -> float:
+        raise ZeroDivisionError("no data")
+
+    with pytest.raises(nag.NagError, match=r"none of 2 queries was measured.*ZeroDivisionError: no data"):
+        nag.search(broken, nag.load_space("nas_bench_graph"), budget=2)
+
+
+def test_a_study_that_is_damaged_is_refused(tmp_path):
+    path = tmp_path / "study.json"
+    path.write_text('{"format": "nag-study-1"}')
+    with pytest.raises(nag.NagError, match="space"):
+        nag.load(path)
+
+
+def test_a_file_that_nobody_saved_is_refused(tmp_path: Path):
+    (tmp_path / "x.safetensors").write_text("nothing")
+    with pytest.raises(nag.NagError, match="neither a checkpoint nor a study"):
+        nag.load(tmp_path / "x.safetensors")

@@ -34,9 +34,7 @@ class Samples(Sequence[Architecture]):
 
     Example:
         >>> import nag
-        >>> space = nag.load_space("nas_bench_graph")
-        >>> generator = nag.train_generator(space, options=nag.FitOptions(max_steps=20), device="cpu")
-        >>> found = generator.sample(3, seed=0)
+        >>> found = nag.load("g.safetensors").sample(3, seed=0)
         >>> len(found), type(found[0]).__name__, list(found.to_pandas())[:2]
         (3, 'Architecture', ['arch', 'canonical_hash'])
     """

@@ -94,11 +94,13 @@ class TrainedGenerator:
 
         Example:
             >>> import nag
-            >>> space = nag.load_space("nas_bench_graph")
-            >>> generator = nag.train_generator(space, options=nag.FitOptions(max_steps=20), device="cpu")
-            >>> deep = generator.sample(5, guide=lambda archs: [arch.num_nodes for arch in archs], seed=0)
-            >>> len(deep), deep.validity_raw > 0
+            >>> generator = nag.load("g.safetensors")
+            >>> found = generator.sample(5, seed=0)
+            >>> len(found), found.validity_raw > 0
             (5, True)
+            >>> dense = generator.sample(5, guide=lambda archs: [len(arch.edges) for arch in archs], seed=0)
+            >>> sum(len(arch.edges) for arch in dense) >= sum(len(arch.edges) for arch in found)
+            True
         """
         target = None if guide is None else as_guide(guide).target(self.space, count)
         check_request(self.generator, self.reference, count, target)

@@ -76,10 +76,8 @@ def train_generator(
     Example:
         >>> import nag
         >>> space = nag.load_space("nas_bench_graph")
-        >>> short = nag.FitOptions(max_steps=20)
-        >>> generator = nag.train_generator(space, options=short, seed=0, device="cpu")
-        >>> len(generator.sample(5, seed=0))
-        5
+        >>> nag.train_generator(space, options=nag.FitOptions(max_steps=2), seed=0, device="cpu")
+        TrainedGenerator(DiscreteGenerator of nas_bench_graph, 2 steps)
     """
     tracker, fabric = terminal_progress(progress), make_fabric(device)
     if not isinstance(data, TrainingSet):
