@@ -1,16 +1,23 @@
 """`nag` generates neural architectures: graph diffusion over directed acyclic graphs, guided by a predictor.
 
 A search space says which architectures there are. A generator, a discrete graph diffusion model, learns to draw them. A guide
-steers the draws: a function of your own, or a predictor that was fitted to measured architectures.
+steers the draws: a function of your own, or a predictor that was fitted to measured architectures. A search asks for few
+measurements and finds the best.
 
     import nag
 
-    space = nag.load_space("nasbench201")                       # nag.list_spaces() names those that are shipped
-    generator = nag.train_generator(space, seed=0)              # all defaults are those of `nag train-generator`
-    found = generator.sample(20, guide=lambda archs: [len(arch.edges) for arch in archs], seed=0)
+    task = nag.load_task("nas_bench_graph/cora")                # nag.list_tasks() names those that are shipped
+    labels = task.measure(task.space.sample(100, seed=0))       # a table: labels.to_pandas()
+    predictor = nag.fit_predictor(labels)
+    generator = nag.train_generator(task.space, seed=0)         # all defaults are those of the command line
+    guide = nag.Guidance(predictor, limits={"depth": {"max": 3}})
+    found = generator.sample(20, guide=guide, seed=0)           # or guide=predictor, or a function of a list of architectures
     found[0], found.validity_raw, found.to_pandas()             # shown as pictures in a notebook
     generator.save("g.safetensors")
     generator = nag.load("g.safetensors")
+
+    study = nag.search(my_function, task.space, budget=50)      # a function of an architecture; or nag.search(task, budget=50)
+    study.best, study.front, study.to_pandas()
 
 Functions are pure: no run folder, no configuration, no global state. Each takes `seed`, and `device` where it trains;
 with `progress=True` long work shows a bar on a terminal. Mistakes raise a `nag.NagError` that says what to do. The command line
