@@ -66,7 +66,7 @@ class Study(Sequence[Query]):
         >>> import nag
         >>> space = nag.load_space("nas_bench_graph")
         >>> study = nag.search(lambda arch: len(arch.edges), space, budget=5, strategy=nag.search.RandomSearch)
-        >>> len(study), study.best.values["value"] == study.to_pandas()["value"].max()
+        >>> len(study), study.best in study.front
         (5, True)
     """
 
