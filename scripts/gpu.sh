@@ -5,7 +5,7 @@
 #                                        the wheels that the GPU machine lacks and the table that the check needs
 #   bash scripts/gpu.sh [OPTIONS]        on the GPU machine, which needs no network; OPTIONS: see scripts/gpu_check.py --help
 #
-# The GPU machine has Python 3.12, torch with CUDA, torch-geometric, lightning, gpytorch, scikit-learn, pandas, safetensors,
+# The GPU machine has Python 3.12, torch with CUDA, torch-geometric, lightning, scikit-learn, pandas, safetensors,
 # pytest. PYTHON names the interpreter. Without a GPU the same runs on the CPU with smaller sizes, and the record says so.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

@@ -14,7 +14,7 @@ from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.adapter_networks import SourceNetwork
 from nag.predictors.base import Prediction, check_labels
-from nag.predictors.gaussian_process import GaussianProcess
+from nag.predictors.gaussian_process import GaussianProcessModule
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.ranked import RankedPredictor
@@ -77,7 +77,7 @@ class AdapterPredictor(RankedPredictor):
         self.base, self.adapter = dict(base or {}), dict(adapter or {})
         for options in (self.base, self.adapter):
             GNNPredictor(space, **options)  # mistakes are told before any work
-        self.sources, self.process = nn.ModuleList(), GaussianProcess()
+        self.sources, self.process = nn.ModuleList(), GaussianProcessModule()
 
     def description(self) -> dict[str, Any]:
         """The sizes of the networks."""
@@ -138,7 +138,7 @@ class AdapterPredictor(RankedPredictor):
 
     def _forget(self) -> None:
         device = self.fitted.device
-        self.process, self.normal_scores = GaussianProcess().to(device), NormalScores().to(device)
+        self.process, self.normal_scores = GaussianProcessModule().to(device), NormalScores().to(device)
         self.fitted = torch.full_like(self.fitted, bool(self.sources))  # to no labels: the heads are there
 
     def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
@@ -153,8 +153,9 @@ class AdapterPredictor(RankedPredictor):
 
     def _condition(self, seen: SourceView, scores: Tensor) -> Prediction:
         expected = _TRUST * seen.scores.mean(1)
-        self.process.fit([seen.embeddings], scores - expected)
-        residual = self.process.left_out(scores - expected)
+        targets = scores - expected
+        posterior = self.process.fit([seen.embeddings], targets)
+        residual = posterior.left_out(targets[: len(posterior.points)])
         rest = self.predict_view(seen[len(residual) :])  # beyond the points of the process: left out anyway
         mean = residual.mean + expected[: len(residual)]
         return Prediction.cat([Prediction(mean, residual.std, residual.measurement_std), rest])
@@ -169,8 +170,8 @@ class AdapterPredictor(RankedPredictor):
         expected = _TRUST * view.scores.mean(1)
         if not len(self.process.weights):
             return Prediction(expected, (1 - _TRUST**2) ** 0.5 * torch.ones_like(expected))
-        residual, variance = self.process([view.embeddings])
-        return Prediction.of_variances(expected + residual, variance, self.process.noise)
+        residual = self.process([view.embeddings])
+        return Prediction(expected + residual.mean, residual.std, residual.measurement_std)
 
     @torch.no_grad()
     def view(self, dags: DagBatch) -> SourceView:

@@ -13,7 +13,7 @@ from nag.core.numbers import Count, DerivedSeed, Size
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
-from nag.predictors.gaussian_process import GaussianProcess
+from nag.predictors.gaussian_process import GaussianProcessModule
 from nag.predictors.proxies import ProxyColumns
 from nag.predictors.ranked import RankedPredictor
 from nag.predictors.structure import structure_counts
@@ -56,7 +56,7 @@ class GPPredictor(RankedPredictor):
     ) -> None:
         super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
         self.wl_rounds, self.max_points, self.max_points_hyper = wl_rounds, max_points, max_points_hyper
-        self.process = GaussianProcess(max_points=max_points, max_points_hyper=max_points_hyper)
+        self.process = GaussianProcessModule(max_points=max_points, max_points_hyper=max_points_hyper)
 
     def description(self) -> dict[str, Any]:
         """What the features depend on."""
@@ -73,19 +73,14 @@ class GPPredictor(RankedPredictor):
     def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
         """Conditions on the labels; what is left out is predicted in closed form."""
         groups = self._groups(dags)
-        self.process.fit(groups, scores)
-        left_out = self.process.left_out(scores)
+        left_out = self.process.fit(groups, scores).left_out(scores[: self.max_points])
         on_progress(1.0)
-        rest = self._predict([group[len(left_out) :] for group in groups])  # not among the points: left out anyway
+        rest = self.process([group[len(left_out) :] for group in groups])  # not among the points: left out anyway
         return Prediction.cat([left_out, rest])
 
     def believe(self, dags: DagBatch) -> Prediction:
         """Posterior of the process."""
-        return self._predict(self._groups(dags))
-
-    def _predict(self, groups: list[Tensor]) -> Prediction:
-        mean, variance = self.process(groups)
-        return Prediction.of_variances(mean, variance, self.process.noise)
+        return self.process(self._groups(dags))
 
     def _groups(self, dags: DagBatch) -> list[Tensor]:
         counts = structure_counts(dags, self.space.semantics)

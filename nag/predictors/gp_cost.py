@@ -13,7 +13,7 @@ from nag.core.checkpoints import load_tensors
 from nag.core.errors import DamagedFile, InvalidRequest, did_you_mean
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
-from nag.predictors.gaussian_process import GaussianProcess
+from nag.predictors.gaussian_process import GaussianProcessModule
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.structure import structure_counts
 from nag.spaces import SearchSpace
@@ -65,7 +65,7 @@ class GPCostPredictor(Predictor):
         if not views or min(max_points, chunk_size) < 1:
             raise InvalidRequest("the predictor has no view, or a size less than 1", "Name a view; sizes count from 1.")
         self.views, self.max_points, self.chunk_size, self.seed = tuple(views), max_points, chunk_size, seed
-        self.process = GaussianProcess(max_points=max_points)
+        self.process = GaussianProcessModule(max_points=max_points)
         self.normal_scores = NormalScores()
         self.register_buffer("choice", torch.zeros(2, dtype=torch.int64))  # view, targets
         self.register_buffer("centre", torch.zeros((), dtype=torch.float64))
@@ -116,10 +116,10 @@ class GPCostPredictor(Predictor):
         self._learn_units(targets)
         best, trials = float("inf"), list(product(range(len(self.views)), (_PLAIN, _RANKED)))
         for done, (view, kind) in enumerate(trials):
-            process = GaussianProcess(max_points=self.max_points).to(device)
+            process = GaussianProcessModule(max_points=self.max_points).to(device)
             wanted = self._to_process(targets, kind)
-            process.fit(self._features(dags, self.views[view]), wanted)
-            error = float((self._to_targets(process.left_out(wanted).mean, kind) - targets).abs().mean())
+            left_out = process.fit(self._features(dags, self.views[view]), wanted).left_out(wanted)
+            error = float((self._to_targets(left_out.mean, kind) - targets).abs().mean())
             if error < best:
                 best, self.process = error, process
                 self.choice = torch.tensor([view, kind], device=device)
@@ -157,8 +157,7 @@ class GPCostPredictor(Predictor):
         found = [Prediction(self.centre.new_zeros(0), self.centre.new_zeros(0))]
         for start in range(0, len(dags), self.chunk_size):
             chunk = dags[start : start + self.chunk_size].to(self.fitted.device)
-            mean, variance = self.process(self._features(chunk, self._view()))
-            found.append(Prediction.of_variances(mean, variance, self.process.noise))
+            found.append(self.process(self._features(chunk, self._view())))
         return Prediction.cat(found)
 
     def _features(self, dags: DagBatch, view: str) -> list[Tensor]:

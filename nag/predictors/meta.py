@@ -20,7 +20,7 @@ from nag.core.signatures import checked
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Predictor, ResizableState
 from nag.predictors.families import restore_predictor
-from nag.predictors.matern import matern, squared_distances
+from nag.predictors.gaussian_process import Conditioned, matern, squared_distances
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace
@@ -188,8 +188,8 @@ class MetaPredictor(ResizableState):
             seen, asked = view[rows[:labels]], view[rows[labels:]]
             mean = asked.beliefs @ weights
             if labels:
-                gain, _, _ = self.condition(seen, NormalScores().fit(scores[rows[:labels]]), weights, 1.0)
-                mean = mean + self.covariance(asked, seen, 1.0) @ gain
+                residual = NormalScores().fit(scores[rows[:labels]]) - seen.beliefs @ weights
+                mean = mean + self.condition(seen, residual, 1.0).mean(self.covariance(asked, seen, 1.0))
             truth = scores[rows[labels:]]
             centred, wanted = mean - mean.mean(), truth - truth.mean()
             spread = centred.square().sum().add(1e-12).sqrt()  # above 0: beliefs may be all alike
@@ -213,14 +213,10 @@ class MetaPredictor(ResizableState):
         linear = self.prior["weight"].exp() * a.beliefs @ b.beliefs.T
         return shrink * (linear + residual) + self.prior["offset"].exp()
 
-    def condition(self, seen: View, scores: Tensor, weights: Tensor, shrink: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Conditions on (k,) scores: K^-1 (y - m), the Cholesky factor of K, and the log marginal likelihood."""
-        noise = self.prior["noise"].exp() * torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-        factor = torch.linalg.cholesky(self.covariance(seen, seen, shrink) + noise)
-        residual = (scores - seen.beliefs @ weights).unsqueeze(1)
-        gain = torch.cholesky_solve(residual, factor)
-        evidence = -0.5 * (residual * gain).sum() - factor.diagonal().log().sum()
-        return gain.squeeze(1), factor, evidence
+    def condition(self, seen: View, residual: Tensor, shrink: float) -> Conditioned:
+        """Conditions on (k,) scores less their prior mean."""
+        noise = self.prior["noise"].exp() * torch.eye(len(residual), dtype=residual.dtype, device=residual.device)
+        return Conditioned.on(self.covariance(seen, seen, shrink) + noise, residual)
 
     @torch.no_grad()
     def view(self, dags: DagBatch) -> View:

@@ -11,6 +11,7 @@ from torch import Tensor
 from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction, Predictor, check_labels
+from nag.predictors.gaussian_process import Conditioned
 from nag.predictors.meta import MetaPredictor, View
 from nag.predictors.normal_scores import NormalScores
 from nag.spaces import SearchSpace
@@ -23,8 +24,8 @@ _SHRINK = (0.03, 0.1, 0.3, 1.0)
 class TransferPredictor(Predictor):
     """A meta-predictor on one task: zero-shot as it is made, few-shot once it is fitted to labels.
 
-    How far the task may stray from the sources is averaged over a grid by the evidence of the labels, so that a task that the
-    sources explain well keeps to them.
+    How far the task may stray from the sources is averaged over a grid by the marginal likelihood of the labels, so that a
+    task that the sources explain well keeps to them.
 
     Args:
         meta: The prior.
@@ -40,7 +41,7 @@ class TransferPredictor(Predictor):
         self.meta, self.descriptor, self.chunk_size = meta, meta.scaled(descriptor), chunk_size
         self.normal_scores = NormalScores()
         self._seen: View | None = None
-        self._posteriors: list[tuple[float, float, Tensor, Tensor]] = []
+        self._posteriors: list[tuple[float, float, Conditioned]] = []  # odds, shrinkage, posterior
 
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Conditions on labels, forgetting those before."""
@@ -52,10 +53,10 @@ class TransferPredictor(Predictor):
     def fit_view(self, seen: View, targets: Tensor) -> None:
         """As `fit`, of architectures whose view is at hand."""
         scores, weights = self.normal_scores.fit(targets), self.meta.weights(self.descriptor)
-        found = [(shrink, *self.meta.condition(seen, scores, weights, shrink)) for shrink in _SHRINK]
-        odds = torch.stack([entry[3] for entry in found]).softmax(0).tolist()
-        self._seen = seen
-        self._posteriors = [(odd, *entry[:3]) for odd, entry in zip(odds, found, strict=True)]
+        residual = scores - seen.beliefs @ weights
+        found = [self.meta.condition(seen, residual, shrink) for shrink in _SHRINK]
+        odds = torch.stack([posterior.log_likelihood(residual) for posterior in found]).softmax(0).tolist()
+        self._seen, self._posteriors = seen, list(zip(odds, _SHRINK, found, strict=True))
 
     @torch.no_grad()
     def predict_scores(self, dags: DagBatch) -> Prediction:
@@ -72,11 +73,10 @@ class TransferPredictor(Predictor):
         if self._seen is None:
             return Prediction.of_variances(mean, alone, noise)
         means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
-        for odd, shrink, gain, factor in self._posteriors:
+        for odd, shrink, posterior in self._posteriors:
             cross = meta.covariance(view, self._seen, shrink)
-            explained = torch.linalg.solve_triangular(factor, cross.T, upper=False).square().sum(0)
-            means += odd * (cross @ gain)
-            variances += odd * (shrink * alone + prior["offset"].exp() - explained).clamp(min=0)
+            means += odd * posterior.mean(cross)
+            variances += odd * (shrink * alone + prior["offset"].exp() - posterior.explained(cross)).clamp(min=0)
         return Prediction.of_variances(mean + means, variances, noise)
 
     @torch.no_grad()

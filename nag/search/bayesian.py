@@ -13,13 +13,13 @@ from torch import Tensor
 from nag.core.numbers import Count, DerivedSeed, Fraction, Size
 from nag.core.signatures import checked
 from nag.graphs import Architecture, DagBatch
+from nag.predictors.gaussian_process import Repeats
 from nag.search.acquisition import Acquisition, ExpectedImprovement
 from nag.search.candidates import CandidateSource, Mutants
 from nag.search.draws import random_architectures
 from nag.search.features import FeatureExtractor, View
 from nag.search.models import Belief, Model, ProcessModel
 from nag.search.problem import Problem
-from nag.search.process import Repeats
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
 from nag.spaces import SearchSpace, is_enumerable

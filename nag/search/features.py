@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from nag.graphs import DagBatch, reduce
+from nag.predictors.gaussian_process import Repeats
 from nag.predictors.structure import structure_counts
 from nag.predictors.wl import wl_counts
 from nag.search.problem import Problem
-from nag.search.process import Repeats
 
 __all__ = ["FeatureExtractor", "View"]
 

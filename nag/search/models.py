@@ -9,9 +9,8 @@ from typing import Protocol
 from torch import Tensor
 
 from nag.predictors import Prediction, Predictor
-from nag.predictors.matern import matern, squared_distances
+from nag.predictors.gaussian_process import GaussianProcess, GPPosterior, matern, squared_distances
 from nag.search.features import FeatureExtractor, View
-from nag.search.process import FittedProcess, SearchProcess
 
 __all__ = ["Belief", "Model", "PredictorModel", "ProcessModel"]
 
@@ -45,28 +44,28 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class ProcessModel:
-    """A Gaussian process with a graph kernel (see `SearchProcess`; NAS-BOWL, Ru et al. 2021).
+    """A Gaussian process with a graph kernel (see `GaussianProcess`; NAS-BOWL, Ru et al. 2021).
 
     Args:
         process: How it is fitted.
     """
 
-    process: SearchProcess = field(default_factory=SearchProcess)
+    process: GaussianProcess = field(default_factory=GaussianProcess)
 
     def fit(self, viewer: FeatureExtractor, seen: View, targets: Tensor, seed: int) -> Belief:
         """See `Model`."""
-        return _ProcessBelief(self.process.fit(seen.features, viewer.sizes, viewer.linear, targets))
+        return _ProcessBelief(self.process.fit(seen.features, viewer.sizes, targets))
 
 
 @dataclass(frozen=True)
 class _ProcessBelief:
-    fitted: FittedProcess
+    fitted: GPPosterior
 
     def predict(self, view: View) -> Prediction:
         return self.fitted.predict(view.features, view.repeats)
 
     def believing(self, view: View) -> Belief:
-        return _ProcessBelief(self.fitted.believing(view.features))
+        return _ProcessBelief(self.fitted.with_fantasies(view.features))
 
 
 @dataclass(frozen=True)

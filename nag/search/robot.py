@@ -10,12 +10,12 @@ from torch import Tensor
 from nag.core.numbers import Count, DerivedSeed, Size
 from nag.core.signatures import checked
 from nag.graphs import Architecture, DagBatch, reduce
+from nag.predictors.gaussian_process import GaussianProcess
 from nag.predictors.structure import structure_counts
 from nag.search.acquisition import Acquisition, UpperConfidence
 from nag.search.candidates import unseen
 from nag.search.draws import random_architectures
 from nag.search.problem import Problem
-from nag.search.process import SearchProcess
 from nag.search.strategy import Strategy
 from nag.search.targets import targets_of
 from nag.spaces import is_enumerable
@@ -94,7 +94,7 @@ class RoBoT(Strategy):
             few = torch.randperm(len(labelled), generator=rng)[:_MOST_LABELLED]
             points = self._points / (2 * self._points.shape[1] / 3) ** 0.5  # mean squared distance 1
             sizes = (points.shape[1],)
-            fitted = SearchProcess().fit(points[labelled[few]], sizes, 0, targets[few])
+            fitted = GaussianProcess().fit(points[labelled[few]], sizes, targets[few])
             order = self.acquisition(fitted.predict(points), float(targets.max()), rng).argsort(descending=True)
         else:
             order = torch.randperm(len(self._points), generator=rng)

@@ -16,7 +16,7 @@ from torch import Tensor
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count
 from nag.core.signatures import checked
-from nag.predictors.gaussian_process import GaussianProcess
+from nag.predictors.gaussian_process import GaussianProcessModule
 from nag.predictors.structure import group_scales
 
 __all__ = [
@@ -106,9 +106,9 @@ class ProcessRegressor(CurveRegressor):
 
     def _fit(self, blocks: list[Tensor], targets: Tensor) -> Function:
         units = _Units.of(blocks, targets)
-        process = GaussianProcess(self.steps, max_points_hyper=self.max_points_hyper)
+        process = GaussianProcessModule(self.steps, max_points_hyper=self.max_points_hyper)
         process.fit(units.blocks(blocks), units.standard(targets))
-        return lambda seen: units.targets(process(units.blocks(seen))[0])
+        return lambda seen: units.targets(process(units.blocks(seen)).mean)
 
 
 class GainRegressor(CurveRegressor):

@@ -1,4 +1,4 @@
-"""How well hyperparameters of a search's Gaussian process explain the labels, and which way they should go."""
+"""Marginal likelihood of labels under a Gaussian process, and its derivatives by the hyperparameters."""
 
 from __future__ import annotations
 
@@ -8,79 +8,80 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from nag.predictors.matern import squared_distances
+from nag.predictors.gaussian_process.conditioning import Conditioned
+from nag.predictors.gaussian_process.covariance import GROUP_WIDTH, squared_distances
+from nag.predictors.gaussian_process.posterior import JITTER
 
-__all__ = ["JITTER", "WIDER", "Evidence"]
+__all__ = ["MarginalLikelihood"]
 
-JITTER = 1e-5
-WIDER = 2.0  # a group alone: squared distances of rows average 1, far less than those of all groups together
 _LOG_NOISE = -1.5
 _CONSTANT_WIDTH = 100.0
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Marginal likelihood of n labels under log-normal priors of the hyperparameters.
+class MarginalLikelihood:
+    """Posterior density of hyperparameters given n labels: the marginal likelihood times log-normal priors.
 
     Hyperparameters are one vector (G + 4,): logarithms of the length scales of G groups, of amplitude and noise, the constant,
-    and the logarithm of the trend's variance. Derivatives are written out, over pairs, instead of recorded: a search asks for
-    sixty of them at each query.
+    and the logarithm of the trend's variance. Derivatives are written out, over pairs, instead of recorded by autograd: a
+    search takes sixty of them at each query.
 
     Args:
         groups: (n, F_g) rows of the features of each group.
         trend: (n, L) features that enter linearly.
         targets: (n,) float64.
         additive: Whether each group has a kernel of its own.
+        amplitude_width: Standard deviation of the prior of the amplitude's logarithm.
     """
 
     groups: Sequence[Tensor]
     trend: Tensor
     targets: Tensor
     additive: bool
+    amplitude_width: float = 1.0
     _pairs: Tensor = field(init=False, repr=False)  # (2, P)
     _distances: Tensor = field(init=False, repr=False)  # (G, P), in units of what the Matern function decays by
     _products: Tensor = field(init=False, repr=False)  # (n, n)
 
     def __post_init__(self) -> None:
-        pairs = torch.triu_indices(len(self.targets), len(self.targets), 1)
+        pairs = torch.triu_indices(len(self.targets), len(self.targets), 1, device=self.targets.device)
         squared = torch.stack([squared_distances(rows, rows)[pairs[0], pairs[1]] for rows in self.groups])
         object.__setattr__(self, "_pairs", pairs)
-        object.__setattr__(self, "_distances", (5 * (WIDER if self.additive else 1.0) * squared).sqrt())
+        object.__setattr__(self, "_distances", (5 * (GROUP_WIDTH if self.additive else 1.0) * squared).sqrt())
         object.__setattr__(self, "_products", self.trend @ self.trend.T)
 
     @property
     def start(self) -> Tensor:
         """Centre of the priors: (G + 4,) float64."""
-        start = torch.zeros(len(self.groups) + 4, dtype=torch.float64)
+        start = self.targets.new_zeros(len(self.groups) + 4)
         start[len(self.groups) + 1] = _LOG_NOISE
         return start
 
     def loss(self, vector: Tensor) -> float:
         """Negative logarithm of posterior density, up to a constant, for each label (Rasmussen and Williams 2006, eq. 2.30)."""
-        factor = torch.linalg.cholesky(self._covariance(vector, self._curved(vector)[0]))
-        residual = (self.targets - vector[-2]).unsqueeze(1)
-        fit = (residual * torch.cholesky_solve(residual, factor)).sum() / 2 + factor.diagonal().log().sum()
-        return float((fit + (self._from_centre(vector) ** 2).sum() / 2) / len(self.targets))
+        residual = self.targets - vector[-2]
+        likelihood = Conditioned.on(self._covariance(vector, self._correlation(vector)[0]), residual).log_likelihood(residual)
+        return float(((self._from_centre(vector) ** 2).sum() / 2 - likelihood) / len(self.targets))
 
     def gradient(self, vector: Tensor) -> Tensor:
         """Derivative of `loss` by each hyperparameter (eq. 5.9): (G + 4,)."""
-        curved, by_scale = self._curved(vector)
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(self._covariance(vector, curved)))
+        correlation, by_scale = self._correlation(vector)
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(self._covariance(vector, correlation)))
         weights = inverse @ (self.targets - vector[-2])
-        doubt = inverse - torch.outer(weights, weights)
+        excess = inverse - torch.outer(weights, weights)
         amplitude, noise, trend = vector[-4].exp(), vector[-3].exp(), vector[-1].exp()
         rest = torch.stack(
             [
-                amplitude / 2 * (doubt * curved).sum(),
-                noise / 2 * doubt.trace(),
+                amplitude / 2 * (excess * correlation).sum(),
+                noise / 2 * excess.trace(),
                 -weights.sum(),
-                trend / 2 * (doubt * self._products).sum(),
+                trend / 2 * (excess * self._products).sum(),
             ]
         )
-        scales = amplitude * (by_scale @ doubt[self._pairs[0], self._pairs[1]])
+        scales = amplitude * (by_scale @ excess[self._pairs[0], self._pairs[1]])
         return (torch.cat([scales, rest]) + self._from_centre(vector) / self._width) / len(self.targets)
 
-    def _curved(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+    def _correlation(self, vector: Tensor) -> tuple[Tensor, Tensor]:
         """Correlations of rows, (n, n), and those of pairs by the logarithm of each length scale, (G, P)."""
         scaled = self._distances * torch.exp(-vector[: len(self.groups)]).unsqueeze(1)
         squares = scaled.square()
@@ -90,12 +91,12 @@ class Evidence:
         steep = (1 + scaled).mul_(fading)
         thirds = squares.div_(3)
         pairs = steep + fading.mul_(thirds if self.additive else thirds.sum(0, keepdim=True))
-        curved = torch.eye(len(self.targets), dtype=torch.float64)
-        curved[self._pairs[0], self._pairs[1]] = curved[self._pairs[1], self._pairs[0]] = pairs.mean(0)
-        return curved, thirds.mul_(steep).div_(len(pairs))
+        correlation = torch.eye(len(self.targets), dtype=torch.float64, device=self.targets.device)
+        correlation[self._pairs[0], self._pairs[1]] = correlation[self._pairs[1], self._pairs[0]] = pairs.mean(0)
+        return correlation, thirds.mul_(steep).div_(len(pairs))
 
-    def _covariance(self, vector: Tensor, curved: Tensor) -> Tensor:
-        covariance = vector[-4].exp() * curved + vector[-1].exp() * self._products
+    def _covariance(self, vector: Tensor, correlation: Tensor) -> Tensor:
+        covariance = vector[-4].exp() * correlation + vector[-1].exp() * self._products
         covariance.diagonal().add_(vector[-3].exp() + JITTER)
         return covariance
 
@@ -104,6 +105,6 @@ class Evidence:
 
     @property
     def _width(self) -> Tensor:
-        width = torch.ones(len(self.groups) + 4, dtype=torch.float64)
-        width[-2] = _CONSTANT_WIDTH
+        width = self.targets.new_ones(len(self.groups) + 4)
+        width[-4], width[-2] = self.amplitude_width, _CONSTANT_WIDTH
         return width
