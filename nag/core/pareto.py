@@ -1,4 +1,4 @@
-"""Several directions at once: weights that spread over a front, their scalarisation, and measures of a front."""
+"""Several objectives at once: Pareto fronts and ranks, hypervolume, weights that spread over a front, scalarisation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest
 
-__all__ = ["chebyshev", "front", "hypervolume", "spread_weights"]
+__all__ = ["chebyshev", "crowding", "front", "front_numbers", "hypervolume", "ranks", "spread_weights"]
 
 
 def spread_weights(count: int, directions: int) -> Tensor:
@@ -76,6 +76,23 @@ def front(values: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(mask, dtype=bool)).to(values.device)
 
 
+def front_numbers(values: Tensor) -> Tensor:
+    """Number of the front that each point lies on, 0 for those that nothing dominates (Deb et al. 2002; computed by moocore).
+
+    Args:
+        values: (P, D), higher being better, finite or infinite.
+
+    Returns:
+        (P,) int64 on the device of `values`.
+    """
+    if not len(values):
+        return torch.zeros(0, dtype=torch.int64, device=values.device)
+    import moocore  # takes a tenth of a second, and few runs need it
+
+    found = moocore.pareto_rank(values.double().cpu().numpy(), maximise=True)
+    return torch.from_numpy(np.asarray(found, dtype=np.int64)).to(values.device)
+
+
 def hypervolume(values: Tensor, reference: Tensor) -> float:
     """Volume that points dominate above a reference point (Zitzler and Thiele 1998; computed exactly by moocore).
 
@@ -88,3 +105,52 @@ def hypervolume(values: Tensor, reference: Tensor) -> float:
     import moocore  # takes a tenth of a second, and few runs need it
 
     return float(moocore.hypervolume(values.double().cpu().numpy(), ref=reference.double().cpu().numpy(), maximise=True))
+
+
+def crowding(values: Tensor) -> Tensor:
+    """Crowding distance of the points of one front: how far the neighbours in each objective are apart (Deb et al. 2002).
+
+    Args:
+        values: (n, D).
+
+    Returns:
+        (n,) float64, inf at the ends of the front.
+    """
+    total = torch.zeros(len(values), dtype=torch.float64)
+    for column in values.double().T:
+        order = column.argsort(stable=True)
+        ordered = column[order]
+        width = ordered[-1] - ordered[0]
+        gap = torch.full_like(ordered, torch.inf)
+        if len(ordered) > 2 and width > 0:
+            gap[1:-1] = (ordered[2:] - ordered[:-2]) / width
+        total[order] += gap
+    return total
+
+
+def ranks(values: Tensor, violation: Tensor) -> Tensor:
+    """Places of observations, 0 for the best; equals share a place.
+
+    What is feasible stands before what is not, which is ordered by its violation (Deb 2000). Feasible points are ordered by
+    their only objective, or by the front that they lie on and, within it, by decreasing crowding distance.
+
+    Args:
+        values: (n, D), higher being better.
+        violation: (n,), 0 for feasible points, inf for failed evaluations.
+
+    Returns:
+        (n,) int64, the number of places before each.
+    """
+    good = (violation == 0).nonzero().flatten()
+    first = torch.full((len(values),), torch.inf, dtype=torch.float64)
+    second = violation.double().clone()
+    if values.shape[1] == 1:
+        first[good], second[good] = -values[good, 0].double(), 0.0
+    elif len(good):
+        number = front_numbers(values[good])
+        first[good] = number.double()
+        for k in number.unique().tolist():
+            members = good[number == k]
+            second[members] = -crowding(values[members])
+    place = torch.stack([first, second], 1).unique(dim=0, return_inverse=True)[1]
+    return place

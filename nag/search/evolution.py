@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from nag.core.numbers import Count, DerivedSeed
+from nag.core.pareto import ranks
 from nag.core.signatures import checked
 from nag.graphs import Architecture
 from nag.search.draws import random_architectures
 from nag.search.moves import random_neighbours
 from nag.search.problem import Problem
-from nag.search.ranking import ranks
 from nag.search.strategy import Strategy
 
 __all__ = ["RegularisedEvolution"]
@@ -24,7 +24,7 @@ class RegularisedEvolution(Strategy):
     """Regularised evolution (Real et al. 2019): the best of a random few of the youngest gets a child with one edit.
 
     The population are the youngest in the history, whatever they are worth: old ones die. With several objectives or limits,
-    parents are compared as `nag.search.ranking.ranks` orders the population, as in NSGA-II (Deb et al. 2002). Children whose
+    parents are compared as `nag.core.pareto.ranks` orders the population, as in NSGA-II (Deb et al. 2002). Children whose
     function is known are edited again, up to a few edits in a row.
 
     Args:

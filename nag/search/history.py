@@ -9,9 +9,9 @@ from functools import cached_property
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.core.pareto import ranks
 from nag.graphs import Architecture, DagBatch
 from nag.search.problem import ForbiddenMetric
-from nag.search.ranking import ranks
 from nag.spaces import SearchSpace
 from nag.tasks import Goal
 
@@ -130,7 +130,7 @@ class History:
 
     @cached_property
     def ranks(self) -> Tensor:
-        """Place of each observation, 0 for the best; equals share one: (n,) int64 (see `nag.search.ranking.ranks`)."""
+        """Place of each observation, 0 for the best; equals share one: (n,) int64 (see `nag.core.pareto.ranks`)."""
         return ranks(self.values, self.violation)
 
     @property

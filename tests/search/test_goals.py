@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nag.core.errors import InvalidRequest
+from nag.core.pareto import crowding, front_numbers, ranks
 from nag.graphs import Architecture
 from nag.search import Goal, History, Objective, Problem, RandomSearch, TreeSearch
-from nag.search.ranking import crowding, fronts, ranks
 from nag.spaces import load_space
 
 NB201 = load_space("nasbench201")
@@ -31,7 +31,7 @@ def convolutions(arch: Architecture) -> float:
 
 def test_fronts_are_peeled_off_one_by_one():
     values = torch.tensor([[3.0, 0.0], [0.0, 3.0], [1.0, 1.0], [2.0, 2.0], [0.0, 0.0], [3.0, 0.0]])
-    assert fronts(values).tolist() == [0, 0, 1, 0, 2, 0]
+    assert front_numbers(values).tolist() == [0, 0, 1, 0, 2, 0]
 
 
 def test_crowding_is_the_distance_of_the_neighbours():
@@ -116,6 +116,6 @@ def test_two_objectives_give_a_front(make, search):
     goal = Goal((Objective("worth"), Objective("cost", maximise=False)))
     strategy = make(Problem(NB201, goal), 0)
     search(strategy, rounds=20, batch=4, worth=worth, cost=cost)
-    on_front = strategy.history.values[fronts(strategy.history.values) == 0]
+    on_front = strategy.history.values[front_numbers(strategy.history.values) == 0]
     assert float(on_front[:, 0].max()) >= 10
     assert float(on_front[:, 1].max()) >= -10
