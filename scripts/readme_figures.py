@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from math import floor
 from pathlib import Path
 from statistics import fmean
 
@@ -21,6 +22,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 from nag_docs.values import Values  # noqa: E402
 
 _TILE, _HEIGHT, _GAP = 172, 132, 10
+_IN_A_ROW = 3
 _HEAD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}">'
 _PAPER = '<rect width="100%" height="100%" rx="8" fill="white"/>'
 
@@ -64,16 +66,26 @@ def figure_of_numbers() -> str:
 
 
 def figure_of_architectures() -> str:
-    """The generated architectures side by side, as SVG."""
+    """The generated architectures, three in a row, as SVG."""
     space = load_space("nasbench101")
-    x, height, drawings = float(_GAP), 0.0, []
-    for row in read_json_lines(IMAGES / "generated.jsonl"):
-        svg = draw_svg(space.decode(row["arch"]), f"accuracy {row['report_value']:.2%}", space.vocabulary)
-        wide, high = (float(number) for number in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
-        svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
-        drawings.append(svg.replace("<svg", f'<svg x="{x:.1f}" y="{_GAP}"', 1).strip())
-        x, height = x + wide + _GAP, max(height, high)
-    return "\n".join([_HEAD.format(width=x, height=height + 2 * _GAP), _PAPER, *drawings, "</svg>", ""])
+    drawings, right, top = [], 0.0, float(_GAP)
+    rows = read_json_lines(IMAGES / "generated.jsonl")
+    for start in range(0, len(rows), _IN_A_ROW):
+        left, bottom = float(_GAP), top
+        for row in rows[start : start + _IN_A_ROW]:
+            title = f"{100 * row['report_value']:.2f} %, better than {_cut(row['percentile'])} %"
+            svg = draw_svg(space.decode(row["arch"]), title, space.vocabulary)
+            wide, high = (float(number) for number in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
+            svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
+            drawings.append(svg.replace("<svg", f'<svg x="{left:.1f}" y="{top:.1f}"', 1).strip())
+            left, bottom = left + wide + _GAP, max(bottom, top + high)
+        right, top = max(right, left), bottom + _GAP
+    return "\n".join([_HEAD.format(width=right, height=top), _PAPER, *drawings, "</svg>", ""])
+
+
+def _cut(percentile: float) -> str:
+    """A percentile, not rounded up to 100."""
+    return f"{floor(10 * percentile) / 10:g}"
 
 
 FIGURES = {"numbers.svg": figure_of_numbers, "generated.svg": figure_of_architectures}

@@ -19,7 +19,8 @@ _COLOURS = ("#dddddd", "#99ddff", "#77aadd", "#44bb99", "#bbcc33", "#eedd88", "#
 def layers() -> dict[int, list[str]]:
     """Layer -> its packages, as the table of the page `architecture.md` says; the highest first."""
     rows = _LAYER.findall((DOCS / "pages" / "architecture.md").read_text(encoding="utf-8"))
-    return {int(layer): re.findall(r"`(\w+)`", packages) for layer, packages in rows}
+    exist = {path.parent.name for path in (ROOT / "nag").glob("*/__init__.py")}
+    return {int(layer): [name for name in re.findall(r"`(\w+)`", packages) if name in exist] for layer, packages in rows}
 
 
 def imports() -> Counter[tuple[str, str]]:

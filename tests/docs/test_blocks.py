@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import runpy
 import shlex
 import sys
 from collections.abc import Iterator
@@ -15,12 +17,12 @@ import pytest
 from nag.cli import main
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"cluster.md", "index.md"}
+SLOW = {"cluster.md", "index.md", "my_images.md"}
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?[^\n]*\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _QUIET = "tracker.mode=disabled tracker.console=false"
 _TRAINING = "evaluator.epochs=1 builder.channels=4 builder.cells_per_stage=1"
 _QUICK = {
-    "train-generator": f"training.max_steps=30 metric_samples=50 generator.width=16 generator.layers=1 {_QUIET}",
+    "train-generator": f"training.max_steps=100 metric_samples=50 {_QUIET}",
     "quickstart": f"training.max_steps=30 generator.width=16 generator.layers=1 num_train=40 num_samples=10 {_QUIET}",
     **dict.fromkeys(
         ("train-predictor", "train-meta-predictor", "sample", "evaluate", "search", "finetune-generator", "export"), _QUIET
@@ -60,7 +62,7 @@ def commands_of(text: str) -> Iterator[str]:
 
 def quick(words: list[str]) -> list[str]:
     """A command of `nag` with small budgets."""
-    small = [_SERVERS.get(word, re.sub(r"^(budget|num_train|num_samples)=(\d+)$", _smaller, word)) for word in words]
+    small = [_SERVERS.get(word, re.sub(r"^(budget|num_samples)=(\d+)$", _smaller, word)) for word in words]
     added = _QUICK.get(words[0], "")
     if "evaluator=train" in words:
         added += f" {_TRAINING}"
@@ -116,7 +118,7 @@ def run_page(markdown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 PAGES = [
     pytest.param(path, marks=[pytest.mark.slow] if path.name in SLOW else [], id=path.name)
-    for path in [*sorted((ROOT / "docs" / "pages").rglob("*.md"))]
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
     if "results" not in path.parts and blocks_of(path.read_text())
 ]
 
@@ -126,3 +128,21 @@ def test_blocks_run(page, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert run_page(page.read_text(), monkeypatch, capsys) > 0
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.stem in {"my_images", "cluster"} else [], id=path.stem)
+        for path in sorted((ROOT / "docs" / "examples").glob("*.py"))
+    ],
+)
+def test_examples_run(script, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def test_every_guide_has_an_example():
+    guides = {path.stem for path in (ROOT / "docs" / "pages" / "guides").glob("*.md")}
+    assert guides == {path.stem for path in (ROOT / "docs" / "examples").glob("*.py")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import re
 import sys
@@ -74,3 +76,39 @@ def test_public_packages_have_a_page_of_the_api():
 
     assert "api/nag.spaces.md" in api_pages()
     assert sys.modules["nag_docs.api"].PACKAGE == ROOT / "nag"
+
+
+def test_the_places_where_to_add_what_exist():
+    table = (DOCS / "pages" / "architecture.md").read_text().partition("## Where do I add X?")[2]
+    rows = [line for line in table.splitlines() if line.startswith("| a") and "`" in line]
+    assert len(rows) > 15
+    for path in re.findall(r"`([\w/]+/)`", "\n".join(rows)):
+        assert (ROOT / path).is_dir(), path
+    for name in set(re.findall(r"`(nag(?:\.\w+)+)`", "\n".join(rows))):
+        package, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(package), attribute), name
+
+
+def test_the_readme_is_short():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) < 200
+    assert len(text.encode()) < 10_000
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=lambda page: page.name
+)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    assert all((ROOT / link).exists() for link in links if not link.startswith("http")), links
+
+
+@pytest.mark.parametrize("name", ["numbers.svg", "generated.svg"])
+def test_the_figures_of_the_readme_are_made_from_the_results(name):
+    spec = importlib.util.spec_from_file_location("readme_figures", ROOT / "scripts" / "readme_figures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    shown, made = (
+        re.findall(r">([^<>]+)</text>", text) for text in ((DOCS / "images" / name).read_text(), module.FIGURES[name]())
+    )
+    assert shown == made, "run: python scripts/readme_figures.py"
