@@ -1,4 +1,8 @@
-"""Checkpoints: safetensors weights with a JSON description of what they are; reading one executes nothing."""
+"""Checkpoints: safetensors weights that say by which class and constructor arguments they are read; reading executes nothing.
+
+The metadata of a file: `class` ("module:Name"), `config` (its constructor arguments), `space` (the search space) and `facts`
+(what training says of the model), the last three as JSON; `kind`, `format` and `version`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,8 @@ from nag.core.files import finite, write_bytes
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_tensors", "require_elements", "save_checkpoint"]
 
-_FORMAT = "nag-1"
+_FORMAT = "nag-2"
+_OLD_FORMATS = ("nag-1",)
 _MAX_HEADER = 32 * 2**20
 """Bytes of the largest header that is read."""
 _COMMANDS = {
@@ -38,14 +43,25 @@ class Checkpoint:
     """What a checkpoint file holds.
 
     Args:
+        path: The file.
         kind: "generator", "predictor", "meta-predictor" or "network".
+        description: `{class: "module:Name", config: {...}}` of the object, as `nag.core.configured.describe` gives it.
+        space: Description of its search space.
+        facts: JSON-like facts: what it was trained on, and for how long.
         tensors: Weights and buffers by name.
-        description: JSON-like facts: search space, hyper-parameters, resolved config, version.
     """
 
+    path: Path
     kind: str
-    tensors: dict[str, Tensor]
     description: dict[str, Any]
+    space: dict[str, Any]
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @property
+    def where(self) -> str:
+        """The file, for messages."""
+        return f"'{shortened(str(self.path), 150)}'"
 
 
 class _Metadata(Document):
@@ -53,58 +69,91 @@ class _Metadata(Document):
 
     format: Annotated[str, Field(max_length=20)]
     kind: Annotated[str, Field(min_length=1, max_length=50)]
-    nag_version: Annotated[str, Field(max_length=100)]
-    description: Annotated[str, Field(max_length=_MAX_HEADER)]
+    version: Annotated[str, Field(max_length=100)]
+    class_: Annotated[str, Field(alias="class", max_length=500)]
+    config: Annotated[str, Field(max_length=_MAX_HEADER)]
+    space: Annotated[str, Field(max_length=_MAX_HEADER)]
+    facts: Annotated[str, Field(max_length=_MAX_HEADER)]
 
 
-def save_checkpoint(path: Path, kind: str, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
-    """Writes a checkpoint atomically; numbers of the description that are not finite become null.
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint atomically; numbers of the facts that are not finite become null.
 
     Raises:
         InvalidRequest: Weights are not finite.
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     broken = _not_finite(plain)
     if broken is not None:
-        raise InvalidRequest(f"the weights '{broken}' of the {kind} are not finite", "Train with a lower learning rate.")
-    text = json.dumps(finite(dict(description)), allow_nan=False)
-    metadata = {"format": _FORMAT, "kind": kind, "nag_version": __version__, "description": text}
+        what = f"the weights '{broken}' of the {checkpoint.kind} are not finite"
+        raise InvalidRequest(what, "Train with a lower learning rate.")
+    metadata = {
+        "format": _FORMAT,
+        "kind": checkpoint.kind,
+        "version": __version__,
+        "class": str(checkpoint.description["class"]),
+        "config": _as_json(checkpoint.description["config"]),
+        "space": _as_json(checkpoint.space),
+        "facts": _as_json(checkpoint.facts),
+    }
     write_bytes(path, safetensors.torch.save(plain, metadata))
 
 
-def load_checkpoint(path: Path | str, kind: str) -> Checkpoint:
-    """Reads a checkpoint of one kind.
+def load_checkpoint(path: Path | str, kind: str | None = None) -> Checkpoint:
+    """Reads a checkpoint; nothing is made of it yet.
+
+    Args:
+        path: The file.
+        kind: What it must hold; None for any kind.
 
     Raises:
         MissingData: No such file.
         DamagedFile: Truncated, no checkpoint of this package, or with weights that are not finite.
-        InvalidRequest: A checkpoint of another kind.
+        InvalidRequest: A checkpoint of another kind, or of nag before 0.2.
     """
-    path, made_by = Path(path), f"Make one with: {_COMMANDS.get(kind, 'nag')}"
-    named = f"'{shortened(str(path), 150)}'"
+    path = Path(path)
+    made_by = f"Make one with: {_COMMANDS.get(kind or '', 'nag train-generator')}"
+    where = f"'{shortened(str(path), 150)}'"
     if not path.is_file():
-        raise MissingData(f"checkpoint {named} does not exist", made_by)
-    _check_header(path, named)
+        raise MissingData(f"checkpoint {where} does not exist", made_by)
+    _check_header(path, where)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            if metadata.get("format") != _FORMAT:
-                raise DamagedFile(f"{named} was not written by this package", made_by)
-            facts = check(_Metadata, metadata, f"metadata of {named}")
-            if facts.kind != kind:
-                raise InvalidRequest(f"{named} holds a {shortened(facts.kind)}", f"A {kind} is needed here. {made_by}")
+            metadata = _checked(dict(file.metadata() or {}), kind, where, made_by)
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
         if isinstance(error, DamagedFile | InvalidRequest):
             raise
-        raise DamagedFile(f"{named} is no complete safetensors file", "Train it again, or copy it again.") from error
-    description = parse_json(facts.description, f"the description in {named}")
-    if not isinstance(description, dict):
-        raise DamagedFile(f"the description in {named} is not a mapping", made_by)
+        raise DamagedFile(f"{where} is no complete safetensors file", "Train it again, or copy it again.") from error
+    parts = {part: _mapping(getattr(metadata, part), part, where, made_by) for part in ("config", "space", "facts")}
     broken = _not_finite(tensors)
     if broken is not None:
-        raise DamagedFile(f"{named} holds weights that are not finite ('{shortened(broken, 60)}')", "Train it again.")
-    return Checkpoint(kind, tensors, description)
+        raise DamagedFile(f"{where} holds weights that are not finite ('{shortened(broken, 60)}')", "Train it again.")
+    description = {"class": metadata.class_, "config": parts["config"]}
+    return Checkpoint(path, metadata.kind, description, parts["space"], parts["facts"], tensors)
+
+
+def _checked(metadata: dict[str, str], kind: str | None, where: str, made_by: str) -> _Metadata:
+    if metadata.get("format") in _OLD_FORMATS:
+        old = _COMMANDS.get(metadata.get("kind", ""), "the command that made it")
+        raise InvalidRequest(f"{where} was written by nag before 0.2, which this version does not read", f"Run again: {old}")
+    if metadata.get("format") != _FORMAT:
+        raise DamagedFile(f"{where} was not written by this package", made_by)
+    found = check(_Metadata, metadata, f"metadata of {where}")
+    if kind is not None and found.kind != kind:
+        raise InvalidRequest(f"{where} holds a {shortened(found.kind)}", f"A {kind} is needed here. {made_by}")
+    return found
+
+
+def _mapping(text: str, part: str, where: str, made_by: str) -> dict[str, Any]:
+    found = parse_json(text, f"the {part} in {where}")
+    if not isinstance(found, dict):
+        raise DamagedFile(f"the {part} in {where} is not a mapping", made_by)
+    return found
+
+
+def _as_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(finite(dict(value)), allow_nan=False)
 
 
 def require_elements(tensors: Mapping[str, Tensor], least: int) -> None:

@@ -3,7 +3,6 @@
 from nag.diffusion.acceleration import accelerate
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, LeapingChain, Tilt, UnmaskingChain, reweigh, simulate
 from nag.diffusion.discrete import DiscreteGenerator
-from nag.diffusion.families import restore_generator
 from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, finetune
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.candidates import Candidates, GuidedDenoiser
@@ -87,7 +86,6 @@ __all__ = [
     "finetune",
     "fit_value",
     "metropolis_corrector",
-    "restore_generator",
     "reweigh",
     "sample_ancestral",
     "sample_unmasking",

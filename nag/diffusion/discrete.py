@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from nag.core.checkpoints import load_tensors, require_elements
-from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import SmallCount, Width
-from nag.core.randomness import seeded
 from nag.core.signatures import checked
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain
-from nag.diffusion.description import NetworkDescription, check_process
 from nag.diffusion.generator import Generator
-from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
+from nag.diffusion.kernels import AbsorbingKernel, TransitionKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.orders import shuffle_orders
 from nag.diffusion.process import DiscreteProcess
-from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
+from nag.diffusion.schedules import LinearSchedule, NoiseSchedule
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
 
 __all__ = ["DiscreteGenerator", "require_discrete"]
-
-_KERNELS: dict[str, type[TransitionKernel]] = {c.__name__: c for c in (AbsorbingKernel, MarginalKernel, UniformKernel)}
-_SCHEDULES: dict[str, type[NoiseSchedule]] = {c.__name__: c for c in (CosineSchedule, LinearSchedule)}
 
 _STEPS = 64
 _MOST_STEPS = 128
@@ -58,12 +53,12 @@ class DiscreteGenerator(Generator):
         width: Width = 64,
         layers: SmallCount = 4,
         heads: SmallCount = 4,
-        conditions: Sequence[str] = (),
+        conditions: Annotated[Sequence[str], Field(max_length=1000)] = (),
     ) -> None:
         super().__init__(space)
-        self.shape = {"width": width, "layers": layers, "heads": heads}
-        self.conditions = tuple(conditions)
-        self.process = DiscreteProcess(kernel or AbsorbingKernel(), schedule or LinearSchedule(), space.masks, data)
+        self.width, self.layers, self.heads, self.conditions = width, layers, heads, tuple(conditions)
+        self.kernel, self.schedule = kernel or AbsorbingKernel(), schedule or LinearSchedule()
+        self.process = DiscreteProcess(self.kernel, self.schedule, space.masks, data)
         num_ops, num_edge_types = space.masks.nodes.shape[-1], space.masks.edges.shape[-1]
         self.denoiser = DagTransformer(
             num_ops, num_edge_types, space.max_nodes, self.process.extra, width, layers, heads, len(self.conditions)
@@ -74,34 +69,14 @@ class DiscreteGenerator(Generator):
         """Shares of the numbers of nodes 0..N among the training graphs."""
         return self.process.sizes
 
-    def description(self) -> dict[str, Any]:
-        """Hyper-parameters, as `restore` reads them."""
-        return {
-            "family": type(self).__name__,
-            "kernel": type(self.process.kernel).__name__,
-            "schedule": type(self.process.schedule).__name__,
-            "conditions": list(self.conditions),
-            **self.shape,
-        }
-
     @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DiscreteGenerator:
-        """Rebuilds a generator from its hyper-parameters and tensors; nothing but known classes is made.
+    def least_elements(cls, config: Mapping[str, Any]) -> int:
+        """Numbers of a denoiser of that many layers and states."""
+        return int(8 * config["layers"] * config["width"] ** 2)
 
-        Raises:
-            DamagedFile: The description or the tensors do not fit.
-        """
-        try:
-            told = NetworkDescription.of(description)
-            require_elements(tensors, told.least_elements)
-            kernel, schedule = _KERNELS[description["kernel"]](), _SCHEDULES[description["schedule"]]()
-            with seeded(0):  # initial weights, which are replaced
-                generator = cls(space, space.to_dags([]), kernel, schedule, **told.shape, conditions=told.conditions)
-            load_tensors(generator, tensors)
-            check_process(generator.process)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error
-        return generator.eval()
+    def check_state(self) -> None:
+        """Raises `ValueError` if a distribution of the process does not sum to 1, or has a negative share."""
+        self.process.check()
 
     def forward(self, x_t: GraphBatch, t: Tensor, condition: Tensor | None = None) -> GraphLogits:
         """Logits of the clean categories, minus infinity where the space allows none."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nag.core.errors import InvalidRequest
 from nag.diffusion.chains import Chain, Denoise, Tilt, simulate
 from nag.diffusion.losses import LossTerms
 from nag.graphs import DagBatch, GraphBatch
-from nag.spaces import SearchSpace
+from nag.spaces.models import SpaceModel
 
 __all__ = ["Generator", "SamplingCost", "at_once", "batches"]
 
@@ -38,19 +37,16 @@ class SamplingCost:
         return SamplingCost(self.network_evaluations + other.network_evaluations, self.scored + other.scored)
 
 
-class Generator(nn.Module, ABC):
+class Generator(SpaceModel, ABC):
     """Generates graphs of one search space by running a reverse process.
 
     Args:
         space: The search space.
     """
 
+    kind = "generator"
     conditions: tuple[str, ...] = ()
     """Names of the conditions that it can be given."""
-
-    def __init__(self, space: SearchSpace) -> None:
-        super().__init__()
-        self.space = space
 
     @property
     @abstractmethod
@@ -91,19 +87,6 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def noise(self, x_0: GraphBatch, t: Tensor, rng: torch.Generator) -> GraphBatch:
         """Draws x_t given x_0 at times t (B,)."""
-
-    @abstractmethod
-    def description(self) -> dict[str, Any]:
-        """Hyper-parameters, as `restore` reads them."""
-
-    @classmethod
-    @abstractmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Generator:
-        """Rebuilds a generator from its hyper-parameters and tensors; nothing but known classes is made.
-
-        Raises:
-            DamagedFile: The description or the tensors do not fit.
-        """
 
     def draw_sizes(self, count: int, rng: torch.Generator) -> Tensor:
         """Draws numbers of nodes from the training set's: (count,) int64, ascending."""

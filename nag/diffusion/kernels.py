@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ class Stationary:
     edges: Tensor
 
 
-class TransitionKernel(Protocol):
+class TransitionKernel(ABC):
     """Q = a I + (1 - a) 1 pi^T (Austin et al. 2021): keep the category, or draw a new one from pi.
 
     `extra` is 1 for kernels that add a mask category, else 0.
@@ -35,6 +35,7 @@ class TransitionKernel(Protocol):
 
     extra: int
 
+    @abstractmethod
     def stationary(self, masks: SpaceMasks, data: DagBatch) -> Stationary:
         """Pi of every position, restricted to what the masks allow.
 
@@ -42,7 +43,6 @@ class TransitionKernel(Protocol):
             masks: Allowed categories.
             data: The training graphs, for kernels that look at them.
         """
-        ...
 
 
 def _normalised(weight: Tensor, allowed: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def _normalised(weight: Tensor, allowed: Tensor) -> Tensor:
     return weight / weight.sum(-1, keepdim=True).clamp(min=1e-30)  # zero for sizes that the space does not have
 
 
-class UniformKernel:
+class UniformKernel(TransitionKernel):
     """Noise is uniform over the allowed categories (D3PM-uniform; Austin et al. 2021, A.2.1)."""
 
     extra = 0
@@ -62,7 +62,7 @@ class UniformKernel:
         return Stationary(_normalised(nodes, masks.nodes), _normalised(edges, masks.edges))
 
 
-class MarginalKernel:
+class MarginalKernel(TransitionKernel):
     """Noise follows the training set's marginals of operations and of edges (DiGress; Vignac et al. 2023, 4.1)."""
 
     extra = 0
@@ -79,7 +79,7 @@ class MarginalKernel:
         )
 
 
-class AbsorbingKernel:
+class AbsorbingKernel(TransitionKernel):
     """Noise replaces free categories by a mask (D3PM-absorbing; Austin et al. 2021, A.2.2; Sahoo et al. 2024)."""
 
     extra = 1

@@ -76,6 +76,18 @@ class DiscreteProcess(nn.Module):
         """Whether a noisy category shows that it is noisy."""
         return self.kernel.extra == 1
 
+    def check(self) -> None:
+        """Checks distributions that were loaded.
+
+        Raises:
+            ValueError: One does not sum to 1, or has a negative share.
+        """
+        if bool((self.stationary_nodes < 0).any()) or bool((self.stationary_edges < 0).any()):
+            raise ValueError("a stationary share is negative")
+        total = self.sizes.sum()
+        if bool((self.sizes < 0).any()) or not torch.isclose(total, torch.ones_like(total), atol=1e-3):
+            raise ValueError("the shares of the sizes do not sum to 1")
+
     def free(self, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Which positions are generated: nodes (B, n) and pairs (B, n, n), bool."""
         size = mask.shape[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
@@ -11,23 +11,23 @@ from torch import Tensor
 __all__ = ["CosineSchedule", "LinearSchedule", "NoiseSchedule"]
 
 
-class NoiseSchedule(Protocol):
+class NoiseSchedule(ABC):
     """The probability alpha(t) that a category is still the clean one; 1 at t = 0 and 0 at t = 1, decreasing."""
 
+    @abstractmethod
     def alpha(self, t: Tensor) -> Tensor:
         """Survival probability at times t in [0, 1]; same shape."""
-        ...
 
+    @abstractmethod
     def time(self, alpha: Tensor) -> Tensor:
         """Times at which the survival probability is alpha in [0, 1]; same shape."""
-        ...
 
+    @abstractmethod
     def rate(self, t: Tensor) -> Tensor:
         """Rate -alpha'(t) / alpha(t) at which categories are lost at times t in [0, 1); same shape."""
-        ...
 
 
-class LinearSchedule:
+class LinearSchedule(NoiseSchedule):
     """alpha(t) = 1 - t: categories are lost at a uniform rate (Sahoo et al. 2024)."""
 
     def alpha(self, t: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class LinearSchedule:
         return 1 / (1 - t)
 
 
-class CosineSchedule:
+class CosineSchedule(NoiseSchedule):
     """alpha(t) = cos(pi t / 2) ** 2 (Nichol and Dhariwal 2021, without offset)."""
 
     def alpha(self, t: Tensor) -> Tensor:

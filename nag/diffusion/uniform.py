@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from nag.core.checkpoints import load_tensors
-from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.diffusion.chains import AncestralChain, Chain, Denoise
-from nag.diffusion.description import check_process
 from nag.diffusion.generator import Generator
 from nag.diffusion.kernels import UniformKernel
 from nag.diffusion.losses import LossTerms
@@ -43,24 +38,9 @@ class UniformGenerator(Generator):
         """Shares of the numbers of nodes 0..N among the graphs."""
         return self.process.sizes
 
-    def description(self) -> dict[str, Any]:
-        """What `restore` reads."""
-        return {"family": type(self).__name__}
-
-    @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> UniformGenerator:
-        """Rebuilds a generator from its tensors.
-
-        Raises:
-            DamagedFile: The tensors do not fit.
-        """
-        generator = cls(space, space.to_dags([]))
-        try:
-            load_tensors(generator, tensors)
-            check_process(generator.process)
-        except (RuntimeError, ValueError) as error:
-            raise DamagedFile("the generator's tensors do not fit its space", "Make it again.") from error
-        return generator.eval()
+    def check_state(self) -> None:
+        """Raises `ValueError` if a distribution of the process does not sum to 1, or has a negative share."""
+        self.process.check()
 
     def loss(
         self, dags: DagBatch, rng: torch.Generator, condition: Tensor | None = None, share: slice = slice(None)

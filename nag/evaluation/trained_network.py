@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 from torch import nn
 
 from nag.core.checkpoints import load_checkpoint
+from nag.core.configured import make_described
 from nag.core.documents import Document, check, shortened
-from nag.core.errors import DamagedFile, InvalidRequest, NagError
+from nag.core.errors import DamagedFile, NagError
 from nag.core.numbers import Finite, Positive, Size
+from nag.core.plugins import allowed_callable
 from nag.graphs import Architecture
-from nag.networks import BUILDERS, Builder, DataShape
+from nag.networks import Builder, DataShape
 
-__all__ = ["KIND", "NetworkFacts", "TrainedNetwork", "builder_facts", "load_trained_network"]
+__all__ = ["KIND", "NetworkFacts", "TrainedNetwork", "load_trained_network"]
 
 KIND = "network"
 """Kind of the checkpoints of trained networks."""
-
-
-class BuilderFacts(Document):
-    """Schema of what a file says of the builder of its network."""
-
-    name: str
-    options: dict[str, bool | int | float | str]
 
 
 class NetworkFacts(Document):
@@ -43,7 +38,6 @@ class NetworkFacts(Document):
     mean: list[Finite]
     std: list[Positive]
     validation_accuracy: Finite
-    builder: BuilderFacts
 
 
 @dataclass(frozen=True)
@@ -63,42 +57,33 @@ class TrainedNetwork:
     facts: NetworkFacts
 
 
-def builder_facts(builder: Builder) -> dict[str, Any]:
-    """What a file says of the builder of its network."""
-    kind = type(builder)
-    options = vars(builder) if kind in BUILDERS.values() else {}
-    return {"name": f"{kind.__module__}.{kind.__qualname__}", "options": dict(options)}
-
-
 def load_trained_network(path: Path, builder: Builder | None = None) -> TrainedNetwork:
     """Builds a trained network from its file.
 
     Args:
         path: A file of a `weights` folder.
-        builder: The builder, if it is not one of this package.
+        builder: The builder; None for the one that the file names.
 
     Raises:
         MissingData: No such file.
         DamagedFile: It is damaged, or does not fit its description.
-        InvalidRequest: It holds something else, or its builder is the user's own and was not given.
+        InvalidRequest: It holds something else, or its builder is of a package that is not allowed.
     """
-    kept, where = load_checkpoint(path, KIND), f"'{shortened(str(path))}'"
-    facts = check(NetworkFacts, kept.description, f"the description of {where}", hint="Train the network again.")
-    known = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in BUILDERS.values()}
+    kept = load_checkpoint(path, KIND)
+    facts = check(NetworkFacts, kept.facts, f"the facts in {kept.where}", hint="Train the network again.")
+    if builder is None:
+        allowed_callable(kept.description["class"], kept.where)  # what is not allowed is told as such
     try:
         shape = DataShape(**facts.shape)  # type: ignore[arg-type]
         arch = Architecture(tuple(facts.ops), tuple((edge[0], edge[1]) for edge in facts.edges))
-        if builder is None and facts.builder.name in known:
-            builder = known[facts.builder.name](**facts.builder.options)
-        network = None if builder is None else builder.build(arch, shape, facts.seed)
+        if builder is None:
+            builder = make_described(kept.description, Builder, where=kept.where)  # type: ignore[type-abstract]
+        network = builder.build(arch, shape, facts.seed)
     except (NagError, TypeError) as error:
         reason = error.what if isinstance(error, NagError) else str(error)
-        raise DamagedFile(f"{where} holds no network: {shortened(reason)}", "Train the network again.") from error
-    if network is None:
-        name = shortened(facts.builder.name, 100)
-        raise InvalidRequest(f"{where} was trained with the builder {name}", f"Give builder._target_={name}.")
+        raise DamagedFile(f"{kept.where} holds no network: {shortened(reason)}", "Train the network again.") from error
     try:
         network.load_state_dict(kept.tensors)
     except RuntimeError as error:
-        raise DamagedFile(f"{where} does not fit the network", "Use the builder that it was trained with.") from error
+        raise DamagedFile(f"{kept.where} does not fit the network", "Use the builder that it was trained with.") from error
     return TrainedNetwork(network.eval(), arch, shape, facts)

@@ -7,17 +7,20 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from nag.core.checkpoints import save_checkpoint
+from nag.core.checkpoints import Checkpoint, save_checkpoint
+from nag.core.configured import describe
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, MissingData
+from nag.core.imports import import_path
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.data_sets import DataSet, load_data_set
 from nag.evaluation.fit_network import FittedNetwork, fit_network, measure_network
 from nag.evaluation.network_training import NetworkTraining, suggested_training
-from nag.evaluation.trained_network import KIND, builder_facts, load_trained_network
+from nag.evaluation.trained_network import KIND, load_trained_network
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
 from nag.networks import Builder, builder_of, count_parameters
@@ -138,7 +141,7 @@ class TrainingTrial:
         path = self.weights_path(arch, seed)
         if path is None:
             return
-        description = {
+        facts = {
             "trial": self.fingerprint,
             "space": self.space.name,
             "arch": self.space.encode(arch),
@@ -150,9 +153,9 @@ class TrainingTrial:
             "mean": list(data.mean),
             "std": list(data.std),
             "validation_accuracy": fitted.curve[-1]["validation_accuracy"],
-            "builder": builder_facts(self.used_builder),
         }
-        save_checkpoint(path, KIND, fitted.network.state_dict(), description)
+        space, builder = dict(self.space.description), _described(self.used_builder)
+        save_checkpoint(path, Checkpoint(path, KIND, builder, space, facts, fitted.network.state_dict()))
 
     def trained_network(self, arch: Architecture, seed: int) -> nn.Module:
         """The network that `run` trained, on the CPU, in evaluation mode.
@@ -171,3 +174,11 @@ class TrainingTrial:
         if kept.arch != arch:
             raise InvalidRequest(f"'{path}' holds weights of a twin", f"Take architecture {shortened(kept.facts.arch)}.")
         return kept.network
+
+
+def _described(builder: Builder) -> dict[str, Any]:
+    """Class and config of a builder; without a config where it does not keep its arguments, so that it has to be given."""
+    try:
+        return describe(builder)
+    except InvalidRequest:
+        return {"class": import_path(type(builder)), "config": {}}

@@ -16,10 +16,10 @@ from typing import Any
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidArchitecture, InvalidRequest
+from nag.core.imports import folder_of, importable, load_callable
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.shell_command import ShellCommand
 from nag.evaluation.trial import Measurement
-from nag.evaluation.user_code import folder_of, importable, load_function
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 
@@ -89,7 +89,7 @@ class FunctionTrial:
     report_metric: str = "value"
 
     def __post_init__(self) -> None:
-        _wanted(self.function, load_function(self.function))
+        _wanted(self.function, load_callable(self.function))
 
     @property
     def fingerprint(self) -> str:
@@ -101,7 +101,7 @@ class FunctionTrial:
 
     def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
         """Calls the function."""
-        call = load_function(self.function)
+        call = load_callable(self.function)
         offered = {"architecture": arch, "arch": self.space.encode(arch), "seed": seed, "on_progress": on_progress}
         watch = Stopwatch()
         with importable(folder_of(self.function)):

@@ -13,7 +13,7 @@ from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.core.numbers import Count, FractionBelowOne
 from nag.core.signatures import checked
 from nag.graphs import Architecture
-from nag.networks.builder import check_operations, options_fingerprint, seeded
+from nag.networks.builder import Builder, check_operations, options_fingerprint, seeded
 from nag.networks.cell import sources_of
 from nag.networks.shape import DataShape
 
@@ -82,7 +82,7 @@ class _GraphNetwork(nn.Module):
 
 @checked
 @dataclass(frozen=True)
-class NASBenchGraphBuilder:
+class NASBenchGraphBuilder(Builder):
     """The published skeleton: four layers in a tree, whose leaves are concatenated, activated and classified.
 
     Each layer reads its source after batch normalisation, ReLU and dropout, but raw features as they are (after dropout).

@@ -13,7 +13,7 @@ from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.graphs import Architecture
-from nag.networks.builder import check_operations, options_fingerprint, seeded
+from nag.networks.builder import Builder, check_operations, options_fingerprint, seeded
 from nag.networks.cell import sources_of
 from nag.networks.shape import DataShape
 
@@ -109,7 +109,7 @@ class _Cell(nn.Module):
 
 @checked
 @dataclass(frozen=True)
-class NASBench101Builder:
+class NASBench101Builder(Builder):
     """The published skeleton: stem, stacks of equal modules, each stack with twice the channels and half the resolution.
 
     Stem: 3x3 convolution, batch normalisation, ReLU; between stacks 2x2 max-pooling, where odd sizes are rounded up; at the

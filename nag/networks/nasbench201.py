@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.graphs import Architecture
-from nag.networks.builder import check_operations, options_fingerprint, seeded
+from nag.networks.builder import Builder, check_operations, options_fingerprint, seeded
 from nag.networks.cell import SummedCell, Zero
 from nag.networks.shape import DataShape
 
@@ -52,7 +52,7 @@ class _Reduction(nn.Module):
 
 @checked
 @dataclass(frozen=True)
-class NASBench201Builder:
+class NASBench201Builder(Builder):
     """The published skeleton: stem, three stages of equal cells, residual reductions between them, pooling, classifier.
 
     Stem: 3x3 convolution and batch normalisation. Widths are `channels`, twice and four times that. A convolution of a cell

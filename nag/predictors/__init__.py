@@ -15,7 +15,6 @@ from nag.predictors.conformal import (
     select,
     select_optimised,
 )
-from nag.predictors.families import restore_predictor
 from nag.predictors.gnn import GNNPredictor
 from nag.predictors.gp import GPPredictor
 from nag.predictors.gp_cost import GPCostPredictor
@@ -63,7 +62,6 @@ __all__ = [
     "prune_heterogeneous",
     "prune_homogeneous",
     "rank_scores",
-    "restore_predictor",
     "select",
     "select_optimised",
     "worst_if_infinite",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from nag.core.configured import arguments_in, arguments_of
 from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.adapter_networks import SourceNetwork
@@ -22,6 +23,7 @@ from nag.spaces import SearchSpace
 
 __all__ = ["AdapterPredictor", "SourceView"]
 
+_SIZES = ("width", "layers", "members", "directed")
 _TRUST = 0.6
 """Correlation that is expected, before any label, of the heads' mean with the target's normal scores."""
 
@@ -79,20 +81,25 @@ class AdapterPredictor(RankedPredictor):
             GNNPredictor(space, **options)  # mistakes are told before any work
         self.sources, self.process = nn.ModuleList(), GaussianProcessModule()
 
-    def description(self) -> dict[str, Any]:
-        """The sizes of the networks."""
-        return {**super().description(), "sources": [network.description() for network in self._networks()]}
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments, and the sizes of the networks that it learned."""
+        sources = [{name: getattr(network, name) for name in _SIZES} for network in self._networks()]
+        return {**arguments_in(self, ("space",)), "sources": sources}
 
     @classmethod
-    def _least_elements(cls, description: Mapping[str, Any]) -> int:
-        return sum(SourceNetwork._least_elements(entry) for entry in description["sources"])
-
-    @classmethod
-    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        predictor = cls(space)
-        for entry in description["sources"]:
-            predictor._add({name: entry[name] for name in ("width", "layers", "members", "directed")})
+    def from_config(cls, config: Mapping[str, Any], given: Mapping[str, Any]) -> Self:
+        """The predictor with untrained networks of those sizes."""
+        options = {name: arguments_of(GNNPredictor, config[name]) for name in ("base", "adapter")}
+        others = {name: value for name, value in config.items() if name not in ("base", "adapter", "sources")}
+        predictor = cls(**options, **arguments_of(cls, others, given))
+        for entry in config["sources"]:
+            predictor._add({name: entry[name] for name in _SIZES})
         return predictor
+
+    @classmethod
+    def least_elements(cls, config: Mapping[str, Any]) -> int:
+        """Those of its networks together."""
+        return sum(SourceNetwork.least_elements(entry) for entry in config["sources"])
 
     def _networks(self) -> list[SourceNetwork]:
         return [source for source in self.sources if isinstance(source, SourceNetwork)]

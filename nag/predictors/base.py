@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
-from nag.spaces import SearchSpace
+from nag.spaces.models import SpaceModel
 
 __all__ = ["Prediction", "Predictor", "ResizableState", "check_labels"]
 
@@ -104,19 +104,17 @@ class ResizableState(nn.Module):
             error_msgs.append(f"{prefix}: {fault}")
 
 
-class Predictor(nn.Module, ABC):
+class Predictor(SpaceModel, ABC):
     """Predicts the target of a task from the architecture.
 
-    All that `fit` learns is in the `state_dict`: a predictor of the same constructor arguments that loads it
+    All that `fit` learns is in the `state_dict`: a predictor of the same constructor arguments (`config`) that loads it
     predicts the same bits.
 
     Args:
         space: Search space of the architectures.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
-        super().__init__()
-        self.space = space
+    kind = "predictor"
 
     @abstractmethod
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
@@ -145,19 +143,6 @@ class Predictor(nn.Module, ABC):
 
         Raises:
             InvalidRequest: The predictor was neither fitted nor loaded.
-        """
-
-    @abstractmethod
-    def description(self) -> dict[str, Any]:
-        """Hyper-parameters as plain values: what `restore` needs beside the space and the state."""
-
-    @classmethod
-    @abstractmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Predictor:
-        """Rebuilds a fitted predictor; nothing but known classes is made.
-
-        Raises:
-            DamagedFile: The description or the tensors do not fit.
         """
 
 

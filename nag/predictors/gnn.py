@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch
-from typing_extensions import Self
 
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
@@ -95,23 +91,6 @@ class GNNPredictor(NetworkPredictor):
         self.scorers = GraphScorers(encoder, num_shape, width, dropout)
         self.register_buffer("shape_shift", torch.zeros(num_shape, dtype=torch.float64))
         self.register_buffer("shape_scale", torch.zeros(num_shape, dtype=torch.float64))
-
-    def description(self) -> dict[str, Any]:
-        """The sizes that the state depends on."""
-        sizes = {"width": self.width, "layers": self.layers, "members": self.members, "directed": self.directed}
-        return {**super().description(), **sizes}
-
-    @classmethod
-    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        sizes = cls._sizes(description)
-        return cls(
-            space,
-            width=sizes.width,
-            layers=sizes.layers,
-            members=sizes.members,
-            directed=sizes.directed,
-            proxies=cls._proxies_of(space, description),
-        )
 
     def _networks(self) -> nn.Module:
         return self.scorers

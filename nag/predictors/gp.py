@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
-from typing_extensions import Self
 
-from nag.core.numbers import Count, DerivedSeed, Size
+from nag.core.numbers import Count, DerivedSeed
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
@@ -47,7 +47,7 @@ class GPPredictor(RankedPredictor):
         self,
         space: SearchSpace,
         *,
-        wl_rounds: Size = 1,
+        wl_rounds: Annotated[int, Field(ge=0, le=100)] = 1,
         max_points: Count = 2048,
         max_points_hyper: Count = 512,
         proxies: ProxyColumns | None = None,
@@ -58,15 +58,8 @@ class GPPredictor(RankedPredictor):
         self.wl_rounds, self.max_points, self.max_points_hyper = wl_rounds, max_points, max_points_hyper
         self.process = GaussianProcessModule(max_points=max_points, max_points_hyper=max_points_hyper)
 
-    def description(self) -> dict[str, Any]:
-        """What the features depend on."""
-        return {**super().description(), "wl_rounds": self.wl_rounds}
-
-    @classmethod
-    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        return cls(space, wl_rounds=description["wl_rounds"], proxies=cls._proxies_of(space, description))
-
-    def _check_features(self) -> None:
+    def check_state(self) -> None:
+        """Raises `ValueError` if the process reads other features than the space has."""
         empty = self.normal_form(self.space.to_dags([]).to(self.fitted.device))
         self.process.check_features(sum(group.shape[1] for group in self._groups(empty)))
 

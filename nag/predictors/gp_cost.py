@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from nag.core.checkpoints import load_tensors
-from nag.core.errors import DamagedFile, InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.gaussian_process import GaussianProcessModule
@@ -72,29 +70,14 @@ class GPCostPredictor(Predictor):
         self.register_buffer("spread", torch.ones((), dtype=torch.float64))
         self.register_buffer("fitted", torch.tensor(False))
 
-    def description(self) -> dict[str, Any]:
-        """The views that the state's choice refers to."""
-        return {"views": list(self.views)}
-
-    @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> GPCostPredictor:
-        """Rebuilds a fitted predictor.
-
-        Raises:
-            DamagedFile: The description or the tensors do not fit.
-        """
-        try:
-            predictor = cls(space, views=description["views"])
-            load_tensors(predictor, tensors)
-            if not 0 <= int(predictor.choice[0]) < len(predictor.views) or predictor._targets() not in (_PLAIN, _RANKED):
-                raise ValueError("the choice of a view does not exist")
-            if bool(predictor.spread <= 0):
-                raise ValueError("a spread is not above 0")
-            empty = predictor._features(space.to_dags([]), predictor._view())
-            predictor.process.check_features(sum(group.shape[1] for group in empty))
-        except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
-            raise DamagedFile("the predictor's weights do not fit its description", "Train it again.") from error
-        return predictor.eval()
+    def check_state(self) -> None:
+        """Raises `ValueError` if the choice does not exist or reads other features than the space has."""
+        if not 0 <= int(self.choice[0]) < len(self.views) or self._targets() not in (_PLAIN, _RANKED):
+            raise ValueError("the choice of a view does not exist")
+        if bool(self.spread <= 0):
+            raise ValueError("a spread is not above 0")
+        empty = self._features(self.space.to_dags([]), self._view())
+        self.process.check_features(sum(group.shape[1] for group in empty))
 
     @property
     def chosen(self) -> tuple[str, str]:

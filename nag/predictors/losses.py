@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -28,9 +28,10 @@ PairLoss = Callable[[Tensor, Tensor], Tensor]
 """Takes differences of scores (..., P) and of targets (P,), returns the loss of each pair (..., P)."""
 
 
-class Loss(Protocol):
+class Loss(ABC):
     """Loss of each member of an ensemble."""
 
+    @abstractmethod
     def __call__(self, scores: Tensor, targets: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of each member.
 
@@ -43,7 +44,6 @@ class Loss(Protocol):
         Returns:
             (M,) losses.
         """
-        ...
 
 
 def pairwise_logistic(score_gap: Tensor, target_gap: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def sample_pairs(count: int, rounds: int, generator: torch.Generator) -> Tensor:
 
 
 @dataclass(frozen=True)
-class SquaredLoss:
+class SquaredLoss(Loss):
     """The mean squared error.
 
     Args:
@@ -106,7 +106,7 @@ class SquaredLoss:
 
 
 @dataclass(frozen=True)
-class RankingLoss:
+class RankingLoss(Loss):
     """The order of random pairs, plus the squared error, which keeps scores on the scale of the targets.
 
     Args:
@@ -135,7 +135,7 @@ class RankingLoss:
 
 @checked
 @dataclass(frozen=True)
-class ListwiseLoss:
+class ListwiseLoss(Loss):
     """The cross-entropy of the softmax of targets and scores (ListNet; Cao et al. 2007, eq. 8), plus the squared error.
 
     Args:

@@ -12,18 +12,18 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
-from nag.core.checkpoints import load_tensors
+from nag.core.configured import describe
 from nag.core.divergence import LossWatch
-from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import Fraction, Rate, Size
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Predictor, ResizableState
-from nag.predictors.families import restore_predictor
 from nag.predictors.gaussian_process import Conditioned, matern, squared_distances
 from nag.predictors.normal_scores import NormalScores
 from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace
+from nag.spaces.models import SpaceModel, least_elements_of
 
 __all__ = ["Episodes", "MetaPredictor", "View"]
 
@@ -87,7 +87,7 @@ class View:
         return View(self.beliefs[:, sources], self.counts)
 
 
-class MetaPredictor(ResizableState):
+class MetaPredictor(ResizableState, SpaceModel):
     """A prior over the tasks of a search space, learned from source tasks.
 
     The normal score of architecture x on a task of descriptor d is a Gaussian process: its mean is
@@ -110,6 +110,7 @@ class MetaPredictor(ResizableState):
         sources: Task -> a predictor that was fitted to it.
     """
 
+    kind = "meta-predictor"
     _resizable = ("facts_shift", "facts_scale", "counts_shift", "counts_scale")
 
     facts_shift: Tensor
@@ -119,10 +120,10 @@ class MetaPredictor(ResizableState):
     counts_scale: Tensor
 
     def __init__(self, space: SearchSpace, facts: Sequence[str], sources: Mapping[str, Predictor]) -> None:
-        super().__init__()
+        super().__init__(space)
         if not sources:
             raise InvalidRequest("a meta-predictor has no source tasks", "Name at least one.")
-        self.space, self.facts = space, tuple(facts)
+        self.facts = tuple(facts)
         self.tasks = tuple(sources)
         self.sources = nn.ModuleList(sources.values())
         for name in ("facts_shift", "facts_scale", "counts_shift", "counts_scale"):
@@ -241,37 +242,25 @@ class MetaPredictor(ResizableState):
         semantics = self.space.semantics
         return structure_counts(reduce(dags.pad(self.space.max_nodes), semantics), semantics).groups()
 
-    def description(self) -> dict[str, Any]:
-        """What `restore` needs beside the space and the state."""
-        sources = [{"task": task, "family": type(source).__name__, **source.description()} for task, source in self._named()]
-        return {"facts": list(self.facts), "sources": sources}
+    def config(self) -> dict[str, Any]:
+        """Names of the facts, and the class and config of the predictor of each source task."""
+        return {"facts": list(self.facts), "sources": {task: describe(source) for task, source in self._named()}}
+
+    @classmethod
+    def least_elements(cls, config: Mapping[str, Any]) -> int:
+        """Those of its sources together."""
+        return sum(least_elements_of(entry, Predictor) for entry in config["sources"].values())  # type: ignore[type-abstract]
+
+    def check_state(self) -> None:
+        """Raises `ValueError` if the scales do not fit the facts or the space."""
+        if len(self.facts_shift) != len(self.facts) or self.facts_scale.shape != self.facts_shift.shape:
+            raise ValueError("the facts of a descriptor have another number")
+        features = sum(group.shape[1] for group in self._raw_counts(self.space.to_dags([])))
+        if (len(self.counts_shift), len(self.counts_scale)) != (features, features):
+            raise ValueError(f"the space has {features} structure counts")
 
     def _named(self) -> list[tuple[str, Predictor]]:
         return [(task, source) for task, source in zip(self.tasks, self.sources, strict=True) if isinstance(source, Predictor)]
-
-    @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> MetaPredictor:
-        """Rebuilds a fitted meta-predictor.
-
-        Raises:
-            DamagedFile: The description or the tensors do not fit.
-        """
-        try:
-            sources = {}
-            for i, entry in enumerate(description["sources"]):
-                lead = f"sources.{i}."
-                state = {name.removeprefix(lead): value for name, value in tensors.items() if name.startswith(lead)}
-                sources[str(entry["task"])] = restore_predictor(space, str(entry["family"]), entry, state)
-            found = cls(space, [str(fact) for fact in description["facts"]], sources)
-            load_tensors(found, tensors)
-            if len(found.facts_shift) != len(found.facts) or found.facts_scale.shape != found.facts_shift.shape:
-                raise ValueError("the facts of a descriptor have another number")
-            features = sum(group.shape[1] for group in found._raw_counts(space.to_dags([])))
-            if (len(found.counts_shift), len(found.counts_scale)) != (features, features):
-                raise ValueError(f"the space has {features} structure counts")
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-            raise DamagedFile("the meta-predictor's weights do not fit its description", "Train it again.") from error
-        return found.eval()
 
     def scaled(self, descriptor: Mapping[str, float]) -> Tensor:
         """A descriptor in the scale of those of the sources: (D,).

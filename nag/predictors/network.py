@@ -11,14 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from nag.core.divergence import LossWatch
-from nag.core.documents import check
 from nag.core.numbers import BatchSize, Count, DerivedSeed, NonNegative, Rate, SmallCount
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
 from nag.predictors.losses import Loss, RankingLoss
 from nag.predictors.proxies import ProxyColumns
-from nag.predictors.ranked import NetworkSizes, RankedPredictor
+from nag.predictors.ranked import RankedPredictor
 from nag.spaces import SearchSpace
 
 __all__ = ["NetworkPredictor", "one_cycle"]
@@ -86,12 +85,9 @@ class NetworkPredictor(RankedPredictor):
         self.register_buffer("noise", torch.zeros((), dtype=torch.float64))
 
     @classmethod
-    def _least_elements(cls, description: Mapping[str, Any]) -> int:
-        return cls._sizes(description).least_elements
-
-    @staticmethod
-    def _sizes(description: Mapping[str, Any]) -> NetworkSizes:
-        return check(NetworkSizes, dict(description), "the description of the predictor", hint="Train it again.")
+    def least_elements(cls, config: Mapping[str, Any]) -> int:
+        """Numbers of an ensemble of that many members, layers and states."""
+        return int(config["members"] * config["layers"] * config["width"] ** 2)
 
     @abstractmethod
     def _networks(self) -> nn.Module:

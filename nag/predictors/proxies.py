@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
@@ -39,7 +42,7 @@ class ProxyColumns(ResizableState):
     codes: Tensor
     values: Tensor
 
-    def __init__(self, space: SearchSpace, columns: int) -> None:
+    def __init__(self, space: SearchSpace, columns: Annotated[int, Field(ge=0, le=1000)]) -> None:
         super().__init__()
         self.space, self.columns = space, columns
         self.register_buffer("codes", torch.zeros(0, dtype=torch.int64))

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable
 
 import torch
-from pydantic import ConfigDict, Field
 from torch import Tensor
-from typing_extensions import Self
 
-from nag.core.checkpoints import load_tensors, require_elements
-from nag.core.documents import Document, check
-from nag.core.errors import DamagedFile, InvalidRequest
-from nag.core.numbers import Count, DerivedSeed, SmallCount, Width
+from nag.core.errors import InvalidRequest
+from nag.core.numbers import Count, DerivedSeed
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
@@ -22,32 +17,7 @@ from nag.predictors.normal_scores import NormalScores
 from nag.predictors.proxies import ProxyColumns
 from nag.spaces import SearchSpace
 
-__all__ = ["NetworkSizes", "RankedPredictor"]
-
-
-class _Described(Document):
-    """What the descriptions of all families hold."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    proxies: Annotated[int, Field(ge=0, le=1000)]
-
-
-class NetworkSizes(Document):
-    """What the descriptions of networks hold."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    width: Width
-    layers: Annotated[int, Field(ge=0, le=1000)]
-    members: SmallCount
-    heads: SmallCount = 1
-    directed: bool = True
-
-    @property
-    def least_elements(self) -> int:
-        """Numbers that an ensemble of these sizes has at least."""
-        return self.members * self.layers * self.width**2
+__all__ = ["RankedPredictor"]
 
 
 @checked
@@ -96,28 +66,6 @@ class RankedPredictor(Predictor):
     def believe(self, dags: DagBatch) -> Prediction:
         """Predicts the scores of B normal forms; float64."""
 
-    def description(self) -> dict[str, Any]:
-        """What the state depends on; sub-classes add to it."""
-        return {"proxies": 0 if self.proxies is None else self.proxies.columns}
-
-    @staticmethod
-    def _proxies_of(space: SearchSpace, description: Mapping[str, Any]) -> ProxyColumns | None:
-        columns = check(_Described, dict(description), "the description of the predictor").proxies
-        return ProxyColumns(space, columns) if columns else None
-
-    @classmethod
-    @abstractmethod
-    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        """An untrained predictor of that description; may raise KeyError, TypeError or ValueError."""
-
-    @classmethod
-    def _least_elements(cls, description: Mapping[str, Any]) -> int:
-        """Numbers that a predictor of that description has at least; may raise KeyError, TypeError or ValueError."""
-        return 0
-
-    def _check_features(self) -> None:
-        """Raises `ValueError` if a loaded state reads other features than the space has."""
-
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Learns from labels, forgetting what was learned before; the same seed and labels give the same predictor.
 
@@ -156,22 +104,6 @@ class RankedPredictor(Predictor):
             found.append(self.believe(self.normal_form(chunk)).to(dags.device))
         empty = torch.zeros(0, dtype=torch.float64, device=dags.device)
         return Prediction.cat(found) if found else Prediction(empty, empty)
-
-    @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        """Rebuilds a fitted predictor.
-
-        Raises:
-            DamagedFile: The description or the tensors do not fit.
-        """
-        try:
-            require_elements(tensors, cls._least_elements(description))
-            predictor = cls._from_description(space, description)
-            load_tensors(predictor, tensors)
-            predictor._check_features()
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-            raise DamagedFile("the predictor's weights do not fit its description", "Train it again.") from error
-        return predictor.eval()
 
     def normal_form(self, dags: DagBatch) -> DagBatch:
         """What B architectures compute, padded to the greatest number of nodes of the space.

@@ -11,23 +11,17 @@ from scipy.optimize import nnls
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from nag.core.configured import arguments_of, describe, make_described
 from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
-from nag.predictors.adapters import AdapterPredictor
 from nag.predictors.base import Prediction
-from nag.predictors.gnn import GNNPredictor
-from nag.predictors.gp import GPPredictor
 from nag.predictors.proxies import ProxyColumns
 from nag.predictors.ranked import RankedPredictor
-from nag.predictors.transformer import TransformerPredictor
-from nag.predictors.trees import TreesPredictor
 from nag.spaces import SearchSpace
+from nag.spaces.models import least_elements_of
 
-__all__ = ["PARTS", "StackedPredictor", "stacking_weights"]
+__all__ = ["StackedPredictor", "stacking_weights"]
 
-PARTS: dict[str, type[RankedPredictor]] = {
-    part.__name__: part for part in (AdapterPredictor, GNNPredictor, GPPredictor, TransformerPredictor, TreesPredictor)
-}
 _MOST_PARTS = 100
 _PRIOR_LABELS = 50
 
@@ -70,32 +64,34 @@ class StackedPredictor(RankedPredictor):
         self.register_buffer("weights", torch.zeros(len(parts), dtype=torch.float64))
         self.register_buffer("stretch", torch.ones((), dtype=torch.float64))
 
-    def description(self) -> dict[str, Any]:
-        """Family and description of each part."""
-        parts = {name: {"family": type(part).__name__, **part.description()} for name, part in self._named()}
-        return {**super().description(), "parts": parts}
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments, with the class and config of each part."""
+        parts = {name: describe(part) for name, part in self._named()}
+        proxies = None if self.proxies is None else describe(self.proxies, ("space",))
+        return {"parts": parts, "proxies": proxies, "chunk_size": self.chunk_size, "seed": self.seed}
 
     @classmethod
-    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        def maker(entry: Mapping[str, Any]) -> Callable[..., RankedPredictor]:
-            family = PARTS[str(entry["family"])]
-            return lambda space, proxies, seed: family._from_description(space, entry)
+    def from_config(cls, config: Mapping[str, Any], given: Mapping[str, Any]) -> Self:
+        """The stack whose parts have the classes and configs that are written there."""
 
-        parts = {str(name): maker(entry) for name, entry in description["parts"].items()}
-        return cls(space, parts=parts, proxies=cls._proxies_of(space, description))
+        def maker(entry: Any) -> Callable[..., RankedPredictor]:
+            return lambda **_: make_described(entry, RankedPredictor, given)  # type: ignore[type-abstract]
+
+        others = arguments_of(cls, {name: value for name, value in config.items() if name != "parts"}, given)
+        return cls(parts={str(name): maker(entry) for name, entry in config["parts"].items()}, **others)
 
     @classmethod
-    def _least_elements(cls, description: Mapping[str, Any]) -> int:
-        entries = description["parts"].values()
+    def least_elements(cls, config: Mapping[str, Any]) -> int:
+        """Those of its parts together."""
+        entries = config["parts"].values()
         if len(entries) > _MOST_PARTS:
             raise ValueError("a stack has too many parts")
-        return sum(PARTS[str(entry["family"])]._least_elements(entry) for entry in entries)
+        return sum(least_elements_of(entry, RankedPredictor) for entry in entries)  # type: ignore[type-abstract]
 
-    def _check_features(self) -> None:
+    def check_state(self) -> None:
+        """Raises `ValueError` if weights are negative."""
         if bool((self.weights < 0).any()) or bool(self.stretch <= 0):
             raise ValueError("a weight of the stack is negative")
-        for _, part in self._named():
-            part._check_features()
 
     def _named(self) -> list[tuple[str, RankedPredictor]]:
         return [(name, part) for name, part in self.parts.items() if isinstance(part, RankedPredictor)]

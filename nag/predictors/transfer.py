@@ -14,7 +14,6 @@ from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.gaussian_process import Conditioned
 from nag.predictors.meta import MetaPredictor, View
 from nag.predictors.normal_scores import NormalScores
-from nag.spaces import SearchSpace
 
 __all__ = ["TransferPredictor"]
 
@@ -85,11 +84,6 @@ class TransferPredictor(Predictor):
         scores = self.predict_scores(dags)
         return scores if self._seen is None else self.normal_scores.prediction_to_targets(scores)
 
-    def description(self) -> dict[str, Any]:
-        """Not stored: it is made anew from the meta-predictor and the labels."""
-        raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")
-
-    @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Predictor:
+    def config(self) -> dict[str, Any]:
         """Not stored: it is made anew from the meta-predictor and the labels."""
         raise InvalidRequest("a transferred predictor is not stored", "Store the meta-predictor and the labels.")

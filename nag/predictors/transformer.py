@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from typing_extensions import Self
 
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
@@ -117,16 +113,6 @@ class TransformerPredictor(NetworkPredictor):
         with seeded(seed):
             options = (self.width, self.layers, self.heads, self.dropout)
             return nn.ModuleList(_Scorer(*sizes, *options) for _ in range(self.members))
-
-    def description(self) -> dict[str, Any]:
-        """The sizes that the state depends on."""
-        sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "members": self.members}
-        return {**super().description(), **sizes}
-
-    @classmethod
-    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        sizes, proxies = cls._sizes(description), cls._proxies_of(space, description)
-        return cls(space, width=sizes.width, layers=sizes.layers, heads=sizes.heads, members=sizes.members, proxies=proxies)
 
     def _networks(self) -> nn.Module:
         return self.scorers

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
-from typing_extensions import Self
 
 from nag.core.numbers import Count, DerivedSeed, Fraction, Rate
 from nag.core.signatures import checked
@@ -162,17 +161,14 @@ class TreesPredictor(RankedPredictor):
         self.boosters = _Boosters()
         self.register_buffer("noise", torch.zeros((), dtype=torch.float64))
 
-    @classmethod
-    def _from_description(cls, space: SearchSpace, description: Mapping[str, Any]) -> Self:
-        return cls(space, proxies=cls._proxies_of(space, description))
-
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """As of a module; damaged boosters are found at once, with a ValueError."""
         found = super().load_state_dict(state_dict, strict, assign)
         self.boosters.parse()
         return found
 
-    def _check_features(self) -> None:
+    def check_state(self) -> None:
+        """Raises `ValueError` if a booster reads other features than the space has."""
         features = self._features(self.normal_form(self.space.to_dags([]).to(self.noise.device))).shape[1]
         if any(booster.num_feature() != features for booster in self.boosters.parse()):
             raise ValueError(f"a booster does not read the {features} features of the space")

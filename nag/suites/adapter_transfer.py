@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nag.core.checkpoints import load_checkpoint, save_checkpoint
 from nag.predictors import AdapterPredictor
 from nag.spaces import SearchSpace
+from nag.spaces.models import load_model, save_model
 from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Measurement, cell_key
 from nag.suites.ranking import measure_ranking
@@ -118,7 +118,7 @@ def _trained(options: AdapterTransfer, tasks: Sequence[Task], base: Path | None,
         predictor = _joined(options, task.table.space, [] if base is None else [base], device)
         rows = _bought(options, task)
         predictor.learn_source(task.table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows]))
-        save_checkpoint(run.path / _FILE, "adapters", predictor.state_dict(), predictor.description())
+        save_model(run.path / _FILE, predictor)
         run.finish({"tasks": len(tasks), "labels_used": len(rows)})
 
     names = [each.name for each in tasks]
@@ -128,9 +128,8 @@ def _trained(options: AdapterTransfer, tasks: Sequence[Task], base: Path | None,
 
 def _joined(options: AdapterTransfer, space: SearchSpace, folders: Sequence[Path], device: str) -> AdapterPredictor:
     """All networks of the run folders."""
-    checkpoints = [load_checkpoint(folder / _FILE, "adapters") for folder in folders]
     predictor = options.make(space=space, seed=0)
-    predictor.join([AdapterPredictor.restore(space, each.description, each.tensors) for each in checkpoints])
+    predictor.join([load_model(folder / _FILE, AdapterPredictor) for folder in folders])
     return predictor.to(make_fabric(device).device)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from nag.core.checkpoints import save_checkpoint
 from nag.core.errors import InvalidRequest
 from nag.core.files import write_json_lines
 from nag.diffusion.discrete import DiscreteGenerator
@@ -16,6 +15,7 @@ from nag.diffusion.finetuning.policy_gradient import kl_to
 from nag.diffusion.generation import TrainedGenerator
 from nag.evaluation import Ledger, Stopwatch, sample_metrics
 from nag.graphs import DagBatch
+from nag.spaces.models import save_model
 from nag.workflows.reward_sources import LabelSource, RewardSource
 from nag.workflows.run import RunFolder, stage
 
@@ -113,7 +113,6 @@ def _save(
     earlier = trained.facts.get("labels_used", 0)
     facts = {
         **trained.facts,
-        "hyperparameters": result.generator.description(),
         "train_cpu_seconds": round(float(trained.facts.get("train_cpu_seconds", 0.0)) + ledger.train_cpu_seconds + seconds, 3),
         "labels_used": int(earlier) + ledger.labels_used,
         "finetuned": {
@@ -125,7 +124,7 @@ def _save(
             "seed": run.seed,
         },
     }
-    save_checkpoint(path, "generator", {**result.generator.state_dict(), **trained.reference.tensors()}, facts)
+    save_model(path, result.generator, facts, extra=trained.reference.tensors())
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 import safetensors
 
 from nag.core.errors import DamagedFile, MissingData
+from nag.core.plugins import allow_plugins
 from nag.diffusion.generation import TrainedGenerator, load_generator
 from nag.evaluation.predicted import TrainedPredictor, load_predictor
 from nag.search.study import Study
@@ -14,16 +17,20 @@ from nag.search.study import Study
 __all__ = ["load"]
 
 
-def load(path: str | Path, device: str = "cpu") -> TrainedGenerator | TrainedPredictor | Study:
+def load(
+    path: str | Path, device: str = "cpu", plugins: Iterable[str | ModuleType] = ()
+) -> TrainedGenerator | TrainedPredictor | Study:
     """Reads what `save` or a command wrote: a generator, a predictor or a study.
 
     Args:
         path: A file.
         device: Where its tensors shall be.
+        plugins: Modules whose classes the file may name, beside those of nag and of installed plug-ins.
 
     Raises:
         MissingData: There is no such file.
         DamagedFile: The file is damaged, or holds something else.
+        InvalidRequest: It names a class that is not allowed.
 
     Example:
         >>> import nag
@@ -37,7 +44,8 @@ def load(path: str | Path, device: str = "cpu") -> TrainedGenerator | TrainedPre
         raise MissingData(f"'{path}' does not exist", "Check the path.")
     if path.suffix == ".json":
         return Study.load(path)
-    return load_predictor(path, device) if _kind(path) == "predictor" else load_generator(path, device)
+    with allow_plugins(plugins):
+        return load_predictor(path, device) if _kind(path) == "predictor" else load_generator(path, device)
 
 
 def _kind(path: Path) -> str:

@@ -13,8 +13,8 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor
 
-from nag.core.checkpoints import load_checkpoint, save_checkpoint
-from nag.core.documents import Document, check, shortened
+from nag.core.checkpoints import load_checkpoint
+from nag.core.documents import Document, check
 from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import NonNegative, Size, Text
 from nag.evaluation import Stopwatch
@@ -29,15 +29,12 @@ from nag.predictors import (
     RankedPredictor,
     TransferPredictor,
 )
-from nag.spaces import SearchSpace, space_from_mapping
+from nag.spaces import SearchSpace
+from nag.spaces.models import SpaceModel, restore_model, save_model
 from nag.tasks import Task
 from nag.workflows.run import RunFolder, stage
 
 __all__ = ["TrainedMetaPredictor", "adapt", "check_sources", "load_meta_predictor", "train_meta_predictor"]
-
-_FAMILIES: dict[str, type[MetaPredictor] | type[AdapterPredictor]] = {
-    family.__name__: family for family in (MetaPredictor, AdapterPredictor)
-}
 
 
 class MetaPredictorFacts(Document):
@@ -45,9 +42,6 @@ class MetaPredictorFacts(Document):
 
     model_config = ConfigDict(extra="ignore")
 
-    space: dict[str, Any]
-    family: Text
-    meta: dict[str, Any]
     tasks: list[Text]
     search_metrics: Annotated[list[Text], Field(min_length=1)]
     maximise: bool
@@ -137,10 +131,6 @@ def train_meta_predictor(
             sources = {task.name: make_source(space=space, seed=run.seed).to(device) for task in tasks}
             meta = _learn_weights(sources, tasks, dags, targets, run.seed, episodes, show).to(device)
     described = {
-        "space": dict(space.description),
-        "space_fingerprint": space.fingerprint,
-        "family": type(meta).__name__,
-        "meta": meta.description(),
         "tasks": [task.name for task in tasks],
         "search_metrics": [task.search_metric for task in tasks],
         "maximise": tasks[0].maximise,
@@ -149,7 +139,7 @@ def train_meta_predictor(
         "seed": run.seed,
         "config": dict(run.config),
     }
-    save_checkpoint(run.output("meta_predictor.safetensors"), "meta-predictor", meta.state_dict(), described)
+    save_model(run.output("meta_predictor.safetensors"), meta, described, kind=MetaPredictor.kind)
     prior = {f"prior_{name}": float(value.detach()) for name, value in getattr(meta, "prior", {}).items()}
     run.finish({"tasks": len(tasks), "labels_used": labels, "train_cpu_seconds": round(watch.cpu, 3), **prior})
     return run.path / "meta_predictor.safetensors"
@@ -208,14 +198,12 @@ def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") ->
         DamagedFile: The file is damaged.
         InvalidRequest: A checkpoint of another kind.
     """
-    checkpoint = load_checkpoint(path, "meta-predictor")
-    facts = check(MetaPredictorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
-    space = space_from_mapping(facts.space, f"the space in '{path}'")
-    family = _FAMILIES.get(facts.family)
-    if family is None:
-        raise DamagedFile(f"the family of the meta-predictor in '{path}' is unknown", "Train it again.")
-    meta = family.restore(space, facts.meta, checkpoint.tensors)
-    return TrainedMetaPredictor(meta.to(device), space, checkpoint.description)
+    checkpoint = load_checkpoint(path, MetaPredictor.kind)
+    check(MetaPredictorFacts, checkpoint.facts, f"the facts in {checkpoint.where}")
+    meta = restore_model(checkpoint, SpaceModel)
+    if not isinstance(meta, MetaPredictor | AdapterPredictor):
+        raise DamagedFile(f"{checkpoint.where} holds a {type(meta).__name__}, no meta-predictor", "Train it again.")
+    return TrainedMetaPredictor(meta.to(device), meta.space, checkpoint.facts)
 
 
 def adapt(

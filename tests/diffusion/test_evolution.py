@@ -132,7 +132,7 @@ def test_a_uniform_generator_keeps_the_masks_and_draws_uniformly(tiny):
 def test_a_uniform_generator_is_restored_and_cannot_be_trained(tiny):
     data = enumerate_space(tiny)
     generator = UniformGenerator(tiny, data)
-    restored = UniformGenerator.restore(tiny, generator.description(), generator.state_dict())
+    restored = UniformGenerator.restore(tiny, generator.config(), generator.state_dict())
     assert same(generator.sample(50, rng()), restored.sample(50, rng()))
     with pytest.raises(InvalidRequest, match="nothing to train"):
         generator.loss(data, rng())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from nag.core.checkpoints import load_checkpoint, save_checkpoint
+from nag.core.checkpoints import load_checkpoint
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.diffusion import (
     AbsorbingKernel,
@@ -14,6 +14,7 @@ from nag.diffusion import (
     CosineSchedule,
     DiscreteGenerator,
     ExactTilt,
+    Generator,
     GradientTilt,
     Guidance,
     LinearSchedule,
@@ -27,6 +28,7 @@ from nag.diffusion.guidance.corrector import select
 from nag.graphs import DagBatch
 from nag.nn import DagTransformer
 from nag.spaces import enumerate_space, list_spaces, load_space, space_from_mapping
+from nag.spaces.models import load_model, save_model
 from nag.tracking.null import NullTracker
 from nag.training import FitOptions, fit, make_fabric
 
@@ -174,17 +176,17 @@ def test_selection_follows_the_weights_and_avoids_repetitions():
 def test_a_checkpoint_restores_the_generator_to_the_bit(tiny, tmp_path, kernel, schedule):
     generator = untrained(tiny, kernel(), schedule()).eval()
     path = tmp_path / "generator.safetensors"
-    save_checkpoint(path, "generator", generator.state_dict(), {"hyperparameters": generator.description()})
-    checkpoint = load_checkpoint(path, "generator")
-    restored = DiscreteGenerator.restore(tiny, checkpoint.description["hyperparameters"], checkpoint.tensors)
-    assert restored.description() == generator.description()
+    save_model(path, generator)
+    restored = load_model(path, Generator)
+    assert type(restored) is DiscreteGenerator
+    assert restored.config() == generator.config()
     assert same(restored.sample(80, rng(4)), generator.sample(80, rng(4)))
 
 
 def test_checkpoints_that_cannot_serve_are_refused(tiny, tmp_path):
     generator = untrained(tiny, AbsorbingKernel())
     path = tmp_path / "generator.safetensors"
-    save_checkpoint(path, "generator", generator.state_dict(), generator.description())
+    save_model(path, generator)
     with pytest.raises(MissingData, match="does not exist"):
         load_checkpoint(tmp_path / "none.safetensors", "generator")
     with pytest.raises(InvalidRequest, match="holds a generator"):
@@ -194,12 +196,12 @@ def test_checkpoints_that_cannot_serve_are_refused(tiny, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(DamagedFile, match="no complete safetensors file"):
             load_checkpoint(path, "generator")
-    tensors, description = generator.state_dict(), generator.description()
-    for wrong in ({**description, "kernel": "os.system"}, {**description, "width": 32}, {"kernel": "AbsorbingKernel"}):
-        with pytest.raises(DamagedFile, match="do not fit"):
+    tensors, config = generator.state_dict(), generator.config()
+    for wrong in ({**config, "kernel": "os:system"}, {**config, "width": 32}, {"kernel": config["kernel"]}):
+        with pytest.raises(DamagedFile):
             DiscreteGenerator.restore(tiny, wrong, tensors)
     with pytest.raises(DamagedFile, match="do not fit"):
-        DiscreteGenerator.restore(load_space("nasbench101"), description, tensors)
+        DiscreteGenerator.restore(load_space("nasbench101"), config, tensors)
 
 
 @pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])

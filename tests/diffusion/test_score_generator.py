@@ -9,12 +9,12 @@ from functools import cache
 import pytest
 import torch
 
-from nag.core.checkpoints import load_checkpoint, save_checkpoint
-from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.errors import InvalidRequest, NagError
 from nag.diffusion import (
     VESDE,
     VPSDE,
     CleanPrediction,
+    Generator,
     GradientTilt,
     NoisePrediction,
     PredictorCorrector,
@@ -29,6 +29,7 @@ from nag.diffusion import (
 )
 from nag.graphs import DagBatch, GraphBatch
 from nag.spaces import enumerate_space, load_space, space_from_mapping
+from nag.spaces.models import load_model, save_model
 from nag.tracking.null import NullTracker
 from nag.training import FitOptions, fit, make_fabric
 
@@ -290,21 +291,20 @@ def test_padding_does_not_change_what_is_predicted(tiny, prediction):
 @pytest.mark.parametrize("prediction", PREDICTIONS, ids=named)
 def test_a_checkpoint_restores_the_generator_to_the_bit(tiny, tmp_path, sde, sampler, prediction):
     generator, path = untrained(tiny, sde, prediction, sampler), tmp_path / "generator.safetensors"
-    save_checkpoint(path, "generator", generator.state_dict(), {"hyperparameters": generator.description()})
-    checkpoint = load_checkpoint(path, "generator")
-    description = checkpoint.description["hyperparameters"]
-    restored = ScoreGenerator.restore(tiny, description, checkpoint.tensors)
-    assert restored.description() == generator.description()
+    save_model(path, generator)
+    config, tensors = generator.config(), generator.state_dict()
+    restored = load_model(path, Generator)
+    assert restored.config() == config
     assert same(restored.sample(80, rng(4)), generator.sample(80, rng(4)))
     for wrong in (
-        {**description, "sde": {"name": "os.system"}},
-        {**description, "sde": {**description["sde"], "sigma": 1}},
-        {**description, "steps": 0},
-        {**description, "sampler": "ProbabilityFlow"},
-        {**description, "width": 32},
+        {**config, "sde": {"class": "nag.diffusion.sde:Missing", "config": {}}},
+        {**config, "sde": {**config["sde"], "config": {"sigma": 1}}},
+        {**config, "steps": 0},
+        {**config, "sampler": "ProbabilityFlow"},
+        {**config, "width": 32},
     ):
-        with pytest.raises(DamagedFile, match="do not fit"):
-            ScoreGenerator.restore(tiny, wrong, checkpoint.tensors)
+        with pytest.raises(NagError):
+            ScoreGenerator.restore(tiny, wrong, tensors)
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS, ids=named)

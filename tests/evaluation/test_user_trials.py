@@ -48,7 +48,7 @@ def test_the_fingerprint_follows_the_file_and_not_its_place(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("def other(arch):\n    return 1", "no function 'score'"),
+        ("def other(arch):\n    return 1", "no function or class 'score'"),
         ("def score(picture):\n    return 1", "wants 'picture'"),
         ("import nothing_like_this", "cannot be imported"),
     ],

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nag.core.errors import DamagedFile, InvalidRequest
 from nag.graphs import DagBatch, reduce
-from nag.predictors import AdapterPredictor, GPPredictor, restore_predictor
+from nag.predictors import AdapterPredictor, GPPredictor
 from nag.predictors.structure import structure_counts
 from nag.spaces import load_space, sample_uniform
 
@@ -37,7 +37,7 @@ def trained() -> AdapterPredictor:
 
 
 def copy(predictor: AdapterPredictor) -> AdapterPredictor:
-    return AdapterPredictor.restore(SPACE, predictor.description(), predictor.state_dict())
+    return AdapterPredictor.restore(SPACE, predictor.config(), predictor.state_dict())
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
@@ -122,11 +122,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(trained):
 def test_a_restored_predictor_predicts_the_same_bits(trained):
     predictor = copy(trained)
     predictor.fit(TEST[:15], value(TEST[:15], "skip_connect"))
-    again = restore_predictor(SPACE, "AdapterPredictor", predictor.description(), predictor.state_dict())
+    again = AdapterPredictor.restore(SPACE, predictor.config(), predictor.state_dict())
     assert torch.equal(predictor.predict(TEST).mean, again.predict(TEST).mean)
     assert torch.equal(predictor.predict(TEST).std, again.predict(TEST).std)
     with pytest.raises(DamagedFile):
-        AdapterPredictor.restore(SPACE, {**predictor.description(), "sources": []}, predictor.state_dict())
+        AdapterPredictor.restore(SPACE, {**predictor.config(), "sources": []}, predictor.state_dict())
 
 
 def test_misuse_is_refused(trained):

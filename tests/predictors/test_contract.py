@@ -156,7 +156,7 @@ def test_a_restored_predictor_predicts_the_same_bits(make, space):
     predictor, dags = fit(make, space)
     state = {name: value.clone() for name, value in predictor.state_dict().items()}
     assert all(value.is_contiguous() for value in state.values())
-    restored = type(predictor).restore(space, predictor.description(), state)
+    restored = type(predictor).restore(space, predictor.config(), state)
     assert same_bits(predictor.predict(dags), restored.predict(dags))
 
 
@@ -165,9 +165,9 @@ def test_what_does_not_fit_together_is_refused(make):
     predictor, _ = fit(make)
     state = predictor.state_dict()
     with pytest.raises(DamagedFile):
-        type(predictor).restore(NB201, {}, state)
+        type(predictor).restore(NB201, {**predictor.config(), "angle": 1}, state)
     with pytest.raises(DamagedFile):
-        type(predictor).restore(NB201, predictor.description(), {name: state[name] for name in list(state)[1:]})
+        type(predictor).restore(NB201, predictor.config(), {name: state[name] for name in list(state)[1:]})
 
 
 def test_damaged_boosters_are_refused():
@@ -175,7 +175,7 @@ def test_damaged_boosters_are_refused():
     state = dict(predictor.state_dict())
     state["boosters.text"] = state["boosters.text"][: len(state["boosters.text"]) // 3]
     with pytest.raises(DamagedFile):
-        TreesPredictor.restore(NB201, predictor.description(), state)
+        TreesPredictor.restore(NB201, predictor.config(), state)
 
 
 @FAMILIES
@@ -242,7 +242,7 @@ def test_proxies_help_where_they_know_the_answer_and_are_part_of_the_state(make)
         each.fit(dags[:120], answer[:120])
     agreement = order_agreement(predictor.predict(dags[120:]).mean, answer[120:])
     assert agreement > order_agreement(blind.predict(dags[120:]).mean, answer[120:]) + 0.1
-    restored = type(predictor).restore(NB201, predictor.description(), predictor.state_dict())
+    restored = type(predictor).restore(NB201, predictor.config(), predictor.state_dict())
     assert same_bits(predictor.predict(dags), restored.predict(dags))
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.graphs import DagBatch, reduce
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, NormalScores, TransferPredictor
 from nag.predictors.meta import View
@@ -98,16 +98,16 @@ def test_labels_make_it_surer(meta):
 
 
 def test_a_restored_meta_predictor_predicts_the_same_bits(meta):
-    again = MetaPredictor.restore(SPACE, meta.description(), meta.state_dict())
+    again = MetaPredictor.restore(SPACE, meta.config(), meta.state_dict())
     dags = sample_uniform(SPACE, 30, seed=8)
     one, other = TransferPredictor(meta, {"angle": 0.7}), TransferPredictor(again, {"angle": 0.7})
     for each in (one, other):
         each.fit(dags[:10], value(dags[:10], 0.7))
     assert torch.equal(one.predict(dags).mean, other.predict(dags).mean)
     with pytest.raises(DamagedFile):
-        MetaPredictor.restore(SPACE, {**meta.description(), "facts": ["angle", "more"]}, meta.state_dict())
-    broken = {**meta.description(), "sources": [{"task": "a", "family": "os.system"}]}
-    with pytest.raises(DamagedFile):
+        MetaPredictor.restore(SPACE, {**meta.config(), "facts": ["angle", "more"]}, meta.state_dict())
+    broken = {**meta.config(), "sources": {"a": {"class": "os:system", "config": {}}}}
+    with pytest.raises(NagError):
         MetaPredictor.restore(SPACE, broken, meta.state_dict())
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.graphs import DagBatch
 from nag.predictors import GPCostPredictor, Prediction
 from nag.predictors.gp_cost import scores_of
@@ -77,13 +77,13 @@ def test_scores_of_inverts_the_map_to_targets(targets):
 def test_a_restored_predictor_predicts_the_same_bits(space):
     predictor, dags = fitted(space)
     state = {name: value.clone() for name, value in predictor.state_dict().items()}
-    loaded = GPCostPredictor.restore(space, predictor.description(), state)
+    loaded = GPCostPredictor.restore(space, predictor.config(), state)
     assert same_bits(predictor.predict(dags), loaded.predict(dags))
     assert same_bits(predictor.predict_scores(dags), loaded.predict_scores(dags))
-    with pytest.raises(DamagedFile):
+    with pytest.raises(NagError):
         GPCostPredictor.restore(space, {"views": []}, state)
     with pytest.raises(DamagedFile):
-        GPCostPredictor.restore(space, predictor.description(), {})
+        GPCostPredictor.restore(space, predictor.config(), {})
 
 
 def test_fitting_again_forgets_and_draws_nothing_from_the_global_generator():

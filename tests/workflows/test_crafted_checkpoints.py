@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
-from nag.core.errors import NagError
+from nag.core.configured import describe
+from nag.core.errors import InvalidRequest, NagError
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
 from nag.diffusion.generation import load_generator
 from nag.evaluation import SpaceReference
@@ -25,8 +26,9 @@ SPACE = space_from_mapping(
 EVERYTHING = enumerate_space(SPACE)
 
 
-def write(path: Path, kind: str, tensors: dict, description: dict) -> Path:
-    metadata = {"format": "nag-1", "kind": kind, "nag_version": "0", "description": json.dumps(description)}
+def write(path: Path, kind: str, tensors: dict, parts: dict, **changes: str) -> Path:
+    texts = {key: value if key == "class" else json.dumps(value) for key, value in parts.items()}
+    metadata = {"format": "nag-2", "kind": kind, "version": "0", **texts, **changes}
     safetensors.torch.save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata)
     return path
 
@@ -37,8 +39,8 @@ def generator() -> tuple[dict, dict]:
     made = DiscreteGenerator(SPACE, EVERYTHING, AbsorbingKernel(), LinearSchedule(), width=8, layers=1, heads=2)
     rows = torch.arange(len(EVERYTHING))
     reference = SpaceReference.of(SPACE, EVERYTHING, SPACE.canonical_hashes(EVERYTHING), rows, True)
-    facts = {"space": dict(SPACE.description), "hyperparameters": made.description(), "train_cpu_seconds": 1.0}
-    return {**made.state_dict(), **reference.tensors()}, facts
+    parts = {**describe(made), "space": dict(SPACE.description), "facts": {"train_cpu_seconds": 1.0}}
+    return {**made.state_dict(), **reference.tensors()}, parts
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +56,18 @@ def predictors() -> dict[str, tuple[dict, dict]]:
     for name, made in makers.items():
         made.fit(EVERYTHING[:30], EVERYTHING.ops[:30].double().mean(1))
         facts = {
-            "space": dict(SPACE.description),
-            "family": type(made).__name__,
-            "hyperparameters": made.description(),
             "search_metric": "accuracy",
             "maximise": True,
             "labels_used": 30,
             "train_cpu_seconds": 1.0,
             "label_spread": 1.0,
         }
-        found[name] = made.state_dict(), facts
+        found[name] = made.state_dict(), {**describe(made), "space": dict(SPACE.description), "facts": facts}
     return found
 
 
-def with_entry(facts: dict, **changes) -> dict:
-    return {**facts, "hyperparameters": {**facts["hyperparameters"], **changes}}
+def with_entry(parts: dict, **changes) -> dict:
+    return {**parts, "config": {**parts["config"], **changes}}
 
 
 def refused(load, path: Path) -> None:
@@ -100,11 +99,19 @@ def test_what_training_wrote_is_read(generator, predictors, tmp_path):
         {"layers": -1},
         {"heads": 0},
         {"heads": 3},
-        {"kernel": ["AbsorbingKernel"]},
-        {"kernel": "os.system"},
+        {"kernel": ["nag.diffusion:AbsorbingKernel"]},
+        {"kernel": "os:system"},
         {"schedule": {}},
-        {"family": "os"},
-        {"family": ["DiscreteGenerator"]},
+        {"kernel": {"class": "os:system", "config": {}}},
+        {"kernel": {"class": "nag.diffusion.schedules:LinearSchedule", "config": {}}},
+        {"kernel": {"class": "nag.diffusion:TransitionKernel", "config": {}}},
+        {"kernel": {"class": "nag.core.files:write_bytes", "config": {}}},
+        {"kernel": {"class": "nag.diffusion:AbsorbingKernel", "config": {"more": 1}}},
+        {"kernel": {"function": "nag.core.files:write_bytes"}},
+        {"width": {"class": "nag.diffusion:AbsorbingKernel", "config": {}}},
+        {"space": {"name": "other"}},
+        {"data": 3},
+        {"more": 3},
         {"conditions": "abc"},
         {"conditions": [1]},
         {"conditions": ["a"] * 5000},
@@ -121,11 +128,20 @@ def test_descriptions_of_generators_that_cannot_be(generator, tmp_path, change):
     [
         {"space": None},
         {"space": []},
-        {"hyperparameters": None},
-        {"hyperparameters": [1]},
-        {"train_cpu_seconds": -1.0},
-        {"labels_used": "5"},
-        {"labels_used": 10**40},
+        {"config": None},
+        {"config": [1]},
+        {"facts": {"train_cpu_seconds": -1.0}},
+        {"facts": {"labels_used": "5"}},
+        {"facts": {"labels_used": 10**40}},
+        {"facts": None},
+        {"class": "os:system"},
+        {"class": "nag.diffusion:AbsorbingKernel"},
+        {"class": "nag.predictors:GPPredictor"},
+        {"class": "nag.diffusion:Generator"},
+        {"class": "nag.cli.__main__:main"},
+        {"class": "nag.diffusion:Missing"},
+        {"class": "DiscreteGenerator"},
+        {"class": ""},
     ],
     ids=str,
 )
@@ -171,9 +187,15 @@ def test_tensors_of_generators_that_cannot_be(generator, tmp_path, name, value):
         {"layers": 1.5},
         {"width": "wide"},
         {"proxies": -1},
-        {"proxies": 10**9},
+        {"proxies": {"class": "nag.predictors:ProxyColumns", "config": {"columns": -1}}},
+        {"proxies": {"class": "nag.predictors:ProxyColumns", "config": {"columns": 10**9}}},
+        {"loss": {"class": "nag.predictors:RankingLoss", "config": {"pairwise": {"function": "os:system"}}}},
+        {"loss": {"class": "nag.predictors:RankingLoss", "config": {"pairwise": {"class": "nag.predictors:GPPredictor"}}}},
+        {"loss": {"class": "nag.nn:DagTransformer", "config": {}}},
         {"heads": 0},
         {"directed": 7},
+        {"dropout": 1.0},
+        {"seed": "now"},
     ],
     ids=str,
 )
@@ -185,8 +207,6 @@ def test_descriptions_of_networks_that_cannot_be(predictors, tmp_path, family, c
 @pytest.mark.parametrize(
     "facts",
     [
-        {"family": 3},
-        {"family": "os.system"},
         {"maximise": "yes"},
         {"search_metric": ""},
         {"label_spread": -1.0},
@@ -195,13 +215,13 @@ def test_descriptions_of_networks_that_cannot_be(predictors, tmp_path, family, c
         {"cross_validated": {"predicted": [1.0], "true": [1.0, 2.0]}},
         {"cross_validated": {"predicted": ["a"], "true": [1.0]}},
         {"cross_validated": [1]},
-        {"hyperparameters": "none"},
     ],
     ids=str,
 )
 def test_facts_of_predictors_that_cannot_be(predictors, tmp_path, facts):
     tensors, whole = predictors["gp"]
-    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", tensors, {**whole, **facts}))
+    changed = {**whole, "facts": {**whole["facts"], **facts}}
+    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", tensors, changed))
 
 
 @pytest.mark.parametrize(
@@ -272,3 +292,16 @@ def test_the_files_of_these_tests_are_checkpoints(generator, tmp_path):
     path = write(tmp_path / "g.safetensors", "generator", *generator)
     with safe_open(path, framework="pt") as file:
         assert file.metadata()["kind"] == "generator"
+
+
+def test_a_class_of_another_package_is_told_how_to_be_allowed(generator, tmp_path):
+    tensors, parts = generator
+    path = write(tmp_path / "g.safetensors", "generator", tensors, {**parts, "class": "other.nets:Mine"})
+    with pytest.raises(InvalidRequest, match=r"other.nets:Mine, which is not of nag. Allow its code with plugins=\[other\]"):
+        load_generator(path)
+
+
+def test_checkpoints_of_earlier_versions_are_told_to_be_trained_again(generator, tmp_path):
+    path = write(tmp_path / "g.safetensors", "generator", *generator, format="nag-1")
+    with pytest.raises(InvalidRequest, match=r"before 0.2, which this version does not read. Run again: nag train-generator"):
+        load_generator(path)

@@ -65,7 +65,7 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
         checkpoints[options.meta_predictor] = load_checkpoint(options.meta_predictor, "meta-predictor")
     for wanted in [space, None if task is None else task.table.space]:
         for checkpoint_path, checkpoint in checkpoints.items():
-            if wanted is not None and checkpoint.description.get("space_fingerprint") != wanted.fingerprint:
+            if wanted is not None and checkpoint.facts.get("space_fingerprint") != wanted.fingerprint:
                 raise InvalidRequest(
                     f"'{checkpoint_path}' is a {checkpoint.kind} of another space than {wanted.name}",
                     "Train one for that space.",

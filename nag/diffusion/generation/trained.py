@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from pydantic import ConfigDict
 
-from nag.core.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from nag.core.documents import Document, check, shortened
+from nag.core.checkpoints import load_checkpoint
+from nag.core.documents import Document, check
 from nag.core.errors import DamagedFile
 from nag.core.numbers import NonNegative, Size
-from nag.diffusion.families import restore_generator
 from nag.diffusion.generation.guides import GuideLike, as_guide
 from nag.diffusion.generation.reference import SpaceReference
 from nag.diffusion.generation.samples import Samples
 from nag.diffusion.generation.sampling import check_request, draw_valid
 from nag.diffusion.generator import Generator
-from nag.spaces import SearchSpace, space_from_mapping
+from nag.spaces import SearchSpace
+from nag.spaces.models import restore_model, save_model
 from nag.tracking import terminal_progress
 
 __all__ = ["TrainedGenerator", "load_generator"]
@@ -31,8 +31,6 @@ class GeneratorFacts(Document):
 
     model_config = ConfigDict(extra="ignore")
 
-    space: dict[str, Any]
-    hyperparameters: dict[str, Any]
     train_cpu_seconds: NonNegative = 0.0
     labels_used: Size = 0
 
@@ -53,14 +51,8 @@ class TrainedGenerator:
 
     @classmethod
     def of(cls, generator: Generator, reference: SpaceReference, facts: Mapping[str, Any]) -> TrainedGenerator:
-        """A generator with facts of its training, to which those of the generator itself are added."""
-        space = generator.space
-        own = {
-            "space": dict(space.description),
-            "space_fingerprint": space.fingerprint,
-            "hyperparameters": generator.description(),
-        }
-        return cls(generator, reference, {**own, **facts})
+        """A generator with facts of its training, to which the fingerprint of its space is added."""
+        return cls(generator, reference, {"space_fingerprint": generator.space.fingerprint, **facts})
 
     @property
     def space(self) -> SearchSpace:
@@ -116,7 +108,7 @@ class TrainedGenerator:
             InvalidRequest: Weights are not finite.
         """
         path = Path(path)
-        save_checkpoint(path, "generator", {**self.generator.state_dict(), **self.reference.tensors()}, self.facts)
+        save_model(path, self.generator, self.facts, extra=self.reference.tensors())
         return path
 
     def __repr__(self) -> str:
@@ -132,16 +124,10 @@ def load_generator(path: Path | str, device: torch.device | str = "cpu") -> Trai
         InvalidRequest: A checkpoint of another kind.
     """
     checkpoint = load_checkpoint(path, "generator")
-    facts = check(GeneratorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
-    weights = {name: t for name, t in checkpoint.tensors.items() if not name.startswith("reference.")}
-    space = _space_of(checkpoint, path)
-    generator = restore_generator(space, facts.hyperparameters, weights).to(device)
+    check(GeneratorFacts, checkpoint.facts, f"the facts in {checkpoint.where}")
+    generator = restore_model(checkpoint, Generator).to(device)  # type: ignore[type-abstract]
     try:
-        reference = SpaceReference.restore(checkpoint.tensors, space)
+        reference = SpaceReference.restore(checkpoint.tensors, generator.space)
     except ValueError as error:
         raise DamagedFile(f"'{path}' lacks the facts of its training set", "Train the generator again.") from error
-    return TrainedGenerator(generator, reference, checkpoint.description)
-
-
-def _space_of(checkpoint: Checkpoint, path: Path | str) -> SearchSpace:
-    return space_from_mapping(checkpoint.description.get("space"), f"the space in '{path}'")
+    return TrainedGenerator(generator, reference, checkpoint.facts)

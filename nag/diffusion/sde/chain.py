@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -22,17 +22,17 @@ Move = Callable[[ScoreProcess, GraphBatch, GraphBatch, Tensor, Tensor, torch.Gen
 """(process, x, E[x_0 | x], t, s, rng) -> x at the earlier time s; x is at time t for a predictor, at s for a corrector."""
 
 
-class SDESampler(Protocol):
+class SDESampler(ABC):
     """What is done in each time step, one network evaluation a move: a predictor, then any correctors."""
 
     @property
+    @abstractmethod
     def moves(self) -> tuple[Move, ...]:
         """The predictor and the correctors."""
-        ...
 
 
 @dataclass(frozen=True)
-class ReverseDiffusion:
+class ReverseDiffusion(SDESampler):
     """Euler-Maruyama steps of the reverse SDE (Song et al. 2021, eq. 6)."""
 
     @property
@@ -43,7 +43,7 @@ class ReverseDiffusion:
 
 @checked
 @dataclass(frozen=True)
-class PredictorCorrector:
+class PredictorCorrector(SDESampler):
     """An Euler-Maruyama step of the reverse SDE, then one of annealed Langevin dynamics (Song et al. 2021, alg. 2 to 5).
 
     Args:
@@ -71,7 +71,7 @@ class PredictorCorrector:
 
 
 @dataclass(frozen=True)
-class ProbabilityFlow:
+class ProbabilityFlow(SDESampler):
     """The deterministic flow with the same marginals (Song et al. 2021, eq. 13).
 
     Euler steps of x_t / alpha_t in sigma_t / alpha_t, where the flow is straight as long as the prediction stays

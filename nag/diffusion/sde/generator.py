@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from nag.core.checkpoints import load_tensors, require_elements
-from nag.core.errors import DamagedFile
 from nag.core.numbers import Count, SmallCount, Width
-from nag.core.randomness import seeded
 from nag.core.signatures import checked
 from nag.diffusion.chains import Chain, Denoise
-from nag.diffusion.description import NetworkDescription, check_process
 from nag.diffusion.generator import Generator
 from nag.diffusion.losses import LossTerms
 from nag.diffusion.orders import shuffle_orders
-from nag.diffusion.sde.chain import PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SDEChain, SDESampler
-from nag.diffusion.sde.predictions import CleanPrediction, NoisePrediction, Prediction
+from nag.diffusion.sde.chain import PredictorCorrector, SDEChain, SDESampler
+from nag.diffusion.sde.predictions import CleanPrediction, Prediction
 from nag.diffusion.sde.process import ScoreProcess
-from nag.diffusion.sde.sdes import SDE, VESDE, VPSDE, SubVPSDE
+from nag.diffusion.sde.sdes import SDE
 from nag.graphs import DagBatch, GraphBatch
 from nag.nn import DagTransformer, GraphLogits
 from nag.spaces import SearchSpace
 
 __all__ = ["ScoreGenerator"]
-
-_SDES: dict[str, type[SDE]] = {c.__name__: c for c in (SubVPSDE, VESDE, VPSDE)}
-_PREDICTIONS: dict[str, type[Prediction]] = {c.__name__: c for c in (CleanPrediction, NoisePrediction)}
-_SAMPLERS: dict[str, type[SDESampler]] = {c.__name__: c for c in (PredictorCorrector, ProbabilityFlow, ReverseDiffusion)}
 
 
 @checked
@@ -68,12 +60,11 @@ class ScoreGenerator(Generator):
         width: Width = 128,
         layers: SmallCount = 4,
         heads: SmallCount = 4,
-        conditions: Sequence[str] = (),
+        conditions: Annotated[Sequence[str], Field(max_length=1000)] = (),
     ) -> None:
         super().__init__(space)
-        self.steps = steps
-        self.shape = {"width": width, "layers": layers, "heads": heads}
-        self.conditions = tuple(conditions)
+        self.sde, self.steps = sde, steps
+        self.width, self.layers, self.heads, self.conditions = width, layers, heads, tuple(conditions)
         self.prediction = CleanPrediction() if prediction is None else prediction
         self.sampler = PredictorCorrector() if sampler is None else sampler
         self.process = ScoreProcess(sde, space.masks, data)
@@ -85,44 +76,14 @@ class ScoreGenerator(Generator):
         """Shares of the numbers of nodes 0..N among the training graphs."""
         return self.process.positions.sizes
 
-    def description(self) -> dict[str, Any]:
-        """Hyper-parameters, as `restore` reads them."""
-        return {
-            "family": type(self).__name__,
-            "sde": _describe(self.process.sde),
-            "prediction": _describe(self.prediction),
-            "sampler": _describe(self.sampler),
-            "steps": self.steps,
-            "conditions": list(self.conditions),
-            **self.shape,
-        }
-
     @classmethod
-    def restore(cls, space: SearchSpace, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ScoreGenerator:
-        """Rebuilds a generator from its hyper-parameters and tensors; nothing but known classes is made.
+    def least_elements(cls, config: Mapping[str, Any]) -> int:
+        """Numbers of a denoiser of that many layers and states."""
+        return int(8 * config["layers"] * config["width"] ** 2)
 
-        Raises:
-            DamagedFile: The description or the tensors do not fit.
-        """
-        try:
-            told = NetworkDescription.of(description)
-            require_elements(tensors, told.least_elements)
-            with seeded(0):  # initial weights, which are replaced
-                generator = cls(
-                    space,
-                    space.to_dags([]),
-                    _rebuild(_SDES, description["sde"]),
-                    _rebuild(_PREDICTIONS, description["prediction"]),
-                    _rebuild(_SAMPLERS, description["sampler"]),
-                    description["steps"],
-                    **told.shape,
-                    conditions=told.conditions,
-                )
-            load_tensors(generator, tensors)
-            check_process(generator.process.positions)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise DamagedFile("the generator's weights do not fit its description", "Train it again.") from error
-        return generator.eval()
+    def check_state(self) -> None:
+        """Raises `ValueError` if a distribution of the process does not sum to 1, or has a negative share."""
+        self.process.positions.check()
 
     def forward(self, x_t: GraphBatch, t: Tensor, condition: Tensor | None = None) -> GraphLogits:
         """The network's output, which `prediction` reads."""
@@ -163,15 +124,3 @@ class ScoreGenerator(Generator):
 
 def _rows(x: GraphBatch, rows: slice) -> GraphBatch:
     return GraphBatch(x.nodes[rows], x.edges[rows], x.mask[rows])
-
-
-def _describe(part: object) -> dict[str, Any]:
-    """The class of a part and its numbers."""
-    numbers = asdict(part) if is_dataclass(part) and not isinstance(part, type) else {}
-    return {"name": type(part).__name__, **numbers}
-
-
-def _rebuild(known: Mapping[str, Any], description: Mapping[str, Any]) -> Any:
-    """The part of a description, if its class is a known one; all its numbers are real ones."""
-    numbers = {key: float(value) for key, value in dict(description).items() if key != "name"}
-    return known[description["name"]](**numbers)

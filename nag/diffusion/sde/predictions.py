@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 from torch import Tensor
 
@@ -14,19 +14,19 @@ from nag.nn import GraphLogits
 __all__ = ["CleanPrediction", "NoisePrediction", "Prediction"]
 
 
-class Prediction(Protocol):
+class Prediction(ABC):
     """How a network's output (B, N, K), (B, N, N, L) is read."""
 
+    @abstractmethod
     def clean(self, output: GraphLogits, x_t: GraphBatch, t: Tensor, process: ScoreProcess) -> GraphBatch:
         """E[x_0 | x_t]; t is (B,)."""
-        ...
 
+    @abstractmethod
     def loss(self, output: GraphLogits, x_0: GraphBatch, x_t: GraphBatch, t: Tensor, process: ScoreProcess) -> LossTerms:
         """Training loss of noisy graphs whose clean graphs are known; t is (B,)."""
-        ...
 
 
-class CleanPrediction:
+class CleanPrediction(Prediction):
     """The output holds logits of the clean categories, whose probabilities are E[x_0 | x_t] of one-hot data.
 
     Cross-entropy has the same minimum as denoising score matching, and the prediction never leaves the simplex
@@ -49,7 +49,7 @@ class CleanPrediction:
         return GraphLogits(output.nodes.masked_fill(~nodes, floor), output.edges.masked_fill(~edges, floor))
 
 
-class NoisePrediction:
+class NoisePrediction(Prediction):
     """The output is sigma_t times the score, so minus the noise that is expected given x_t."""
 
     def clean(self, output: GraphLogits, x_t: GraphBatch, t: Tensor, process: ScoreProcess) -> GraphBatch:

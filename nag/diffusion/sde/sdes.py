@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,38 +16,38 @@ from nag.core.signatures import checked
 __all__ = ["SDE", "VESDE", "VPSDE", "SubVPSDE"]
 
 
-class SDE(Protocol):
+class SDE(ABC):
     """dx = f(x, t) dt + g(t) dw on (earliest, 1], with a Gaussian perturbation kernel N(scale(t) x_0, sigma(t)^2 I).
 
     Times are tensors of any shape that broadcasts against what they are used with.
     """
 
     @property
+    @abstractmethod
     def earliest(self) -> float:
         """The least time that is trained and sampled on."""
-        ...
 
     @property
+    @abstractmethod
     def prior_std(self) -> float:
         """Standard deviation of the prior N(0, prior_std^2 I), which x_1 is close to."""
-        ...
 
+    @abstractmethod
     def scale(self, t: Tensor) -> Tensor:
         """alpha_t, what the mean is multiplied by."""
-        ...
 
+    @abstractmethod
     def sigma(self, t: Tensor) -> Tensor:
         """Standard deviation of x_t given x_0."""
-        ...
 
+    @abstractmethod
     def drift_and_diffusion(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """f(x, t), shaped like x, and g(t), shaped like t."""
-        ...
 
 
 @checked
 @dataclass(frozen=True)
-class VESDE:
+class VESDE(SDE):
     """Variance exploding: sigma_t = sigma_min (sigma_max / sigma_min)^t (Song et al. 2021, eq. 30 and 31).
 
     Args:
@@ -90,7 +90,7 @@ class VESDE:
 
 @checked
 @dataclass(frozen=True)
-class _LinearBeta:
+class _LinearBeta(SDE):
     """beta(t) = beta_min + t (beta_max - beta_min), the rate at which the signal is lost.
 
     Args:

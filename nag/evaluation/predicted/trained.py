@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from pydantic import ConfigDict, model_validator
 
-from nag.core.checkpoints import load_checkpoint, save_checkpoint
-from nag.core.documents import Document, check, shortened
+from nag.core.checkpoints import load_checkpoint
+from nag.core.documents import Document, check
 from nag.core.numbers import Finite, NonNegative, Size, Text
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation.limits import HeldOut, Margin
 from nag.evaluation.predicted.guide import Guidance
 from nag.graphs import Architecture, DagBatch
-from nag.predictors import Prediction, Predictor, restore_predictor
-from nag.spaces import SearchSpace, space_from_mapping
+from nag.predictors import Prediction, Predictor
+from nag.spaces import SearchSpace
+from nag.spaces.models import restore_model, save_model
 
 __all__ = ["TrainedPredictor", "load_predictor"]
 
@@ -42,9 +43,6 @@ class PredictorFacts(Document):
 
     model_config = ConfigDict(extra="ignore")
 
-    space: dict[str, Any]
-    family: Text
-    hyperparameters: dict[str, Any]
     search_metric: Text
     maximise: bool
     labels_used: Size
@@ -79,17 +77,13 @@ class TrainedPredictor:
             held_out: What the same predictor says of its own labels when it has not seen them, for `margin`; None for none.
             facts: What it was trained on.
         """
-        space = predictor.space
         lists = None if held_out is None else {"predicted": held_out.predicted.tolist(), "true": held_out.true.tolist()}
         own = {
-            "space": dict(space.description),
-            "space_fingerprint": space.fingerprint,
-            "family": type(predictor).__name__,
-            "hyperparameters": predictor.description(),
+            "space_fingerprint": predictor.space.fingerprint,
             "margin": None if held_out is None else asdict(Margin.calibrate(held_out)),
             "cross_validated": lists,
         }
-        return cls(predictor, space, {**own, **facts})
+        return cls(predictor, predictor.space, {**own, **facts})
 
     @property
     def labels_used(self) -> int:
@@ -138,7 +132,7 @@ class TrainedPredictor:
     def save(self, path: str | Path) -> Path:
         """Writes the checkpoint, a safetensors file that `nag.load` and the command line read."""
         path = Path(path)
-        save_checkpoint(path, "predictor", self.predictor.state_dict(), self.facts)
+        save_model(path, self.predictor, self.facts)
         return path
 
     def __repr__(self) -> str:
@@ -155,7 +149,6 @@ def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> Trai
         InvalidRequest: A checkpoint of another kind.
     """
     checkpoint = load_checkpoint(path, "predictor")
-    facts = check(PredictorFacts, checkpoint.description, f"the description in '{shortened(str(path))}'")
-    space = space_from_mapping(facts.space, f"the space in '{path}'")
-    predictor = restore_predictor(space, facts.family, facts.hyperparameters, checkpoint.tensors)
-    return TrainedPredictor(predictor.to(device), space, checkpoint.description)
+    check(PredictorFacts, checkpoint.facts, f"the facts in {checkpoint.where}")
+    predictor = restore_model(checkpoint, Predictor)  # type: ignore[type-abstract]
+    return TrainedPredictor(predictor.to(device), predictor.space, checkpoint.facts)

@@ -341,9 +341,9 @@ def checkpoints(kind: str, good: bytes) -> Iterator[tuple[str, bytes]]:
         return _safetensors(text.encode(), body)
 
     def described(change: Callable[[dict[str, Any]], Any]) -> bytes:
-        facts = json.loads(metadata["description"])
-        facts = change(facts) or facts
-        return changed({**metadata, "description": json.dumps(facts)})
+        """With other facts."""
+        facts = json.loads(metadata["facts"])
+        return changed({**metadata, "facts": json.dumps(change(facts) or facts)})
 
     yield "empty", b""
     yield "text", b"hello"
@@ -354,7 +354,8 @@ def checkpoints(kind: str, good: bytes) -> Iterator[tuple[str, bytes]]:
     yield "header deep", _safetensors(b'{"a":' * 20_000 + b"1" + b"}" * 20_000)
     yield "header a list", _safetensors(b"[]")
     yield "no metadata", changed({})
-    yield "metadata without a description", changed({"format": "nag-1", "kind": kind})
+    yield "metadata without a class", changed({"format": metadata["format"], "kind": kind})
+    yield "metadata of an earlier version", changed({**metadata, "format": "nag-1"})
     for name, text in {
         "a list": "[]",
         "a text": '"hello"',
@@ -365,7 +366,8 @@ def checkpoints(kind: str, good: bytes) -> Iterator[tuple[str, bytes]]:
         "surrogates": '{"space": "\\ud800"}',
         "empty": "{}",
     }.items():
-        yield f"description {name}", changed({**metadata, "description": text})
+        for part in ("config", "space", "facts"):
+            yield f"{part} {name}", changed({**metadata, part: text})
     tensors = [name for name in header if name != "__metadata__"]
     if tensors:
         name = tensors[0]
@@ -376,26 +378,25 @@ def checkpoints(kind: str, good: bytes) -> Iterator[tuple[str, bytes]]:
         yield "tensor of an unknown type", changed(None, **{name: {**entry, "dtype": "Q7"}})
         yield "tensor renamed", changed(None, **{name: None, "x" + name: entry})
         yield "tensors all nan", good[: 8 + length] + b"\xff" * len(body)
-    yield "space a list", described(lambda facts: {**facts, "space": []})
-    yield "space without nodes", described(lambda facts: {**facts, "space": {"name": "x"}})
-    yield (
-        "space of a billion nodes",
-        described(lambda facts: {**facts, "space": {**facts["space"], "nodes": [2, 10**9]} if "space" in facts else {}}),
-    )
-    yield "family unknown", described(lambda facts: {**facts, "family": "os.system"})
-    yield "family a list", described(lambda facts: {**facts, "family": ["a"]})
-    yield "hyperparameters a list", described(lambda facts: {**facts, "hyperparameters": [1]})
-    yield "hyperparameters missing", described(lambda facts: {key: facts[key] for key in facts if key != "hyperparameters"})
+    yield "space without nodes", changed({**metadata, "space": json.dumps({"name": "x"})})
+    huge = {**json.loads(metadata["space"]), "nodes": [2, 10**9]}
+    yield "space of a billion nodes", changed({**metadata, "space": json.dumps(huge)})
+    for path in ("os:system", "posix:system", "subprocess:Popen", "nag.core.files:write_bytes", "nag.cli.__main__:main", "a"):
+        yield f"class {path}", changed({**metadata, "class": path})
+    yield "config a list", changed({**metadata, "config": "[1]"})
+    config = json.loads(metadata["config"])
 
     def hyper(**changes: Any) -> bytes:
-        return described(lambda facts: {**facts, "hyperparameters": {**facts.get("hyperparameters", {}), **changes}})
+        return changed({**metadata, "config": json.dumps({**config, **changes})})
 
     for key in ("width", "layers", "heads", "members", "steps", "proxies"):
         yield f"{key} zero", hyper(**{key: 0})
         yield f"{key} a billion", hyper(**{key: 10**9})
         yield f"{key} a text", hyper(**{key: "many"})
     yield "width negative", hyper(width=-3)
-    yield "kernel imports", hyper(kernel={"type": "os.system", "_target_": "os.system", "args": ["touch canary"]})
+    for name in ("kernel", "loss"):
+        yield f"{name} imports", hyper(**{name: {"class": "os:system", "config": {"command": "touch canary"}}})
+        yield f"{name} is called", hyper(**{name: {"class": "nag.core.files:write_bytes", "config": {"path": "canary"}}})
     yield "kernel a number", hyper(kernel=3)
     wrong = {"label_spread": 0.0, "margin": "x", "cross_validated": [], "conditions": 5, "task": [], "reference": 3}
     for key, value in wrong.items():
