@@ -15,6 +15,7 @@ from nag.cli.masking import mask_output
 from nag.cli.schemas import CommandOptions
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
+from nag.core.plugins import allow_plugins
 from nag.core.secrets import masked
 from nag.core.signatures import annotations_of
 
@@ -94,7 +95,8 @@ def _compose_and_run(name: str, command: Command, words: list[str]) -> None:
     cfg, options = compose_options(name, command, words)
     _prepare(options)
     raise_again()
-    command.run(cfg, options)
+    with allow_plugins(options.plugins):
+        command.run(cfg, options)
 
 
 def _prepare(options: CommandOptions) -> None:

@@ -20,6 +20,7 @@ from nag.cli.schemas import CommandOptions, Group
 from nag.cli.targets import first_line, locate
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.imports import is_import_path
 from nag.core.signatures import annotations_of, conform, shown
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def compose_options(name: str, command: Command, arguments: Sequence[str]) -> tu
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    words = [_parted(word, arguments) for word in arguments]
+    words = [_named(command, *_parted(word, arguments)) for word in arguments]
     choices = [f"{key}={value}" for key, value in words if _is_choice(command, key, value)]
     values = [(key.lstrip("+"), value) for key, value in words if not _is_choice(command, key, value)]
     cfg = _composed(name, command, choices)
@@ -79,6 +80,12 @@ def _parted(word: str, arguments: Sequence[str]) -> tuple[str, str]:
     except UnicodeEncodeError as error:
         raise InvalidRequest(f"the value of {shortened(key, 100)} is not UTF-8 text", "Rename the file.") from error
     return key, value
+
+
+def _named(command: Command, key: str, value: str) -> tuple[str, str]:
+    """A class or function of the user's for a group, as `predictor=my_package:Mine`, means its `_target_`."""
+    is_group = annotations_of(command.schema).get(key) is Group
+    return (f"{key}._target_", value) if is_group and is_import_path(value) else (key, value)
 
 
 def _is_choice(command: Command, key: str, value: str) -> bool:

@@ -43,7 +43,7 @@ __all__ = [
 
 
 MAY_DIFFER = (
-    *("out_dir", "resume", "overwrite", "retry_failed", "tracker", "threads", "device", "devices", "data_dir"),
+    *("out_dir", "resume", "overwrite", "retry_failed", "tracker", "threads", "device", "devices", "data_dir", "plugins"),
     *("store", "executor", "export", "budget"),
     *("training.max_steps", "training.max_seconds", "training.save_every_seconds"),
 )

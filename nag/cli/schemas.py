@@ -65,6 +65,7 @@ class CommandOptions(Document):
     device: Literal["auto", "cpu", "cuda"]
     threads: Threads
     data_dir: PathText | None
+    plugins: list[PathText]
     tracker: TrackerOptions
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, MissingData, NagError
+from nag.core.imports import is_import_path, load_callable
 from nag.core.signatures import conform
 
 if TYPE_CHECKING:
@@ -23,15 +24,22 @@ def locate(target: str, where: str = "_target_") -> Callable[..., Any]:
     """A function or class by its import path; modules of the current folder are found too.
 
     Args:
-        target: Such as `nag.predictors.GNNPredictor` or `mine.Builder`.
+        target: Such as `nag.predictors.GNNPredictor`, `my_package.networks:Builder` or `path/to/file.py:Builder`.
         where: The option that names it, for the message.
 
     Raises:
         InvalidRequest: No such function or class, or its module cannot be imported.
     """
+    if is_import_path(target):
+        try:
+            return load_callable(target)  # type: ignore[no-any-return]
+        except NagError as error:
+            raise InvalidRequest(f"{where}: {error.what}", error.hint) from error
     parts = target.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise InvalidRequest(f"{where} is {shortened(target, 100)}", "It must be MODULE.NAME, such as mine.Builder.")
+        raise InvalidRequest(
+            f"{where} is {shortened(target, 100)}", "It must be MODULE:NAME, such as my_package.networks:Builder."
+        )
     here = os.getcwd()
     if parts[0] != "nag" and here not in sys.path and "" not in sys.path:
         sys.path.append(here)
@@ -81,7 +89,7 @@ def build(part: DictConfig) -> Any:
                 raise cause from error
             raise InvalidRequest(f"cannot build {target}: {_told(cause)}", f"Check the options of {where}.") from error
 
-    made = told(instantiate, part)
+    made = told(instantiate, _located(plain, where) if _names_import_paths(plain) else part)
     return partial(told, made) if part.get("_partial_") else made
 
 
@@ -104,6 +112,21 @@ def conform_all(value: Any, where: str) -> None:
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for index, item in enumerate(value):
             conform_all(item, f"{where}[{index}]")
+
+
+def _names_import_paths(value: Any) -> bool:
+    """Whether a target in a nested configuration is an import path with a colon, which Hydra does not know."""
+    if isinstance(value, Mapping):
+        return is_import_path(str(value.get("_target_"))) or any(map(_names_import_paths, value.values()))
+    return isinstance(value, list) and any(map(_names_import_paths, value))
+
+
+def _located(value: Any, where: str) -> Any:
+    """A nested configuration with functions and classes in place of the names of its targets."""
+    if isinstance(value, Mapping):
+        found = {name: _located(item, f"{where}.{name}") for name, item in value.items()}
+        return {**found, "_target_": locate(str(value["_target_"]), where)} if "_target_" in value else found
+    return [_located(item, where) for item in value] if isinstance(value, list) else value
 
 
 def first_line(error: BaseException) -> str:

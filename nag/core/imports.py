@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
 
-__all__ = ["folder_of", "import_path", "importable", "is_import_path", "load_callable"]
+__all__ = ["folder_of", "import_path", "importable", "is_import_path", "load_callable", "short_names"]
 
 _USER_MODULE = "nag_user_"
 """Beginning of the names under which modules of files are registered."""
@@ -32,6 +35,21 @@ def is_import_path(text: str) -> bool:
     place, colon, attribute = text.rpartition(":")
     dotted = all(part.isidentifier() for part in place.split("."))
     return bool(colon) and attribute.isidentifier() and (place.endswith(".py") or dotted)
+
+
+def short_names(module: str, base: type) -> dict[str, type]:
+    """Short name -> class of a module that is a concrete sub-class of `base`: its name in lower case.
+
+    Example:
+        >>> sorted(short_names("nag.core.errors", Exception))[:2]
+        ['damaged_file', 'invalid_architecture']
+    """
+    found = {}
+    for name, value in vars(importlib.import_module(module)).items():
+        concrete = inspect.isclass(value) and issubclass(value, base) and value is not base and not inspect.isabstract(value)
+        if concrete and not name.startswith("_"):
+            found[re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()] = value
+    return found
 
 
 def import_path(thing: Any) -> str:
@@ -103,19 +121,27 @@ def _load_file(path: Path) -> ModuleType:
     """The module of a file, executed once for each content."""
     if not path.is_file():
         raise InvalidRequest(f"file '{shortened(str(path))}' does not exist", "Check the path of the file.")
-    stamp = path.stat()
-    identity = f"{path.absolute()} {stamp.st_mtime_ns} {stamp.st_size}"
-    name = f"{_USER_MODULE}{hashlib.sha256(identity.encode()).hexdigest()[:12]}_{path.stem}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses and pickle look a class's module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    identity = f"{path.stat().st_mtime_ns} {path.absolute()}"
+    return importlib.import_module(_USER_MODULE + identity.encode().hex())
+
+
+class _FileLoader(SourceFileLoader):
+    """Executes a file with its folder on the path."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        with importable(Path(self.path).parent):
+            super().exec_module(module)
+
+
+class _FileFinder(MetaPathFinder):
+    """Finds the module of a file by its name, which tells its path, so that other processes unpickle what it defines."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if not fullname.startswith(_USER_MODULE):
+            return None
+        file = bytes.fromhex(fullname.removeprefix(_USER_MODULE)).decode().partition(" ")[2]
+        return importlib.util.spec_from_file_location(fullname, file, loader=_FileLoader(fullname, file))
+
+
+sys.meta_path.append(_FileFinder())  # where pickle looks for a module before any code of nag is called

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-__all__ = ["AUGMENTATIONS", "crop_flip", "unchanged"]
+from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.imports import is_import_path, load_callable
+
+__all__ = ["augmentation_named", "crop_flip", "unchanged"]
 
 
 def unchanged(images: Tensor, padding: int, rng: torch.Generator) -> Tensor:
@@ -44,5 +47,16 @@ def crop_flip(images: Tensor, padding: int, rng: torch.Generator) -> Tensor:
     return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-AUGMENTATIONS: Mapping[str, Callable[[Tensor, int, torch.Generator], Tensor]] = {"none": unchanged, "crop_flip": crop_flip}
-"""Name of an augmentation -> what it does to a batch, by a padding in pixels and a source of randomness."""
+def augmentation_named(name: str) -> Callable[[Tensor, int, torch.Generator], Tensor]:
+    """An augmentation by its name, that of a function of this module or an import path; `none` changes nothing.
+
+    Raises:
+        InvalidRequest: There is none of that name.
+    """
+    if is_import_path(name):
+        found: Callable[[Tensor, int, torch.Generator], Tensor] = load_callable(name)
+        return found
+    known = {"none": unchanged, crop_flip.__name__: crop_flip}
+    if name not in known:
+        raise InvalidRequest(f"augmentation is {name}", did_you_mean(name, known))
+    return known[name]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.augmentation import AUGMENTATIONS
+from nag.evaluation.augmentation import augmentation_named
 from nag.evaluation.data_sets import DataSet, Split
 from nag.evaluation.network_training import NetworkTraining
 
@@ -135,7 +135,7 @@ def _training_batches(data: DataSet, options: NetworkTraining, rng: torch.Genera
     if data.graph is not None:
         yield data.train
         return
-    augment = AUGMENTATIONS[options.augmentation]
+    augment = augmentation_named(options.augmentation)
     order = torch.randperm(len(data.train), generator=rng, device=rng.device)
     for rows in batch_rows(len(data.train), options.batch_size):
         chosen = order[rows]

@@ -13,10 +13,10 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from pydantic import Field
 from torch import nn
 
-from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import BatchSize, Count, FractionBelowOne, NonNegative, Rate, Size
 from nag.core.signatures import checked
-from nag.evaluation.augmentation import AUGMENTATIONS
+from nag.evaluation.augmentation import augmentation_named
 from nag.networks import DataShape
 
 __all__ = ["NetworkTraining", "suggested_training"]
@@ -67,8 +67,7 @@ class NetworkTraining:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.augmentation not in AUGMENTATIONS:
-            raise InvalidRequest(f"augmentation is {self.augmentation}", did_you_mean(self.augmentation, AUGMENTATIONS))
+        augmentation_named(self.augmentation)
         kind, _, number = str(self.device).partition(":")
         if kind not in {"auto", "cpu", "cuda"} or (number and (kind != "cuda" or not number.isdecimal())):
             raise InvalidRequest(f"unknown device '{self.device}'", "Known: auto, cpu, cuda, cuda:0.")

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from nag.core.documents import Document, check, read_yaml
 from nag.core.errors import InvalidRequest, MissingData, did_you_mean
+from nag.core.imports import is_import_path
 from nag.core.numbers import Finite
 from nag.evaluation.data_sets import DataSet, Layout, data_set_kind, data_set_names, list_data_sets, load_data_set
 from nag.evaluation.data_sets.user_files import is_user_data
@@ -155,7 +156,7 @@ def _task(
     **more: Any,
 ) -> TrainingTask:
     kind, space = data_set_kind(data_set), load_space(space_name)
-    if data_set not in data_set_names():
+    if data_set not in data_set_names() and not is_import_path(data_set):
         data_set = str(Path(data_set).expanduser().resolve())  # workers may run elsewhere
     if has_builder(space) and not _reads(builder_of(space), space, kind):
         raise InvalidRequest(
@@ -172,10 +173,10 @@ def _splits(name: str) -> list[tuple[str, str]]:
     for place in [i for i, letter in enumerate(name) if letter == "/"]:
         data_set, space = name[:place], name[place + 1 :]
         built_in, known_space = data_set in data_set_names(), space in list_spaces()
-        file = is_task_file(space) and Path(space).expanduser().is_file()
+        file = (is_task_file(space) and Path(space).expanduser().is_file()) or is_import_path(space)
         if not data_set or not space:
             continue
-        if (built_in or is_user_data(data_set)) and (known_space or file):
+        if (built_in or is_user_data(data_set) or is_import_path(data_set)) and (known_space or file):
             certain.append((data_set, space))
         elif built_in or known_space:  # a folder that happens to be there proves nothing
             likely.append((data_set, space))
@@ -204,7 +205,8 @@ def _from_file(path: Path, data_dir: str | Path | None) -> TrainingTask:
         raise MissingData(f"task file '{path}' does not exist", "Check the path.")
     path = path.resolve()
     keys = check(_TrainingTaskFile, read_yaml(path), path.name)
-    data = keys.data if keys.data in data_set_names() else str(beside(path, keys.data))
+    named = keys.data in data_set_names() or is_import_path(keys.data)
+    data = keys.data if named else str(beside(path, keys.data))
     more: dict[str, Any] = {} if keys.descriptor is None else {"descriptor": dict(keys.descriptor)}
     try:
         return _task(

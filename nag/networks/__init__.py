@@ -36,11 +36,10 @@ from nag.networks.nas_bench_graph import NASBenchGraphBuilder
 from nag.networks.nasbench101 import NASBench101Builder
 from nag.networks.nasbench201 import NASBench201Builder
 from nag.networks.probe import ProbeHash
-from nag.networks.registry import BUILDERS, builder_of, check_builder, has_builder
+from nag.networks.registry import builder_of, check_builder, has_builder
 from nag.networks.shape import DataShape
 
 __all__ = [
-    "BUILDERS",
     "Builder",
     "DataShape",
     "Exported",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest
+from nag.core.imports import load_callable
 from nag.graphs import Architecture
 from nag.networks import nas_bench_graph, nasbench101, nasbench201
 from nag.networks.builder import Builder
@@ -14,15 +16,9 @@ from nag.networks.nasbench101 import NASBench101Builder
 from nag.networks.nasbench201 import NASBench201Builder
 from nag.networks.shape import DataShape
 from nag.spaces import SearchSpace
+from nag.spaces.constraints import AllNodesOnAPath, Constraint, IdentitiesLeadOrBranch, InDegree, OutputFromLeaves
 
-__all__ = ["BUILDERS", "builder_of", "check_builder", "has_builder"]
-
-BUILDERS: dict[str, type[Builder]] = {
-    "nas_bench_graph": NASBenchGraphBuilder,
-    "nasbench101": NASBench101Builder,
-    "nasbench201": NASBench201Builder,
-}
-"""Published search space -> its builder, whose defaults are the published skeleton's."""
+__all__ = ["builder_of", "check_builder", "has_builder"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class _Family:
         zero: Those that a space may call zero.
         mergeable: Those that a space may call mergeable.
         concatenating: Operations whose inputs are concatenated; all others sum theirs.
-        constraints: Names of constraints that the networks need.
+        constraints: Constraints that the networks need.
     """
 
     published: Builder
@@ -47,7 +43,7 @@ class _Family:
     zero: frozenset[str] = frozenset()
     mergeable: frozenset[str] = frozenset()
     concatenating: frozenset[str] = frozenset()
-    constraints: frozenset[str] = frozenset()
+    constraints: frozenset[type[Constraint]] = frozenset()
 
     def holds(self, space: SearchSpace) -> bool:
         """Whether a space is of this family, whatever its name."""
@@ -59,7 +55,7 @@ class _Family:
             and means.mergeable <= self.mergeable
             and not means.multiplying
             and means.concatenating == self.concatenating
-            and self.constraints <= {constraint.name for constraint in space.constraints}
+            and all(space.constraint(kind) is not None for kind in self.constraints)
         )
 
 
@@ -71,14 +67,14 @@ _FAMILIES = (
         identity=frozenset({"skip"}),
         concatenating=frozenset({"output"}),
         # A skip between two layers would be another activation: it is the identity at the beginning or the end alone.
-        constraints=frozenset({"in_degree", "output_from_leaves", "identities_lead_or_branch"}),
+        constraints=frozenset({InDegree, OutputFromLeaves, IdentitiesLeadOrBranch}),
     ),
     _Family(
         NASBench101Builder(),
         NASBench101Builder(stem_channels=16, modules_per_stack=1),
         nasbench101.OPERATIONS,
         concatenating=frozenset({"output"}),
-        constraints=frozenset({"all_nodes_on_a_path"}),
+        constraints=frozenset({AllNodesOnAPath}),
     ),
     _Family(
         NASBench201Builder(),
@@ -92,12 +88,12 @@ _FAMILIES = (
 
 
 def has_builder(space: SearchSpace) -> bool:
-    """Whether nag can build networks of a space: by its operations, their roles and how they join inputs, not by its name."""
-    return any(family.holds(space) for family in _FAMILIES)
+    """Whether networks of a space can be built: it names a builder, or nag knows its operations, their roles and joins."""
+    return space.networks is not None or any(family.holds(space) for family in _FAMILIES)
 
 
 def builder_of(space: SearchSpace, small: bool = False) -> Builder:
-    """The default builder of a space.
+    """The builder that a space names; else nag's, by its operations, their roles and how they join inputs.
 
     Args:
         space: The search space.
@@ -106,13 +102,24 @@ def builder_of(space: SearchSpace, small: bool = False) -> Builder:
     Raises:
         InvalidRequest: The space has none.
     """
+    if space.networks is not None:
+        return _named(space.networks)
     for family in _FAMILIES:
         if family.holds(space):
             return family.small if small else family.published
     raise InvalidRequest(
         f"nag cannot build networks of {space.name}, by its operations, their roles and how they join inputs",
-        f"Pass a builder of your own (builder._target_=...); spaces with one: {', '.join(sorted(BUILDERS))}.",
+        "Name one in the space file (networks: my_package.networks:Builder), or give builder=my_package.networks:Builder.",
     )
+
+
+@lru_cache(maxsize=16)
+def _named(path: str) -> Builder:
+    """The builder of an import path, with its default options."""
+    found = load_callable(path)()
+    if not isinstance(found, Builder):
+        raise InvalidRequest(f"'{path}' makes no builder", "It must be a sub-class of nag.networks.Builder.")
+    return found
 
 
 def check_builder(builder: Builder, space: SearchSpace, shape: DataShape) -> None:

@@ -1,6 +1,6 @@
 """Proxies: training-free scores of a built network and a batch.
 
-    proxy = PROXIES["naswot"]
+    proxy = proxy_named("naswot")
     initialise_normal(network, rng)
     score = proxy(network, Batch((images,), labels), rng)
 
@@ -14,12 +14,11 @@ from nag.proxies.gradients import grad_norm, grasp, snip
 from nag.proxies.initialisation import initialise_normal
 from nag.proxies.jacobian import jacobian_covariance
 from nag.proxies.naswot import naswot
-from nag.proxies.registry import PROXIES, Proxy, proxy_named
+from nag.proxies.registry import Proxy, list_proxies, proxy_named
 from nag.proxies.synflow import logsynflow, synflow
 from nag.proxies.zen import zen
 
 __all__ = [
-    "PROXIES",
     "Batch",
     "Proxy",
     "flops",
@@ -27,6 +26,7 @@ __all__ = [
     "grasp",
     "initialise_normal",
     "jacobian_covariance",
+    "list_proxies",
     "logsynflow",
     "naswot",
     "params",

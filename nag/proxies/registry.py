@@ -1,4 +1,4 @@
-"""All proxies by name."""
+"""The proxies of nag, each an attribute of this module, and those of a user by import path."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import torch
 from torch import nn
 
 from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.imports import is_import_path, load_callable
+from nag.proxies import counts, gradients
 from nag.proxies.batch import Batch
-from nag.proxies.counts import flops, params
-from nag.proxies.gradients import grad_norm, grasp, snip
-from nag.proxies.jacobian import jacobian_covariance
-from nag.proxies.naswot import naswot
-from nag.proxies.synflow import logsynflow, synflow
-from nag.proxies.zen import zen
+from nag.proxies.jacobian import jacobian_covariance as jacobian_score
+from nag.proxies.naswot import naswot as naswot_score
+from nag.proxies.synflow import logsynflow as logsynflow_score
+from nag.proxies.synflow import synflow as synflow_score
+from nag.proxies.zen import zen as zen_score
 
-__all__ = ["PROXIES", "Proxy", "proxy_named"]
+__all__ = ["Proxy", "list_proxies", "proxy_named"]
 
 
 @dataclass(frozen=True)
@@ -53,30 +54,33 @@ class Proxy:
         return self.score(network, batch, rng)
 
 
-PROXIES: dict[str, Proxy] = {
-    proxy.name: proxy
-    for proxy in (
-        Proxy("params", params, functional=False, random_weights=False),
-        Proxy("flops", flops, functional=False, random_weights=False),
-        Proxy("synflow", synflow),
-        Proxy("logsynflow", logsynflow),
-        Proxy("naswot", naswot, functional=False),
-        Proxy("grad_norm", grad_norm, needs_labels=True),
-        Proxy("snip", snip, needs_labels=True),
-        Proxy("grasp", grasp, needs_labels=True),
-        Proxy("jacobian_covariance", jacobian_covariance),
-        Proxy("zen", zen, functional=False),
-    )
-}
-"""Name -> proxy."""
+params = Proxy("params", counts.params, functional=False, random_weights=False)
+flops = Proxy("flops", counts.flops, functional=False, random_weights=False)
+synflow = Proxy("synflow", synflow_score)
+logsynflow = Proxy("logsynflow", logsynflow_score)
+naswot = Proxy("naswot", naswot_score, functional=False)
+grad_norm = Proxy("grad_norm", gradients.grad_norm, needs_labels=True)
+snip = Proxy("snip", gradients.snip, needs_labels=True)
+grasp = Proxy("grasp", gradients.grasp, needs_labels=True)
+jacobian_covariance = Proxy("jacobian_covariance", jacobian_score)
+zen = Proxy("zen", zen_score, functional=False)
+
+
+def list_proxies() -> dict[str, Proxy]:
+    """Short name -> proxy of nag."""
+    return {name: value for name, value in globals().items() if isinstance(value, Proxy)}
 
 
 def proxy_named(name: str) -> Proxy:
-    """A proxy by its name.
+    """A proxy by its short name or by the import path of a `Proxy` or of a score function.
 
     Raises:
         InvalidRequest: There is none of that name.
     """
-    if name not in PROXIES:
-        raise InvalidRequest(f"unknown proxy '{name}'", did_you_mean(name, PROXIES))
-    return PROXIES[name]
+    if is_import_path(name):
+        found = load_callable(name)
+        return found if isinstance(found, Proxy) else Proxy(name, found)
+    known = list_proxies()
+    if name not in known:
+        raise InvalidRequest(f"unknown proxy '{name}'", did_you_mean(name, known))
+    return known[name]

@@ -6,6 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nag.spaces import SearchSpace
+from nag.spaces.constraints import (
+    AllNodesOnAPath,
+    InDegree,
+    InputFeedsLeaves,
+    InputReaders,
+    MaxEdges,
+    OutputFromLeaves,
+    OutputInDegree,
+)
 
 __all__ = ["Rules", "Wiring"]
 
@@ -40,15 +49,16 @@ class Rules:
     @classmethod
     def of(cls, space: SearchSpace) -> Rules:
         """The rules of a space."""
-        given = {constraint.name: constraint.parameter for constraint in space.constraints}
-        named = given.get("input_readers")
-        known = {name: given[name] for name in ("max_edges", "in_degree", "output_in_degree") if name in given}
+        most, degree, output = space.constraint(MaxEdges), space.constraint(InDegree), space.constraint(OutputInDegree)
+        readers = space.constraint(InputReaders)
         return cls(
-            **{name: int(number) for name, number in known.items() if isinstance(number, int)},
-            on_a_path="all_nodes_on_a_path" in given,
-            output_from_leaves="output_from_leaves" in given,
-            input_alone="input_feeds_leaves" in given,
-            readers=frozenset(space.vocabulary.index(op) for op in named) if isinstance(named, tuple) else None,
+            max_edges=most.limit if most else _INFINITE,
+            in_degree=degree.degree if degree else 0,
+            output_in_degree=output.degree if output else 0,
+            on_a_path=space.constraint(AllNodesOnAPath) is not None,
+            output_from_leaves=space.constraint(OutputFromLeaves) is not None,
+            input_alone=space.constraint(InputFeedsLeaves) is not None,
+            readers=frozenset(map(space.vocabulary.index, readers.operations)) if readers else None,
         )
 
     @property

@@ -12,6 +12,7 @@ from nag.core.errors import InvalidArchitecture
 from nag.graphs import Architecture
 from nag.search.draws import python_random
 from nag.spaces import SearchSpace
+from nag.spaces.constraints import OutputFromLeaves
 
 __all__ = ["random_neighbour", "random_neighbours"]
 
@@ -104,7 +105,7 @@ def _move_edge(space: SearchSpace, arch: Architecture, source: random.Random) ->
 
 def _rewired(space: SearchSpace, arch: Architecture, edges: set[tuple[int, int]]) -> Architecture | None:
     last = arch.num_nodes - 1
-    if any(constraint.name == "output_from_leaves" for constraint in space.constraints):
+    if space.constraint(OutputFromLeaves):
         inner = {(u, v) for u, v in edges if v != last}
         read = {u for u, _ in inner}
         edges = inner | {(u, last) for u in range(1, last) if u not in read}

@@ -5,6 +5,7 @@ from nag.spaces.constraints import Constraint
 from nag.spaces.enumeration import can_sample_uniform, enumerate_space, is_enumerable, sample_uniform
 from nag.spaces.layered import layered_space
 from nag.spaces.loader import list_spaces, load_space, space_from_mapping
+from nag.spaces.models import SpaceModel, load_model, save_model
 from nag.spaces.space import SearchSpace, SpaceMasks
 
 __all__ = [
@@ -12,12 +13,15 @@ __all__ = [
     "Constraint",
     "SearchSpace",
     "SpaceMasks",
+    "SpaceModel",
     "can_sample_uniform",
     "enumerate_space",
     "is_enumerable",
     "layered_space",
     "list_spaces",
+    "load_model",
     "load_space",
     "sample_uniform",
+    "save_model",
     "space_from_mapping",
 ]

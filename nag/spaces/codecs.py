@@ -3,37 +3,77 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Annotated, Any, NoReturn
 
-from nag.core.documents import shortened
-from nag.core.errors import InvalidArchitecture
+from pydantic import Field
+
+from nag.core.documents import Document, check, shortened
+from nag.core.errors import InvalidArchitecture, InvalidSpace, did_you_mean
 from nag.graphs import Architecture
+from nag.spaces.constraints import AllNodesOnAPath, Constraint, InDegree, OutputFromLeaves
 
-__all__ = ["CODECS", "CellString", "Codec", "EdgeList", "LinksOps", "MatrixOps", "Numbering", "OpList"]
+__all__ = ["CellString", "Codec", "EdgeList", "LinksOps", "MatrixOps", "Numbering", "OpList", "Wiring"]
 
 _NAME = 220  # the longest name of an operation, with what stands around it
 _LEAST = 1000  # characters that every codec reads
 _NOTHING = "()"  # a list of no operations
 
 
-class Codec(Protocol):
-    """Reads and writes the native string of an architecture; `decode(encode(a)) == a`."""
+@dataclass(frozen=True)
+class Wiring:
+    """What a codec is made for.
+
+    Args:
+        operations: Names of the operations, without input and output.
+        min_nodes: Least number of nodes of an architecture, input and output included.
+        max_nodes: Greatest number of nodes.
+        edges: The fixed edges; None where edges are free.
+        constraints: What the architectures keep.
+    """
+
+    operations: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int
+    edges: tuple[tuple[int, int], ...] | None
+    constraints: tuple[Constraint, ...]
+
+    def holds(self, *constraints: Constraint) -> bool:
+        """Whether all of these constraints are kept."""
+        return set(constraints) <= set(self.constraints)
+
+
+class Codec(ABC):
+    """Reads and writes the native string of an architecture; `decode(encode(a)) == a`.
+
+    A space file names one by its class in this module, in lower case (`codec: {name: edge_list}`), or by an import path
+    (`codec: {name: my_package.codecs:Morse}`); further keys are arguments of `for_space`.
+    """
 
     example: str
 
+    @classmethod
+    def for_space(cls, wiring: Wiring) -> Codec:
+        """The codec of a space; sub-classes whose constructor takes arguments, or that do not fit every space, redefine it.
+
+        Raises:
+            InvalidSpace: It does not fit.
+        """
+        return cls()
+
+    @abstractmethod
     def encode(self, arch: Architecture) -> str:
         """The native string of an architecture of the space."""
-        ...
 
+    @abstractmethod
     def decode(self, text: str) -> Architecture:
         """The architecture that a native string describes.
 
         Raises:
             InvalidArchitecture: The string does not have the codec's form.
         """
-        ...
 
 
 def _refuse(text: str, what: str, example: str) -> NoReturn:
@@ -82,7 +122,37 @@ class Numbering:
         return [found[node] for node in sorted(found)]
 
 
-class CellString:
+class _NumberingDocument(Document):
+    """Numbers of a space file."""
+
+    operations: Annotated[list[str], Field(min_length=1)]
+    nodes: list[int] | None = None
+
+
+def _numbering(numbers: Mapping[str, Any] | None, wiring: Wiring) -> Numbering | None:
+    """The numbering of a space file.
+
+    Raises:
+        InvalidSpace: It does not fit the space.
+    """
+    if numbers is None:
+        return None
+    if wiring.edges is None:
+        raise InvalidSpace("'codec.numbers' does not fit free edges", "Leave it out.")
+    document = check(_NumberingDocument, dict(numbers), "'codec.numbers'", InvalidSpace)
+    inner = list(range(1, wiring.max_nodes - 1))
+    nodes = document.nodes or inner
+    if sorted(nodes) != inner:
+        what = f"'codec.numbers.nodes' is {shortened(str(nodes), 80)}"
+        raise InvalidSpace(what, f"It must list each of 1 to {inner[-1]} once.")
+    unknown = next((op for op in document.operations if op not in wiring.operations), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, wiring.operations)
+        raise InvalidSpace(f"'codec.numbers.operations' names '{shortened(unknown, 80)}'", hint)
+    return Numbering(tuple(document.operations), tuple(nodes))
+
+
+class CellString(Codec):
     """NAS-Bench-201's `|op~0|+|op~0|op~1|+...`: labelled edges between cell nodes, one graph node for each edge.
 
     Args:
@@ -107,6 +177,16 @@ class CellString:
             groups.setdefault(v, []).append(f"{label}~{u}|")
         return "+".join("|" + "".join(items) for items in groups.values())
 
+    @classmethod
+    def for_space(
+        cls, wiring: Wiring, cell_nodes: Annotated[int, Field(ge=2, le=90)] = 4, numbers: Mapping[str, Any] | None = None
+    ) -> CellString:
+        """The codec of a space whose fixed wiring is that of labelled edges."""
+        codec = cls(cell_nodes, _numbering(numbers, wiring))
+        if tuple(sorted(codec.edges)) != tuple(sorted(wiring.edges or ())):
+            raise InvalidSpace("codec cell_string does not fit the edges", "List the wiring of the cell's edges.")
+        return codec
+
     def encode(self, arch: Architecture) -> str:
         """The cell string of an architecture with the cell's fixed wiring."""
         return self._write(arch.ops[1:-1])
@@ -124,7 +204,7 @@ class CellString:
         return Architecture(("input", *labels, "output"), self.edges)
 
 
-class MatrixOps:
+class MatrixOps(Codec):
     """NAS-Bench-101's matrix and operations: rows of the adjacency matrix, then the operations.
 
     `0110/0001/0001/0000:input,conv3x3-bn-relu,maxpool3x3,output`. Nested lists are read too, as JSON or Python write them:
@@ -141,6 +221,11 @@ class MatrixOps:
         most = max(max_nodes, 32)  # before pruning
         self.limit = _LEAST + _NAME * most + 8 * most**2
         self.prune = prune
+
+    @classmethod
+    def for_space(cls, wiring: Wiring) -> MatrixOps:
+        """The codec of any space; nodes on no path are left out where the space has none."""
+        return cls(wiring.max_nodes, prune=wiring.holds(AllNodesOnAPath()))
 
     def encode(self, arch: Architecture) -> str:
         """Matrix and operations of any architecture."""
@@ -196,7 +281,7 @@ def _on_paths(arch: Architecture) -> Architecture:
     return Architecture(tuple(arch.ops[node] for node in kept), edges)
 
 
-class EdgeList:
+class EdgeList(Codec):
     """Operations between input and output, then the edges: readable for free wiring of any size.
 
     `conv,pool;0>1,0>2,1>2,2>3`: node 0 is the input, 1 a convolution, 2 a pooling, 3 the output.
@@ -209,6 +294,11 @@ class EdgeList:
 
     def __init__(self, max_nodes: int) -> None:
         self.limit = _LEAST + _NAME * max_nodes + 8 * max_nodes**2
+
+    @classmethod
+    def for_space(cls, wiring: Wiring) -> EdgeList:
+        """The codec of any space."""
+        return cls(wiring.max_nodes)
 
     def encode(self, arch: Architecture) -> str:
         """Inner operations and edges of any architecture."""
@@ -227,7 +317,7 @@ class EdgeList:
         return Architecture.from_unordered(named, edges)
 
 
-class LinksOps:
+class LinksOps(Codec):
     """NAS-Bench-Graph's link list and operations: the one source of each node, 0 meaning the input.
 
     `0,0,1,2|gcn,gat,fc,gin`: node 1 and 2 read the input, 3 reads 1, 4 reads 2; what feeds nothing feeds the output.
@@ -239,6 +329,18 @@ class LinksOps:
     def __init__(self, length: int) -> None:
         self.length = length
         self.example = ",".join("0" * length) + "|" + ",".join(["OPERATION"] * length)
+
+    @classmethod
+    def for_space(cls, wiring: Wiring, length: Annotated[int, Field(ge=1)] | None = None) -> LinksOps:
+        """The codec of a space of one number of nodes, each of which has one source."""
+        length = wiring.max_nodes - 2 if length is None else length
+        trees = wiring.holds(InDegree(1), OutputFromLeaves())
+        if not trees or not wiring.min_nodes == wiring.max_nodes == length + 2 or length < 1:
+            raise InvalidSpace(
+                "codec links_ops does not fit the nodes and constraints",
+                "It needs 'nodes' two more than its length, in_degree: 1 and output_from_leaves: true.",
+            )
+        return cls(length)
 
     def encode(self, arch: Architecture) -> str:
         """Link list and operations of an architecture whose inner nodes have one source each."""
@@ -260,7 +362,7 @@ class LinksOps:
         return Architecture.from_unordered(named, edges)
 
 
-class OpList:
+class OpList(Codec):
     """The operations of a fixed wiring: `conv3,pool,skip`, without input and output; `()` where there are none.
 
     Args:
@@ -275,6 +377,13 @@ class OpList:
         self.numbering = numbering
         self.example = ",".join(["OPERATION"] * length) or _NOTHING
 
+    @classmethod
+    def for_space(cls, wiring: Wiring, numbers: Mapping[str, Any] | None = None) -> OpList:
+        """The codec of a space of fixed wiring."""
+        if wiring.edges is None:
+            raise InvalidSpace("codec op_list does not fit free edges", "Use matrix_ops or edge_list.")
+        return cls(wiring.edges, wiring.max_nodes - 2, _numbering(numbers, wiring))
+
     def encode(self, arch: Architecture) -> str:
         """The inner operations, in node order."""
         return ",".join(arch.ops[1:-1]) or _NOTHING
@@ -287,7 +396,3 @@ class OpList:
         if len(ops) != self.length or len(text) > _LEAST + _NAME * self.length:
             _refuse(text, f"list of {self.length} operations", self.example)
         return Architecture(("input", *ops, "output"), self.edges)
-
-
-CODECS = ("cell_string", "matrix_ops", "edge_list", "links_ops", "op_list")
-"""Every codec that a space file may name."""

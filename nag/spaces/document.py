@@ -8,11 +8,12 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from nag.core.documents import Document, shortened
 from nag.core.errors import did_you_mean
-from nag.core.numbers import Finite, Size
-from nag.spaces.codecs import CODECS
-from nag.spaces.constraints import CONSTRAINTS
+from nag.core.imports import is_import_path, short_names
+from nag.core.numbers import Finite
+from nag.core.signatures import annotations_of
+from nag.spaces.constraints import Constraint
 
-__all__ = ["MAX_NODES", "CodecDocument", "NumberingDocument", "SpaceDocument"]
+__all__ = ["MAX_NODES", "SpaceDocument"]
 
 MAX_NODES = 4096
 """Nodes of the largest search space."""
@@ -30,29 +31,6 @@ _Node = Annotated[int, Field(ge=0, lt=MAX_NODES)]
 _Pairs = list[Annotated[list[_Node], Field(min_length=2, max_length=2)]]
 
 
-class NumberingDocument(Document):
-    """How architectures of a fixed wiring are written as numbers; see `nag.spaces.codecs.Numbering`."""
-
-    operations: Annotated[list[_Operation], Field(min_length=1)]
-    nodes: list[_Node] | None = None
-
-
-class CodecDocument(Document):
-    """How architectures are written."""
-
-    name: Literal["cell_string", "matrix_ops", "edge_list", "links_ops", "op_list"]
-    cell_nodes: Annotated[int, Field(ge=2, le=90)] = 4
-    length: Annotated[int, Field(ge=1, lt=MAX_NODES)] | None = None
-    numbers: NumberingDocument | None = None
-
-    @field_validator("name", mode="before")
-    @classmethod
-    def _known_codec(cls, name: Any) -> Any:
-        if name not in CODECS:
-            raise ValueError(f"This codec cannot be used. {did_you_mean(str(name)[:40], CODECS)}")
-        return name
-
-
 class SpaceDocument(Document):
     """A search-space file. Later keys are checked against earlier ones."""
 
@@ -65,8 +43,9 @@ class SpaceDocument(Document):
     allowed: list[list[str]] | None = None
     required: _Pairs | None = None
     forbidden: _Pairs | None = None
-    constraints: dict[str, bool | Size | list[str]] = Field(default_factory=dict)
-    codec: CodecDocument | None = None
+    constraints: dict[str, Any] = Field(default_factory=dict)
+    codec: dict[str, Any] | None = None
+    networks: Annotated[str, Field(max_length=500)] | None = None
     costs: dict[str, dict[str, Finite]] = Field(default_factory=dict)
 
     @field_validator("title")
@@ -158,23 +137,31 @@ class SpaceDocument(Document):
     @field_validator("constraints", mode="before")
     @classmethod
     def _rules(cls, constraints: Any, info: ValidationInfo) -> Any:
+        known = short_names("nag.spaces.constraints", Constraint)
         if not isinstance(constraints, dict):
-            raise ValueError(f"It must map names of constraints to what they need: {', '.join(sorted(CONSTRAINTS))}")
+            raise ValueError(f"It must map names of constraints to what they need: {', '.join(sorted(known))}")
         for name, value in constraints.items():
-            if name not in CONSTRAINTS:
+            if is_import_path(str(name)):
+                continue  # made, and checked by its type hints, by the loader
+            if name not in known:
                 shown = shortened(str(name), 60)
-                raise ValueError(f"Unknown constraint '{shown}'. {did_you_mean(shown, CONSTRAINTS)}")
-            kind = CONSTRAINTS[name].takes
-            known = shortened(", ".join(info.data.get("operations", ())))
-            good = {
-                "operations": isinstance(value, list) and bool(value) and _all_known(value, info),
-                "number": type(value) is int and value >= 0,
-                "switch": value is True,
-            }
-            if value is not False and not good[kind]:
-                needs = {"operations": f"a list of operations: {known}", "number": "a whole number", "switch": "true or false"}
-                raise ValueError(f"Constraint '{name}' needs {needs[kind]}")
+                raise ValueError(f"Unknown constraint '{shown}'. {did_you_mean(shown, known)}")
+            takes = next(iter(annotations_of(known[name]).values()), None)
+            good = value is True if takes is None else type(value) is int and value >= 0
+            needs = "true or false" if takes is None else "a whole number"
+            if takes == tuple[str, ...]:
+                good = isinstance(value, list) and bool(value) and _all_known(value, info)
+                needs = f"a list of operations: {shortened(', '.join(info.data.get('operations', ())))}"
+            if value is not False and not good:
+                raise ValueError(f"Constraint '{name}' needs {needs}")
         return constraints
+
+    @field_validator("networks")
+    @classmethod
+    def _path_of_networks(cls, networks: str | None) -> str | None:
+        if networks is not None and not is_import_path(networks):
+            raise ValueError("It must be the import path of a builder, such as my_package.networks:Builder")
+        return networks
 
     @field_validator("costs", mode="before")
     @classmethod

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from nag.core.documents import check, parse_yaml, read_yaml, shortened
-from nag.core.errors import InvalidSpace, did_you_mean
+from nag.core.errors import InvalidSpace, NagError, did_you_mean
+from nag.core.imports import is_import_path, load_callable, short_names
+from nag.core.plugins import require_allowed
+from nag.core.signatures import annotations_of, conform
 from nag.graphs import Semantics
-from nag.spaces.codecs import CellString, Codec, EdgeList, LinksOps, MatrixOps, Numbering, OpList
+from nag.spaces.codecs import Codec, Wiring
 from nag.spaces.constraints import Constraint
-from nag.spaces.document import CodecDocument, SpaceDocument
+from nag.spaces.document import SpaceDocument
 from nag.spaces.space import SearchSpace
 
 __all__ = ["list_spaces", "load_space", "space_from_mapping"]
@@ -31,13 +36,17 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
     """Loads a search space.
 
     Args:
-        name_or_path: Name of a shipped space, or the path of a YAML file.
+        name_or_path: Name of a shipped space, the path of a YAML file, or the import path of a function that returns the
+            space or its description. The file may name Python code, which is trusted as the file is.
 
     Raises:
         InvalidSpace: No such space, or the file does not describe one.
     """
     text = str(name_or_path)
     shown = shortened(text)
+    if is_import_path(text):
+        made = load_callable(text)()
+        return made if isinstance(made, SearchSpace) else space_from_mapping(made, shown, lambda named: named)
     if text in list_spaces():
         source = resources.files("nag.search_spaces").joinpath(f"{text}.yaml").read_text(encoding="utf-8")
         return space_from_mapping(parse_yaml(source, f"'{text}'", InvalidSpace), text)
@@ -50,19 +59,35 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
         exists = False
     if not exists:
         raise InvalidSpace(f"search-space file '{shown}' does not exist", "Check the path.")
-    return space_from_mapping(read_yaml(path, InvalidSpace), shown)
+    return space_from_mapping(read_yaml(path, InvalidSpace), shown, lambda named: _beside(path, named))
 
 
-def space_from_mapping(description: Any, where: str = "search space") -> SearchSpace:
+def _beside(path: Path, named: str) -> str:
+    """An import path of a file, whose Python files stand beside it."""
+    place, _, name = named.rpartition(":")
+    return f"{path.absolute().parent / place}:{name}" if place.endswith(".py") else named
+
+
+def space_from_mapping(
+    description: Any, where: str = "search space", resolve: Callable[[str], str] | None = None
+) -> SearchSpace:
     """Builds a search space from a parsed description; see `search_spaces/README.md` for the keys.
 
     Args:
         description: The mapping.
         where: Where it comes from, for messages.
+        resolve: Import path in the description -> the one to import; None to admit only nag's own and allowed plug-ins
+            (`nag.core.plugins`).
 
     Raises:
         InvalidSpace: With the key at fault.
+        InvalidRequest: It names a class that is not allowed.
     """
+    if resolve is None:
+
+        def resolve(path: str) -> str:
+            return require_allowed(path, where)
+
     if not isinstance(description, dict):
         raise InvalidSpace(f"{where} holds no mapping", _SEE)
     document = check(SpaceDocument, description, where, InvalidSpace, _SEE)
@@ -70,10 +95,9 @@ def space_from_mapping(description: Any, where: str = "search space") -> SearchS
     low, high = document.nodes
     wiring = None if document.edges == "free" else _pairs(document.edges)
     constraints = tuple(
-        Constraint(name, tuple(value) if isinstance(value, list) else int(value))
-        for name, value in document.constraints.items()
-        if value is not False
+        _constraint(name, value, resolve, where) for name, value in document.constraints.items() if value is not False
     )
+    own = Wiring(tuple(document.operations), low, high, wiring, constraints)
     return SearchSpace(
         name=document.name,
         title=document.name if document.title is None else document.title,
@@ -85,9 +109,10 @@ def space_from_mapping(description: Any, where: str = "search space") -> SearchS
         required=_pairs(document.required or []),
         forbidden=_pairs(document.forbidden or []),
         constraints=constraints,
-        codec=_codec(document, wiring, constraints, where),
+        codec=_codec(document.codec, own, resolve, where),
         costs=document.costs,
         description=description,
+        networks=None if document.networks is None else resolve(document.networks),
         fingerprint=_fingerprint(description),
     )
 
@@ -124,48 +149,35 @@ def _pairs(pairs: Any) -> tuple[tuple[int, int], ...]:
     return tuple((u, v) for u, v in pairs)
 
 
-def _codec(
-    document: SpaceDocument, wiring: tuple[tuple[int, int], ...] | None, constraints: tuple[Constraint, ...], where: str
-) -> Codec:
+def _constraint(name: str, value: Any, resolve: Callable[[str], str], where: str) -> Constraint:
+    """The constraint of a space file's entry."""
+    kind = load_callable(resolve(name)) if is_import_path(name) else short_names("nag.spaces.constraints", Constraint)[name]
+    if not inspect.isclass(kind) or not issubclass(kind, Constraint):
+        raise InvalidSpace(f"'{shortened(name, 100)}' is no constraint", "Name a sub-class of nag.spaces.Constraint.")
+    first = next(iter(annotations_of(kind)), None)
+    value = tuple(value) if isinstance(value, list) else value
+    options = value if isinstance(value, dict) else {} if value is True or first is None else {first: value}
+    try:
+        conform(kind, options)
+        return kind(**options)
+    except (NagError, TypeError) as error:
+        what, hint = (error.what, error.hint) if isinstance(error, NagError) else (str(error), "Check its options.")
+        raise InvalidSpace(f"{where}: 'constraints.{shortened(name, 100)}': {what}", hint) from error
+
+
+def _codec(described: Mapping[str, Any] | None, wiring: Wiring, resolve: Callable[[str], str], where: str) -> Codec:
     """The codec that a space names, or the default of its wiring."""
-    described = document.codec or CodecDocument(name="matrix_ops" if wiring is None else "op_list")
-    low, high = document.nodes
-
-    def fail(what: str, hint: str) -> NoReturn:
-        raise InvalidSpace(f"{where}: {what}", hint)
-
-    numbering = None
-    if described.numbers is not None:
-        if wiring is None:
-            fail("'codec.numbers' does not fit free edges", "Leave it out.")
-        nodes = described.numbers.nodes or list(range(1, high - 1))
-        if sorted(nodes) != list(range(1, high - 1)):
-            fail(f"'codec.numbers.nodes' is {shortened(str(nodes), 80)}", f"It must list each of 1 to {high - 2} once.")
-        unknown = next((op for op in described.numbers.operations if op not in document.operations), None)
-        if unknown is not None:
-            hint = did_you_mean(unknown, document.operations)
-            fail(f"'codec.numbers.operations' names '{shortened(unknown, 80)}'", hint)
-        numbering = Numbering(tuple(described.numbers.operations), tuple(nodes))
-    if described.name == "cell_string":
-        codec = CellString(described.cell_nodes, numbering)
-        if tuple(sorted(codec.edges)) != tuple(sorted(wiring or ())):
-            fail("codec cell_string does not fit the edges", "List the wiring of the cell's edges.")
-        return codec
-    if described.name == "op_list":
-        if wiring is None:
-            fail("codec op_list does not fit free edges", "Use matrix_ops or edge_list.")
-        return OpList(wiring, high - 2, numbering)
-    if numbering is not None:
-        fail(f"'codec.numbers' does not fit codec {described.name}", "Use it with op_list or cell_string.")
-    if described.name == "links_ops":
-        length = high - 2 if described.length is None else described.length
-        trees = {Constraint("in_degree", 1), Constraint("output_from_leaves", 1)} <= set(constraints)
-        if not trees or not low == high == length + 2 or length < 1:
-            fail(
-                "codec links_ops does not fit the nodes and constraints",
-                "It needs 'nodes' two more than its length, in_degree: 1 and output_from_leaves: true.",
-            )
-        return LinksOps(length)
-    if described.name == "edge_list":
-        return EdgeList(high)
-    return MatrixOps(high, prune=Constraint("all_nodes_on_a_path", 1) in constraints)
+    options = dict(described or {"name": "matrix_ops" if wiring.edges is None else "op_list"})
+    name = str(options.pop("name", ""))
+    known = short_names("nag.spaces.codecs", Codec)
+    if not is_import_path(name) and name not in known:
+        what = f"{where}: 'codec.name' is '{shortened(name, 40)}'"
+        raise InvalidSpace(what, f"This codec cannot be used. {did_you_mean(name[:40], known)}")
+    kind = load_callable(resolve(name)) if is_import_path(name) else known[name]
+    if not inspect.isclass(kind) or not issubclass(kind, Codec):
+        raise InvalidSpace(f"'{shortened(name, 100)}' is no codec", "Name a sub-class of nag.spaces.Codec.")
+    try:
+        conform(kind.for_space, options, "codec")
+        return kind.for_space(wiring, **options)
+    except NagError as error:
+        raise InvalidSpace(f"{where}: {error.what}", error.hint) from error

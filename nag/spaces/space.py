@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,9 +14,11 @@ from torch import Tensor
 from nag.core.errors import InvalidArchitecture, InvalidRequest, did_you_mean
 from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, reduce
 from nag.spaces.codecs import Codec
-from nag.spaces.constraints import Constraint, satisfies_all
+from nag.spaces.constraints import Constraint, OutputFromLeaves, satisfies_all
 
 __all__ = ["SearchSpace", "SpaceMasks"]
+
+_Constraint = TypeVar("_Constraint", bound=Constraint)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class SearchSpace:
         fingerprint: Digest of the description.
         costs: Additive cost models: name -> {operation or "base": cost}.
         description: The mapping that the space was built from, as in its YAML file.
+        networks: Import path of the class that builds its networks; None for that of nag, where its operations are known.
     """
 
     name: str
@@ -74,6 +77,7 @@ class SearchSpace:
     fingerprint: str
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     description: Mapping[str, Any] = field(default_factory=dict)
+    networks: str | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SearchSpace) and self.fingerprint == other.fingerprint
@@ -108,6 +112,10 @@ class SearchSpace:
         for u, v in self.required if self.wiring is None else self.wiring:
             edges[u, v, 0], edges[u, v, 1] = False, True
         return SpaceMasks(nodes, edges)
+
+    def constraint(self, kind: type[_Constraint]) -> _Constraint | None:
+        """The space's constraint of a class; None where it has none."""
+        return next((each for each in self.constraints if isinstance(each, kind)), None)
 
     # -- validity ---------------------------------------------------------------------------------------------------
 
@@ -272,7 +280,7 @@ class SearchSpace:
         absent = [(u, v) for u in size for v in size if u != v and (u, v) not in present]
         edits = [present | {new} for new in absent] + [present - {old} for old in present]
         edits += [present - {old} | {new} for old in present for new in absent]
-        if any(constraint.name == "output_from_leaves" for constraint in self.constraints):
+        if self.constraint(OutputFromLeaves):
             edits = [self._with_leaves(edges, arch.num_nodes - 1) for edges in edits]
         found = []
         for edges in sorted({tuple(sorted(edges)) for edges in edits}):

@@ -18,7 +18,7 @@ from nag.evaluation import DataSet, Stopwatch, load_data_set
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
 from nag.networks import Builder, builder_of, count_parameters
-from nag.proxies import PROXIES, Batch, Proxy, initialise_normal, proxy_named
+from nag.proxies import Batch, Proxy, initialise_normal, list_proxies, proxy_named
 from nag.spaces import SearchSpace
 
 __all__ = ["LIMIT", "ProxyTrial", "batch_of"]
@@ -160,7 +160,7 @@ def _finite(scores: Sequence[float]) -> float:
 def _identity(proxy: Proxy) -> str:
     """What tells a proxy from others: the name of its function, and the source of one that is not of this package."""
     name = f"{proxy.score.__module__}.{proxy.score.__qualname__}"
-    if PROXIES.get(proxy.name) == proxy:
+    if list_proxies().get(proxy.name) == proxy:
         return name
     try:
         return f"{name} {inspect.getsource(proxy.score)}"

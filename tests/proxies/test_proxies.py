@@ -14,8 +14,10 @@ from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
 from nag.networks import DataShape, NASBench101Builder, NASBench201Builder, NASBenchGraphBuilder
 from nag.predictors import combined_scores, rank_scores
-from nag.proxies import PROXIES, Batch, initialise_normal, proxy_named
+from nag.proxies import Batch, initialise_normal, list_proxies, proxy_named
 from nag.spaces import load_space
+
+PROXIES = list_proxies()
 
 IMAGES = DataShape("images", 3, 5, 8, 8)
 GRAPH = DataShape("graph", 6, 4)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, MissingData, did_you_mean
+from nag.core.imports import is_import_path, load_callable
 from nag.core.packages import require
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.graphs import load_karate, load_sbm
@@ -44,32 +46,33 @@ class _Entry:
     find: Callable[[str | Path | None], object] = _always
 
 
-_DATA_SETS: dict[str, _Entry] = {
-    "digits": _Entry("images", "1,797 handwritten digits, 8 x 8 grey, 10 classes", lambda seed, _: load_digits(seed)),
-    "mnist1d": _Entry("images", "5,000 signals of 40 numbers, 10 classes", lambda seed, _: load_mnist1d(seed), _mnist1d_there),
-    "cifar10_sample": _Entry(
-        "images", "953 images of CIFAR-10, 32 x 32 colour", partial(load_cifar_sample, "cifar10"), find_images
-    ),
-    "cifar100_sample": _Entry(
-        "images", "957 images of CIFAR-100, 32 x 32 colour", partial(load_cifar_sample, "cifar100"), find_images
-    ),
-    "sbm": _Entry("graph", "generated: 1,500 nodes in 6 communities, 32 features", lambda seed, _: load_sbm(seed)),
-    "karate": _Entry("graph", "34 members of a karate club in 4 communities", lambda seed, _: load_karate(seed)),
-    **{
-        f"planetoid_{which}": _Entry(
-            "graph",
-            f"citations: {nodes:,} nodes, {features:,} features, {classes} classes",
-            partial(load_planetoid, which),
-            partial(find_planetoid, which),
-        )
-        for which, (nodes, features, classes) in PLANETOID.items()
-    },
-}
+digits = _Entry("images", "1,797 handwritten digits, 8 x 8 grey, 10 classes", lambda seed, _: load_digits(seed))
+mnist1d = _Entry("images", "5,000 signals of 40 numbers, 10 classes", lambda seed, _: load_mnist1d(seed), _mnist1d_there)
+cifar10_sample = _Entry("images", "953 images of CIFAR-10, 32 x 32 colour", partial(load_cifar_sample, "cifar10"), find_images)
+cifar100_sample = _Entry(
+    "images", "957 images of CIFAR-100, 32 x 32 colour", partial(load_cifar_sample, "cifar100"), find_images
+)
+sbm = _Entry("graph", "generated: 1,500 nodes in 6 communities, 32 features", lambda seed, _: load_sbm(seed))
+karate = _Entry("graph", "34 members of a karate club in 4 communities", lambda seed, _: load_karate(seed))
+planetoid_cora, planetoid_citeseer, planetoid_pubmed = (
+    _Entry(
+        "graph",
+        f"citations: {nodes:,} nodes, {features:,} features, {classes} classes",
+        partial(load_planetoid, which),
+        partial(find_planetoid, which),
+    )
+    for which, (nodes, features, classes) in PLANETOID.items()
+)
+
+
+def _entries() -> dict[str, _Entry]:
+    """The built-in data sets: the entries of this module by their names."""
+    return {name: value for name, value in globals().items() if isinstance(value, _Entry)}
 
 
 def data_set_names() -> list[str]:
     """Names of the built-in data sets."""
-    return list(_DATA_SETS)
+    return list(_entries())
 
 
 def data_set_kind(name_or_path: str | Path) -> str:
@@ -79,10 +82,12 @@ def data_set_kind(name_or_path: str | Path) -> str:
         InvalidRequest: No such data set.
     """
     name = str(name_or_path)
-    if name in _DATA_SETS:
-        return _DATA_SETS[name].kind
+    if name in _entries():
+        return _entries()[name].kind
     if is_user_data(name):
         return "images"
+    if is_import_path(name):
+        return "images" if _of_function(name, 0).graph is None else "graph"
     raise InvalidRequest(f"unknown data set '{name}'", _hint(name))
 
 
@@ -92,7 +97,7 @@ def list_data_sets(data_dir: str | Path | None = None) -> dict[str, str]:
     Args:
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
     """
-    return {name: _describe(entry, data_dir) for name, entry in _DATA_SETS.items()}
+    return {name: _describe(entry, data_dir) for name, entry in _entries().items()}
 
 
 def _describe(entry: _Entry, data_dir: str | Path | None) -> str:
@@ -113,7 +118,8 @@ def load_data_set(
     """Loads a data set, once in a process; callers share it, so nobody may change its tensors.
 
     Args:
-        name_or_path: Name of a built-in data set, or the path of an `.npz` file or of an image folder of the user.
+        name_or_path: Name of a built-in data set, the path of an `.npz` file or of an image folder of the user, or the import
+            path of a function (seed) -> `DataSet`.
         seed: Seed of the split; published splits stay as they are.
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
         size: Height and width that the images of a folder are scaled to; None where all have one size.
@@ -127,8 +133,8 @@ def load_data_set(
     name = str(name_or_path)
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise InvalidRequest(f"images of the size {size} cannot be", "Give a whole number of pixels, at least 1.")
-    if name in _DATA_SETS:
-        if _DATA_SETS[name].find is _always:
+    if name in _entries():
+        if _entries()[name].find is _always:
             return _built_in(name, seed, None)
         folder = os.environ.get("NAG_DATA_DIR") if data_dir is None else str(data_dir)
         return _built_in(name, seed, folder)
@@ -137,13 +143,15 @@ def load_data_set(
         if layout is not None and path.suffix != ".npz":
             raise InvalidRequest(f"layout {layout} is given for '{path.name}'", "It is for the arrays of .npz files.")
         return _of_user(path, seed, size, layout, _stamp(path))
+    if is_import_path(name):
+        return _of_function(name, seed)
     raise InvalidRequest(f"unknown data set '{name}'", _hint(name))
 
 
 def _hint(name: str) -> str:
     if "/" in name or "\\" in name:
         return "Give the path of an existing folder of images or of an .npz file."
-    return did_you_mean(name, _DATA_SETS)
+    return did_you_mean(name, _entries())
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -155,7 +163,15 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=4)
 def _built_in(name: str, seed: int, data_dir: str | None) -> DataSet:
-    return _DATA_SETS[name].load(seed, data_dir)
+    return _entries()[name].load(seed, data_dir)
+
+
+@lru_cache(maxsize=2)
+def _of_function(name: str, seed: int) -> DataSet:
+    found = load_callable(name)(seed)
+    if not isinstance(found, DataSet):
+        raise InvalidRequest(f"'{shortened(name)}' returns no data set", "Return a nag.evaluation.DataSet.")
+    return found
 
 
 @lru_cache(maxsize=2)
