@@ -24,6 +24,7 @@ ORDER = (
     ("execution",),
     ("search",),
     ("workflows",),
+    ("testing",),
     ("report",),
     ("suites",),
     ("cli",),

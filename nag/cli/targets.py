@@ -32,14 +32,12 @@ def locate(target: str, where: str = "_target_") -> Callable[..., Any]:
     """
     if is_import_path(target):
         try:
-            return load_callable(target)  # type: ignore[no-any-return]
+            return load_callable(target)
         except NagError as error:
             raise InvalidRequest(f"{where}: {error.what}", error.hint) from error
     parts = target.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise InvalidRequest(
-            f"{where} is {shortened(target, 100)}", "It must be MODULE:NAME, such as my_package.networks:Builder."
-        )
+        raise InvalidRequest(f"{where} is {shortened(target, 100)}", "It must be MODULE:NAME, such as mine:Builder.")
     here = os.getcwd()
     if parts[0] != "nag" and here not in sys.path and "" not in sys.path:
         sys.path.append(here)

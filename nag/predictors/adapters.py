@@ -89,7 +89,7 @@ class AdapterPredictor(RankedPredictor):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], given: Mapping[str, Any]) -> Self:
         """The predictor with untrained networks of those sizes."""
-        options = {name: arguments_of(GNNPredictor, config[name]) for name in ("base", "adapter")}
+        options: dict[str, Any] = {name: arguments_of(GNNPredictor, config[name]) for name in ("base", "adapter")}
         others = {name: value for name, value in config.items() if name not in ("base", "adapter", "sources")}
         predictor = cls(**options, **arguments_of(cls, others, given))
         for entry in config["sources"]:

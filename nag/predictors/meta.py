@@ -249,7 +249,8 @@ class MetaPredictor(ResizableState, SpaceModel):
     @classmethod
     def least_elements(cls, config: Mapping[str, Any]) -> int:
         """Those of its sources together."""
-        return sum(least_elements_of(entry, Predictor) for entry in config["sources"].values())  # type: ignore[type-abstract]
+        least = [least_elements_of(entry, Predictor) for entry in config["sources"].values()]  # type: ignore[type-abstract]
+        return sum(least)
 
     def check_state(self) -> None:
         """Raises `ValueError` if the scales do not fit the facts or the space."""

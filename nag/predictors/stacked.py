@@ -86,7 +86,8 @@ class StackedPredictor(RankedPredictor):
         entries = config["parts"].values()
         if len(entries) > _MOST_PARTS:
             raise ValueError("a stack has too many parts")
-        return sum(least_elements_of(entry, RankedPredictor) for entry in entries)  # type: ignore[type-abstract]
+        least = [least_elements_of(entry, RankedPredictor) for entry in entries]  # type: ignore[type-abstract]
+        return sum(least)
 
     def check_state(self) -> None:
         """Raises `ValueError` if weights are negative."""

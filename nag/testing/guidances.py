@@ -1,0 +1,47 @@
+"""The laws of guidance and of every proposal in it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from nag.diffusion import AbsorbingKernel, DiscreteGenerator, Guidance, LinearSchedule
+from nag.graphs import DagBatch
+from nag.spaces import SearchSpace
+from nag.testing.laws import draws, same_graphs
+
+__all__ = ["GuidanceContract"]
+
+
+class GuidanceContract(ABC):
+    """Contract of `nag.diffusion.Guidance` and of what it is made of."""
+
+    space: SearchSpace
+    """A space with uniform draws."""
+
+    @abstractmethod
+    def make(self, scale: float) -> Guidance:
+        """The guidance at a scale."""
+
+    def score(self, dags: DagBatch) -> Tensor:
+        """What is to be high: the number of nodes of one operation."""
+        return (dags.ops == 2).sum(1).double()
+
+    def sampled(self, scale: float, seed: int = 1) -> DagBatch:
+        """Samples of an untrained generator."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            generator = DiscreteGenerator(
+                self.space, draws(self.space, 50), AbsorbingKernel(), LinearSchedule(), width=8, layers=1, heads=2
+            ).eval()
+        return self.make(scale).sample(generator, 24, torch.Generator().manual_seed(seed), self.score)
+
+    def test_samples_follow_the_seed(self) -> None:
+        """The same seed gives the same samples."""
+        assert same_graphs(self.sampled(5.0), self.sampled(5.0))
+
+    def test_guidance_raises_the_score(self) -> None:
+        """Samples score higher at a high scale than at 0."""
+        assert float(self.score(self.sampled(30.0)).mean()) > float(self.score(self.sampled(0.0)).mean())
