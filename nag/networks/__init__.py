@@ -1,7 +1,7 @@
 """Networks of architectures: from a directed acyclic graph to a `torch.nn.Module`, and from there to files.
 
-A builder is any object with `build(arch, shape, seed) -> nn.Module` and a `fingerprint`; nothing need be registered. One
-for a space of your own, whose nodes sum what they read, takes a mapping from operations to modules:
+A builder has a method `build(arch, shape, seed) -> nn.Module` and a `fingerprint`; nothing need be registered. One for a
+space of your own, whose nodes sum what they read, takes a mapping from operations to modules:
 
     OPERATIONS = {
         "conv": lambda channels: nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU()),
@@ -9,7 +9,7 @@ for a space of your own, whose nodes sum what they read, takes a mapping from op
     }
 
     @dataclass(frozen=True)
-    class MyBuilder:
+    class MyBuilder(Builder):
         channels: int = 16
 
         @property
@@ -26,7 +26,7 @@ for a space of your own, whose nodes sum what they read, takes a mapping from op
                     nn.Linear(self.channels, shape.classes),
                 )
 
-In a command, name it by `builder._target_=my_package.MyBuilder builder._partial_=false`.
+In a space file, name it by `networks: my_package:MyBuilder`; in a command, by `builder=my_package:MyBuilder`.
 """
 
 from nag.networks.builder import Builder, check_operations, count_parameters, options_fingerprint, seeded

@@ -21,6 +21,7 @@ from nag.spaces.space import SearchSpace
 __all__ = ["SpaceModel", "least_elements_of", "load_model", "restore_model", "save_model"]
 
 _GIVEN = ("space", "data")
+_EXTRA = "reference."
 _Model = TypeVar("_Model", bound="SpaceModel")
 
 
@@ -104,7 +105,7 @@ def save_model(
         model: A generator, a predictor or a meta-predictor.
         facts: What training says of it.
         kind: Kind of the checkpoint, if not that of the model's class.
-        extra: Further tensors, of names that the model has not.
+        extra: Further tensors, whose names begin with `reference.`; they are not the model's.
 
     Raises:
         InvalidRequest: Weights are not finite, or an argument of its constructor cannot be saved.
@@ -136,13 +137,12 @@ def load_model(
         return restore_model(load_checkpoint(path), expected)
 
 
-def restore_model(checkpoint: Checkpoint, expected: type[_Model], tensors: Mapping[str, Tensor] | None = None) -> _Model:
+def restore_model(checkpoint: Checkpoint, expected: type[_Model]) -> _Model:
     """The model of a checkpoint.
 
     Args:
         checkpoint: What was read.
         expected: What the model must be.
-        tensors: The model's own tensors; all of the checkpoint's if None.
 
     Raises:
         DamagedFile: It is damaged.
@@ -150,4 +150,5 @@ def restore_model(checkpoint: Checkpoint, expected: type[_Model], tensors: Mappi
     """
     space = space_from_mapping(checkpoint.space, f"the space in {checkpoint.where}")
     found = allowed_class(checkpoint.description["class"], expected, checkpoint.where)
-    return found.restore(space, checkpoint.description["config"], checkpoint.tensors if tensors is None else tensors)
+    own = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith(_EXTRA)}
+    return found.restore(space, checkpoint.description["config"], own)

@@ -27,6 +27,7 @@ from nag.predictors import (
 from nag.predictors.network import one_cycle
 from nag.predictors.structure import structure_counts
 from nag.spaces import load_space, sample_uniform
+from nag.testing import PredictorContract
 
 NB201 = load_space("nasbench201")
 GRAPH = load_space("nas_bench_graph")
@@ -40,6 +41,21 @@ SMALL = {
 SMALL["stacked"] = partial(StackedPredictor, parts={name: SMALL[name] for name in ("gnn", "gp", "trees")})
 FAMILIES = pytest.mark.parametrize("make", SMALL.values(), ids=SMALL)
 FEW = partial(GNNPredictor, members=2, steps=100)
+
+
+class Contract(PredictorContract):
+    """The contract of one family on one space."""
+
+    family: str
+
+    def make(self, space):
+        return SMALL[self.family](space, seed=3)
+
+
+for family, space in itertools.product(SMALL, (NB201, GRAPH)):
+    name = f"TestContract_{family}_{space.name}"
+    globals()[name] = type(name, (Contract,), {"family": family, "space": space})
+
 RANDOM = pytest.mark.parametrize("make", [SMALL[name] for name in ("gnn", "trees", "transformer", "stacked")])
 
 
@@ -123,51 +139,10 @@ def test_architectures_that_compute_the_same_get_the_same_prediction(make):
     assert abs(other - twins[0]) > 1e-4
 
 
-@FAMILIES
-def test_same_seed_same_bits(make):
-    first, dags = fit(make, seed=3)
-    torch.rand(7)  # what else draws from the global generator must not matter
-    state = torch.get_rng_state()
-    second, _ = fit(make, seed=3)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert same_bits(first.predict(dags), second.predict(dags))
-
-
 @RANDOM
 def test_another_seed_gives_other_bits(make):
     first, dags = fit(make, seed=3)
     assert not same_bits(first.predict(dags), fit(make, seed=4)[0].predict(dags))
-
-
-@FAMILIES
-def test_fitting_again_forgets(make):
-    predictor, dags = fit(make)
-    before = predictor.predict(dags)
-    predictor.fit(dags, torch.arange(len(dags)).double())
-    assert not same_bits(before, predictor.predict(dags))
-    fresh = make(NB201, seed=0)
-    fresh.fit(dags, torch.arange(len(dags)).double())
-    assert same_bits(predictor.predict(dags), fresh.predict(dags))
-
-
-@FAMILIES
-@SPACES
-def test_a_restored_predictor_predicts_the_same_bits(make, space):
-    predictor, dags = fit(make, space)
-    state = {name: value.clone() for name, value in predictor.state_dict().items()}
-    assert all(value.is_contiguous() for value in state.values())
-    restored = type(predictor).restore(space, predictor.config(), state)
-    assert same_bits(predictor.predict(dags), restored.predict(dags))
-
-
-@FAMILIES
-def test_what_does_not_fit_together_is_refused(make):
-    predictor, _ = fit(make)
-    state = predictor.state_dict()
-    with pytest.raises(DamagedFile):
-        type(predictor).restore(NB201, {**predictor.config(), "angle": 1}, state)
-    with pytest.raises(DamagedFile):
-        type(predictor).restore(NB201, predictor.config(), {name: state[name] for name in list(state)[1:]})
 
 
 def test_damaged_boosters_are_refused():
@@ -257,29 +232,6 @@ def test_a_process_uses_no_more_points_than_it_may():
     assert predictor.predict(dags).mean.isfinite().all()
     assert len(predictor.held_out) == 60
     assert len(predictor.process.points) == 20
-
-
-@FAMILIES
-@pytest.mark.parametrize("targets", [[1.0], [1.0, 1.0, 1.0], [1.0, 2.0]], ids=str)
-def test_few_or_equal_labels_give_finite_predictions(make, targets):
-    dags = sample_uniform(NB201, 20, seed=0)
-    predictor = make(NB201)
-    predictor.fit(dags[: len(targets)], torch.tensor(targets))
-    prediction = predictor.predict(dags)
-    assert prediction.mean.isfinite().all()
-    assert prediction.std.isfinite().all()
-
-
-@FAMILIES
-def test_misuse_is_refused(make):
-    dags = sample_uniform(NB201, 3, seed=0)
-    predictor = make(NB201)
-    with pytest.raises(InvalidRequest, match="not been fitted"):
-        predictor.predict(dags)
-    with pytest.raises(InvalidRequest, match="targets of shape 2"):
-        predictor.fit(dags, torch.zeros(2))
-    with pytest.raises(InvalidRequest, match="not finite"):
-        predictor.fit(dags, torch.tensor([1.0, float("nan"), 2.0]))
 
 
 @pytest.mark.parametrize(

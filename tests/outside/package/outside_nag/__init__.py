@@ -1,0 +1,1 @@
+"""What a package outside nag adds: one of each kind."""
