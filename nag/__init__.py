@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nag.core.errors import NagError
     from nag.diffusion.generation import Samples, TrainedGenerator, TrainingSet, train_generator
-    from nag.evaluation.predicted import Guidance, TrainedPredictor, fit_predictor
+    from nag.evaluation.evaluating import evaluate
+    from nag.evaluation.predicted import Guidance, TrainedPredictor, finetune_generator, fit_predictor
     from nag.graphs import Architecture
     from nag.search import Problem, Study, search
     from nag.spaces import SearchSpace, list_spaces, load_space
@@ -59,6 +60,8 @@ _HOMES = {
     "TrainedGenerator": "nag.diffusion.generation",
     "TrainedPredictor": "nag.evaluation.predicted",
     "TrainingSet": "nag.diffusion.generation",
+    "evaluate": "nag.evaluation.evaluating",
+    "finetune_generator": "nag.evaluation.predicted",
     "fit_predictor": "nag.evaluation.predicted",
     "list_spaces": "nag.spaces",
     "list_tasks": "nag.tasks",
@@ -89,6 +92,8 @@ __all__ = [
     "TrainedPredictor",
     "TrainingSet",
     "__version__",
+    "evaluate",
+    "finetune_generator",
     "fit_predictor",
     "list_spaces",
     "list_tasks",

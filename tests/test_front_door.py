@@ -173,3 +173,39 @@ def test_a_file_that_nobody_saved_is_refused(tmp_path: Path):
     (tmp_path / "x.safetensors").write_text("nothing")
     with pytest.raises(nag.NagError, match="neither a checkpoint nor a study"):
         nag.load(tmp_path / "x.safetensors")
+
+
+def test_the_example_of_the_design_runs_on_a_small_setting(generator, tmp_path):
+    task = nag.load_task("nas_bench_graph/cora")
+    labels = task.measure(task.space.sample(60, seed=0))
+    predictor = nag.fit_predictor(labels, predictor=nag.predictors.GPPredictor)
+    latency = nag.fit_predictor(labels, metric="latency", predictor=nag.predictors.GPCostPredictor)
+    bound = float(labels.to_pandas()["latency"].median())
+    guide = nag.Guidance([predictor, latency], limits={"latency": {"max": bound}})
+    found = generator.sample(5, guide=guide, seed=0).to_pandas()
+    assert (found["predicted_latency"] < bound).all()
+    unguided = predictor.predict(list(generator.sample(20, seed=0))).mean
+    assert found["predicted_valid_perf"].mean() > float(unguided.mean())
+    study = nag.search(task, budget=6)
+    assert study.best.values["valid_perf"] == study.to_pandas()["valid_perf"].max()
+    again = nag.load(predictor.save(tmp_path / "p.safetensors"))
+    assert again.predict([study[0].architecture]).mean.equal(predictor.predict([study[0].architecture]).mean)
+
+
+@pytest.mark.data
+def test_parameters_of_cells_are_computed_exactly():
+    """The limit `params_m` of NAS-Bench-201 is that of the published networks, as they stand."""
+    task = nag.load_task("nasbench201/cifar10")
+    computed = task.space.estimate_costs(task.table.dags)["params_m"].double().numpy()
+    assert abs(computed - task.table.measured["params_m"]).max() < 1e-6
+
+
+def test_a_predictor_of_another_space_is_refused(generator):
+    space = nag.load_space("nasbench201")
+    archs = tuple(space.sample(12, seed=0))
+    labels = nag.evaluate(lambda arch: arch.ops.count("nor_conv_3x3"), archs, space)
+    predictor = nag.fit_predictor(labels, predictor=nag.predictors.GPPredictor)
+    with pytest.raises(nag.NagError, match="belongs to nasbench201"):
+        generator.sample(3, guide=predictor)
+    with pytest.raises(nag.NagError, match="its reward to nasbench201"):
+        nag.finetune_generator(generator, predictor)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nag.core.errors import InvalidRequest
 from nag.core.files import write_json_lines
-from nag.diffusion.discrete import DiscreteGenerator
-from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, FineTuningRound, finetune
+from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningRound
 from nag.diffusion.finetuning.policy_gradient import kl_to
 from nag.diffusion.generation import TrainedGenerator
-from nag.evaluation import Ledger, Stopwatch, sample_metrics
+from nag.evaluation import Ledger, sample_metrics
+from nag.evaluation.predicted.finetuning import check_source, finetune_toward
+from nag.evaluation.predicted.rewards import LabelSource, RewardSource
 from nag.graphs import DagBatch
-from nag.spaces.models import save_model
-from nag.workflows.reward_sources import LabelSource, RewardSource
 from nag.workflows.run import RunFolder, stage
 
 __all__ = ["finetune_generator"]
@@ -47,32 +46,13 @@ def finetune_generator(
         InvalidRequest: The generator is not discrete, the source is of another space, or no sample of the base has a
             reward.
     """
-    base, space = trained.generator, trained.space
-    if not isinstance(base, DiscreteGenerator):
-        raise InvalidRequest(f"a {type(base).__name__} cannot be fine-tuned", "Use a discrete generator.")
-    if source.space.fingerprint != space.fingerprint:
-        raise InvalidRequest(
-            f"the generator belongs to {space.name}, its reward to {source.space.name}", "Use a generator of that space."
-        )
+    base, space = check_source(trained, source), trained.space
     run.start()
-    device = base.sizes.device
-    rng = torch.Generator(device=device).manual_seed(run.seed)
-    watch, rows = Stopwatch(), []
-    with run.tracker.progress(options.rounds, "fine-tuning", "rounds") as progress:
-
-        def on_round(state: FineTuningRound) -> bool:
-            rows.append({**state.as_dict(), "labels_used": source.labels_used})
-            run.tracker.log({f"finetune/{name}": value for name, value in rows[-1].items()}, step=state.index)
-            progress.advance(1)
-            progress.note(f"reward {state.reward_mean:.4g}, best {state.best_so_far:.4g}, {source.labels_used} labels")
-            return source.spent
-
-        result = finetune(base, source, options, rng, on_round)
-    seconds = round(watch.cpu, 3)
-    if not result.history[0].rewarded:
-        raise InvalidRequest("no sample of the generator has a reward", "Train it longer, or use a task that measured more.")
-    write_json_lines(run.output("history.jsonl"), (_plain(row) for row in rows))
-    _save(run.output("generator.safetensors"), run, trained, source, result, seconds)
+    rng = torch.Generator(device=trained.device).manual_seed(run.seed)
+    tuned = finetune_toward(trained, source, options, rng, run.tracker, run.seed)
+    result, seconds = tuned.result, tuned.cpu_seconds
+    write_json_lines(run.output("history.jsonl"), (_plain(row) for row in tuned.rows))
+    _save(run, tuned.trained)
     raw = result.generator.sample(metric_samples, rng)
     rewards = {
         "reward_before": result.history[0].reward_mean,
@@ -106,25 +86,9 @@ def _mean_reward(source: RewardSource, dags: DagBatch, last: FineTuningRound) ->
     return float(source(dags).mean())
 
 
-def _save(
-    path: Path, run: RunFolder, trained: TrainedGenerator, source: RewardSource, result: FineTuningResult, seconds: float
-) -> None:
-    ledger = source.as_ledger()
-    earlier = trained.facts.get("labels_used", 0)
-    facts = {
-        **trained.facts,
-        "train_cpu_seconds": round(float(trained.facts.get("train_cpu_seconds", 0.0)) + ledger.train_cpu_seconds + seconds, 3),
-        "labels_used": int(earlier) + ledger.labels_used,
-        "finetuned": {
-            **source.facts(),
-            "base": {name: trained.facts.get(name) for name in ("seed", "steps", "train_size", "finetuned")},
-            "config": dict(run.config),
-            "rounds": len(result.history),
-            "labels_used": ledger.labels_used,
-            "seed": run.seed,
-        },
-    }
-    save_model(path, result.generator, facts, extra=trained.reference.tensors())
+def _save(run: RunFolder, tuned: TrainedGenerator) -> None:
+    finetuned = {**tuned.facts["finetuned"], "config": dict(run.config)}
+    replace(tuned, facts={**tuned.facts, "finetuned": finetuned}).save(run.output("generator.safetensors"))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from nag.diffusion.finetuning.finetuning import FineTuning
 from nag.diffusion.generation import load_generator
 from nag.evaluation import TableEvaluator
 from nag.evaluation.predicted import load_predictor
+from nag.evaluation.predicted.rewards import LabelSource, PredictorSource
 from nag.predictors import GNNPredictor
 from nag.spaces import enumerate_space, space_from_mapping
 from nag.tasks import BenchmarkTable, Task, load_task
@@ -26,7 +27,6 @@ from nag.tracking.null import NullTracker
 from nag.training import FitOptions, make_fabric
 from nag.workflows.extrapolation import extrapolate, inverted, pretrain, slice_of
 from nag.workflows.finetune_generator import finetune_generator
-from nag.workflows.reward_sources import LabelSource, PredictorSource
 from nag.workflows.run import RunFolder
 from nag.workflows.train_generator import train_generator
 from nag.workflows.train_predictor import train_predictor

@@ -105,8 +105,8 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
     from nag.diffusion.generation import load_generator
     from nag.evaluation import TableEvaluator
     from nag.evaluation.predicted import load_predictor
+    from nag.evaluation.predicted.rewards import LabelSource, PredictorSource
     from nag.workflows.finetune_generator import finetune_generator
-    from nag.workflows.reward_sources import LabelSource, PredictorSource
 
     finetuning, device = build(cfg.finetuning), fabric_of(cfg).device
     trained = load_generator(options.generator, device)

@@ -1,4 +1,4 @@
-"""Where the rewards of fine-tuning come from, and what they cost: a predictor, or labels of a task."""
+"""Rewards of fine-tuning, and what they cost: those of a predictor, of labels of a task, or of a function."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 from torch import Tensor
 
-from nag.evaluation import Evaluator, Ledger
+from nag.diffusion.generation.guides import ArchitectureScore, FunctionScore
+from nag.evaluation.evaluator import Evaluator
 from nag.evaluation.labelled_reward import LabelledReward
-from nag.evaluation.predicted import TrainedPredictor
+from nag.evaluation.ledger import Ledger
+from nag.evaluation.predicted.trained import TrainedPredictor
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tasks import Task
 
-__all__ = ["LabelSource", "PredictorSource", "RewardSource"]
+__all__ = ["FunctionSource", "LabelSource", "PredictorSource", "RewardSource"]
 
 
 class PredictorSource:
@@ -55,6 +57,34 @@ class PredictorSource:
     def facts(self) -> dict[str, Any]:
         """What the reward is."""
         return {"reward": "predicted normal score", "task": self.predictor.facts.get("task")}
+
+
+class FunctionSource:
+    """Rewards are what a function of architectures returns; they cost no label.
+
+    Args:
+        space: Search space of the generator.
+        score: A list of valid architectures -> a number of each, greater being better.
+    """
+
+    labels_used = 0
+    spent = False
+
+    def __init__(self, space: SearchSpace, score: ArchitectureScore) -> None:
+        self.space = space
+        self._score = FunctionScore(space, score)
+
+    def __call__(self, dags: DagBatch) -> Tensor:
+        """(B,) values of B graphs; nan where there is none."""
+        return self._score.values(dags)
+
+    def as_ledger(self) -> Ledger:
+        """Nothing."""
+        return Ledger()
+
+    def facts(self) -> dict[str, Any]:
+        """What the reward is."""
+        return {"reward": "a function of architectures"}
 
 
 class LabelSource:
@@ -108,4 +138,4 @@ class LabelSource:
         }
 
 
-RewardSource = PredictorSource | LabelSource
+RewardSource = PredictorSource | LabelSource | FunctionSource
