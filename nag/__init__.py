@@ -32,6 +32,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nag import diffusion as diffusion
+    from nag import evaluation as evaluation
+    from nag import graphs as graphs
+    from nag import networks as networks
+    from nag import predictors as predictors
+    from nag import spaces as spaces
+    from nag import tasks as tasks
     from nag.core.errors import NagError
     from nag.diffusion.generation import Samples, TrainedGenerator, TrainingSet, train_generator
     from nag.evaluation.evaluating import evaluate
@@ -105,15 +112,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Loads a public name, or a package, when it is first used (PEP 562)."""
-    if name in _PACKAGES:
-        return import_module(f"nag.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'nag' has no attribute '{name}'")
-    found = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # type checkers know the names by the imports above, and tell a misspelt one
+
+    def __getattr__(name: str) -> Any:
+        """Loads a public name, or a package, when it is first used (PEP 562)."""
+        if name in _PACKAGES:
+            return import_module(f"nag.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'nag' has no attribute '{name}'")
+        found = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
