@@ -9,17 +9,16 @@ from typing import Any
 from nag.core.errors import InvalidRequest, NagError
 from nag.evaluation.evaluator import Evaluation, Evaluator
 from nag.evaluation.in_process import CallableTrial, TrialEvaluator, evaluator_of_task
-from nag.evaluation.tasks import AnyTask
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
-from nag.tasks import Metric, Observations
+from nag.tasks import Metric, Observations, Task
 from nag.tracking import terminal_progress
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    target: AnyTask | Evaluator | Callable[..., Any],
+    target: Task | Evaluator | Callable[..., Any],
     architectures: Sequence[Architecture],
     space: SearchSpace | None = None,
     *,

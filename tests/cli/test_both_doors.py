@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 
 import nag as door
 from nag.cli.targets import build
+from nag.core.configured import describe
 from nag.diffusion import DiscreteGenerator, FineTuning
 from nag.diffusion import Guidance as GuidanceMethod
 from nag.diffusion.generation import DEFAULT_TRAINING
 from nag.evaluation.predicted import default_predictor
-from nag.evaluation.tasks import load_any_task
 
 QUIET = "tracker.mode=disabled tracker.console=false device=cpu"
 
@@ -69,7 +69,7 @@ def load_predictor(products: Path, name: str):
 def test_searching_gives_the_same_history(nag, products, tmp_path):
     done = nag(f"search task={products}/task/task.yaml budget=9 seed=2 {QUIET} out_dir={tmp_path}/h")
     assert done.code == 0, done.err
-    study = door.search(load_any_task(products / "task/task.yaml"), budget=9, seed=2)
+    study = door.search(door.load_task(products / "task/task.yaml"), budget=9, seed=2)
     rows = read_lines(tmp_path / "h/history.jsonl")
     assert [row["arch"] for row in rows] == study.to_pandas()["arch"].tolist()
     assert [row["search_value"] for row in rows] == [each.search_value for each in study.evaluations]
@@ -88,7 +88,6 @@ def test_defaults_of_python_are_those_of_the_command_line():
     assert configured("finetune_generator", "finetuning") == FineTuning()
     assert configured("sample", "guidance") == GuidanceMethod()
     made = configured("train_generator", "generator")(space=space, data=graphs)
-    assert made.description() == DiscreteGenerator(space, graphs).description()
-    assert (
-        configured("train_predictor", "predictor")(space=space, seed=0).description() == default_predictor(space).description()
-    )
+    assert describe(made) == describe(DiscreteGenerator(space, graphs))
+    stack = configured("train_predictor", "predictor")(space=space, seed=0)
+    assert describe(stack) == describe(default_predictor(space))
