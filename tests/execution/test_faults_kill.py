@@ -26,7 +26,8 @@ DRIVERS, WORKERS = 2, 4
 MOST_BEGUN = 6  # trials begun between two kills, so that all kills fall before the trials can be done
 LONGEST = 0.03  # seconds of a trial
 
-# The database itself keeps account of what becomes done, and of whatever happens to a row that is done.
+# The database itself keeps account of what becomes done, of whatever happens to a row that is done, and of claims that
+# another worker ended before their lease did (drivers end those of workers whose death they saw, for another reason).
 SQLITE_AUDIT = """
 CREATE TABLE audit (event TEXT, function TEXT, seed INTEGER, worker TEXT, search_value REAL, finished REAL);
 CREATE TRIGGER becomes_done AFTER UPDATE ON evaluations WHEN NEW.status = 'done'
@@ -35,6 +36,9 @@ CREATE TRIGGER was_done AFTER UPDATE ON evaluations WHEN OLD.status = 'done'
 BEGIN INSERT INTO audit VALUES ('changed', NEW.function, NEW.seed, NEW.worker, NEW.search_value, NEW.finished); END;
 CREATE TRIGGER is_gone AFTER DELETE ON evaluations
 BEGIN INSERT INTO audit VALUES ('deleted', OLD.function, OLD.seed, OLD.worker, OLD.search_value, OLD.finished); END;
+CREATE TRIGGER is_taken AFTER UPDATE ON evaluations
+WHEN OLD.status = 'claimed' AND NEW.lease_end < OLD.lease_end AND NEW.error <> OLD.error AND NEW.error LIKE '% or was lost%'
+BEGIN INSERT INTO audit VALUES ('taken early', OLD.function, OLD.seed, OLD.worker, NULL, NULL); END;
 """
 POSTGRESQL_AUDIT = """
 CREATE TABLE audit
@@ -45,6 +49,9 @@ BEGIN
     INSERT INTO audit VALUES ('deleted', OLD.function, OLD.seed, OLD.worker, OLD.search_value, OLD.finished);
   ELSIF OLD.status = 'done' THEN
     INSERT INTO audit VALUES ('changed', NEW.function, NEW.seed, NEW.worker, NEW.search_value, NEW.finished);
+  ELSIF OLD.status = 'claimed' AND NEW.lease_end < OLD.lease_end AND NEW.error <> OLD.error
+      AND NEW.error LIKE '% or was lost%' THEN
+    INSERT INTO audit VALUES ('taken early', OLD.function, OLD.seed, OLD.worker, NULL, NULL);
   ELSIF NEW.status = 'done' THEN
     INSERT INTO audit VALUES ('done', NEW.function, NEW.seed, NEW.worker, NEW.search_value, NEW.finished);
   END IF;
@@ -179,8 +186,10 @@ def test_kills_of_workers_and_drivers_change_nothing(number, store_url, tmp_path
             drivers.fill()
             kills += 1
         else:
+            assert any(process.is_alive() for process in drivers.running), "no driver is left"
             kills += drivers.kill_worker(rng)
     assert store.counts()["done"] < trials  # the last kill still hit somebody at work
+    assert {row.event for row in read_audit(store_url)} <= {"done"}
     for process in drivers.running:
         process.join(300)
         assert process.exitcode == 0

@@ -57,7 +57,7 @@ def test_random_cells_of_nasbench101_have_the_published_number_of_parameters():
 )
 def test_graph_networks_have_the_published_number_of_parameters(dataset, hidden, first, last, features, classes):
     table = load_task(f"nas_bench_graph/{dataset}").table
-    rows, archs = some_rows(table, 100)
+    rows, archs = some_rows(table, 30)
     published = table.measured["params_m"][rows] * 1e6
     builder = NASBenchGraphBuilder(hidden, linear_first=first, linear_last=last)
     counts = count(builder, archs, DataShape("graph", features, classes))
@@ -67,7 +67,7 @@ def test_graph_networks_have_the_published_number_of_parameters(dataset, hidden,
 def test_graph_networks_of_physics_have_the_published_number_of_parameters_or_share_a_mean():
     """A twentieth of the table's entries are means over three runs, one of them with a network of half the width."""
     table = load_task("nas_bench_graph/physics").table
-    rows, archs = some_rows(table, 300)
+    rows, archs = some_rows(table, 120)
     published = table.measured["params_m"][rows] * 1e6
 
     def counts(hidden, first, last):

@@ -71,6 +71,9 @@ CHAIN = {
     "nodes": 17,
     "edges": [[i, i + 1] for i in range(16)],
 }  # 22^15 architectures
+WIRED = [[0, 1], [1, 2], [0, 3], [3, 4], [2, 5], [4, 5], [5, 6]]
+CONVOLUTIONS = {"nor_conv_3x3": "parametric", "nor_conv_1x1": "parametric", "avg_pool_3x3": "mergeable"}
+CELLS = {"name": "cells", "operations": {**CONVOLUTIONS, "skip_connect": "identity"}, "nodes": 7, "edges": WIRED}  # 4^5
 SPACES: dict[str, Callable[[], SearchSpace]] = {
     **{name: (lambda name=name: load_space(name)) for name in ("nasbench201", "nasbench101", "nas_bench_graph", "tpu_tiles")},
     "layered_30": lambda: layered_space(30, 12),
@@ -115,6 +118,12 @@ def search(observe):
 
 LARGER = ("tpu_tiles", "layered_30")  # than what says the same: nasbench101, chain
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGER else []) for name in SPACES]
+
+
+@pytest.fixture(scope="session")
+def cells() -> SearchSpace:
+    """Cells of one wiring and five operations, of which convolutions are worth most."""
+    return space_from_mapping(CELLS)
 
 
 @pytest.fixture(params=NAMES)

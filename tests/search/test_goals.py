@@ -84,9 +84,9 @@ def test_goals_that_make_no_sense_are_refused(objectives, limits):
         Goal(objectives, limits)
 
 
-def test_a_search_finds_the_best_that_is_feasible(make, search):
-    """Of cells that cost at most 20, none is worth more than 4; the best of all, worth 18, are far from feasible."""
-    strategy = make(Problem(NB201, Goal((Objective("worth"),), {"cost": 20.0})), 0)
+def test_a_search_finds_the_best_that_is_feasible(make, cells, search):
+    """Of cells that cost at most 20, none is worth more than 4; the best of all, worth 15, are far from feasible."""
+    strategy = make(Problem(cells, Goal((Objective("worth"),), {"cost": 20.0})), 0)
     search(strategy, rounds=25, batch=3, worth=worth, cost=cost)
     assert strategy.history.best is not None
     assert worth(strategy.history.best.architecture) == 4

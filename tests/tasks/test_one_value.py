@@ -11,19 +11,17 @@ from nag.search import Goal, Problem
 from nag.spaces import is_enumerable
 from nag.tasks import list_tasks, load_task
 
-OF_ONE_SPACE = {f"nas_bench_graph/{name}" for name in ("citeseer", "cs", "physics", "photo", "computers", "proteins")}
-"""Tasks of which cora, pubmed and arxiv say the same."""
-NAMES = [
-    pytest.param(
-        name,
-        marks=[
-            *([pytest.mark.data] if name.startswith(("nasbench", "tpu")) else []),
-            *([pytest.mark.slow] if name in OF_ONE_SPACE else []),
-        ],
-    )
-    for name in list_tasks()
-    if name != "nasbench101/cifar10"
-]
+QUICK = ("nas_bench_graph/cora", "analog_nasbench/analog")
+"""Packaged tasks of which the others of their spaces say the same."""
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    if name.startswith(("nasbench", "tpu")):
+        return [pytest.mark.data]
+    return [] if name in QUICK else [pytest.mark.slow]
+
+
+NAMES = [pytest.param(name, marks=_marks(name)) for name in list_tasks() if name != "nasbench101/cifar10"]
 
 
 @pytest.mark.parametrize("name", NAMES)
