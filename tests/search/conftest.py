@@ -65,6 +65,13 @@ STRATEGIES: dict[str, Callable[[Problem, int], Strategy]] = {
         problem, seed, evolution=Evolution(population=4, generations=3)
     ),
 }
+FREE = {
+    "name": "free",
+    "operations": {"conv": "parametric", "wide": "parametric", "pool": "mergeable"},
+    "nodes": [2, 5],
+    "edges": "free",
+    "constraints": {"all_nodes_on_a_path": True},
+}
 CHAIN = {
     "name": "chain",
     "operations": {f"op_{i}": "parametric" for i in range(20)} | {"skip": "identity", "pool": "mergeable"},
@@ -78,6 +85,7 @@ SPACES: dict[str, Callable[[], SearchSpace]] = {
     **{name: (lambda name=name: load_space(name)) for name in ("nasbench201", "nasbench101", "nas_bench_graph", "tpu_tiles")},
     "layered_30": lambda: layered_space(30, 12),
     "chain": lambda: space_from_mapping(CHAIN),
+    "free": lambda: space_from_mapping(FREE),
 }
 Score = Callable[[Architecture], float]
 
@@ -116,7 +124,7 @@ def search(observe):
     return run
 
 
-LARGER = ("tpu_tiles", "layered_30")  # than what says the same: nasbench101, chain
+LARGER = ("nasbench101", "nas_bench_graph", "tpu_tiles", "layered_30")  # than what says the same: free, nasbench201, chain
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGER else []) for name in SPACES]
 
 
