@@ -32,7 +32,13 @@ ORDER = (
 """Packages from the lowest to the highest; those of one row never import each other."""
 LAYERS = {"__init__": -1, **{name: layer for layer, names in enumerate(ORDER) for name in names}}
 COMMON = {"__init__"}
-SOLE_USERS = {"hydra": "nag.cli", "omegaconf": "nag.cli", "wandb": "nag.tracking", "sqlalchemy": "nag.execution.store"}
+SOLE_USERS = {
+    "hydra": "nag.cli",
+    "omegaconf": "nag.cli",
+    "wandb": "nag.tracking",
+    "mlflow": "nag.tracking",
+    "sqlalchemy": "nag.execution.store",
+}
 
 
 def module_name(path: Path) -> str:

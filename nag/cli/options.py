@@ -199,24 +199,16 @@ def run_folder_of(
 
 
 def tracker_of(cfg: DictConfig, path: Path, command: str) -> RunTracker:
-    """Weights & Biases, JSON lines and, if wanted, the terminal."""
-    from nag.tracking import CompositeTracker, ConsoleTracker, JsonLinesTracker, WandbTracker
+    """The tracker that the configuration names, JSON lines and, if wanted, the terminal."""
+    from omegaconf import OmegaConf
 
-    options = cfg.tracker
-    trackers: list[RunTracker] = [
-        WandbTracker(
-            str(options.project),
-            str(options.mode),
-            path,
-            options.entity,
-            options.group,
-            tags=[str(tag) for tag in options.tags],
-            job_type=command,
-            resume=bool(cfg.get("resume", False)),
-            artifacts=bool(options.artifacts),
-        ),
-        JsonLinesTracker(path / "log.jsonl"),
-    ]
-    if options.console:
-        trackers.append(ConsoleTracker())
-    return CompositeTracker(trackers)
+    from nag.tracking import CompositeTracker, ConsoleTracker, JsonLinesTracker, RunContext
+
+    console = cfg.tracker.get("console", True)
+    if not isinstance(console, bool):
+        raise InvalidRequest(f"tracker.console is {console}", "It must be true or false.")
+    options = {key: value for key, value in cfg.tracker.items() if key != "console"}
+    make = build(OmegaConf.create({"tracker": {**options, "_partial_": True}}).tracker)
+    named = make(RunContext(path, command, bool(cfg.get("resume", False))))
+    shown = [ConsoleTracker()] if console else []
+    return CompositeTracker([named, JsonLinesTracker(path / "log.jsonl"), *shown])

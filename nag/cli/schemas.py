@@ -45,18 +45,6 @@ Architectures = Annotated[int, Field(strict=True, ge=1, le=10**7)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 
 
-class TrackerOptions(Document):
-    """Where progress and results go beside the run folder."""
-
-    mode: Literal["offline", "online", "disabled"]
-    project: Text
-    entity: Text | None
-    group: Text | None
-    tags: list[Text]
-    artifacts: bool
-    console: bool
-
-
 class CommandOptions(Document):
     """Options of every command."""
 
@@ -66,7 +54,7 @@ class CommandOptions(Document):
     threads: Threads
     data_dir: PathText | None
     plugins: list[PathText]
-    tracker: TrackerOptions
+    tracker: Group
 
 
 class QuickstartOptions(CommandOptions):

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Progress", "RunTracker"]
+__all__ = ["Progress", "RunContext", "RunTracker"]
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The run that a tracker records; the first argument of every tracker that a configuration names.
+
+    Args:
+        directory: The run folder; a tracker writes nothing outside it.
+        command: What kind of run it is, such as `search`; empty if it is of no kind.
+        resume: Whether to go on with the run that the folder holds, if it holds one.
+
+    Example:
+        >>> from pathlib import Path
+        >>> RunContext(Path("runs/a"), "search").resume
+        False
+    """
+
+    directory: Path
+    command: str = ""
+    resume: bool = False
 
 
 class Progress(Protocol):

@@ -11,17 +11,18 @@ from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.files import write_text
+from nag.core.numbers import Text
 from nag.core.secrets import masked, masked_config
 from nag.tracking.image import Image
 from nag.tracking.null import hidden_progress
-from nag.tracking.protocol import Progress
+from nag.tracking.protocol import Progress, RunContext
 
 if TYPE_CHECKING:
     from wandb import Settings
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WandbTracker"]
 
-_MODES = ("disabled", "offline", "online")  # from the least to the most that leaves the process
+Mode = Literal["disabled", "offline", "online"]
+_MODES: tuple[Mode, ...] = ("disabled", "offline", "online")  # from the least to the most that leaves the process
 _ID_FILE = "run_id"
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_IN_PROJECTS = "/\\#?%:"
@@ -52,50 +54,51 @@ _QUIET: dict[str, Any] = {
 
 
 class WandbTracker:
-    """Records one run with Weights & Biases; nothing is written outside `directory`.
+    """Records one run with Weights & Biases; nothing is written outside the run folder.
 
     Every metric is plotted over `step`, which may also be logged out of order. `wandb sync --append` uploads an offline run,
     of which each resumption is a part. Passwords and keys are masked.
 
     Args:
+        context: The run.
         project: The project's name.
         mode: `offline` writes files alone, `online` uploads too, `disabled` does nothing. Where the environment variable
             WANDB_MODE asks for less, or WANDB_DISABLED is true, that counts.
-        directory: Folder to hold wandb's files; `wandb/run_id` in it names the run.
         entity: User or team that owns the project; None means the account's default.
         group: Groups runs that belong together, if given.
-        run_id: Continues the run with this id, if given and if it exists.
         tags: Labels of the run.
-        job_type: What kind of run it is, if given.
-        resume: Whether to go on with the run that the folder names, if it names one.
+        run_id: Continues the run with this id if it exists, else begins it. None means a new id, or on resume the id in
+            `wandb/run_id` of the run folder.
         artifacts: Whether to record the files that a run writes, such as checkpoints.
 
     Raises:
         InvalidRequest: Unknown mode, `online` without an API key, or a name that wandb does not take.
+
+    Example:
+        >>> from pathlib import Path
+        >>> WandbTracker(RunContext(Path("runs/a"), "search"), mode="disabled", group="seeds").group
+        'seeds'
     """
 
     def __init__(
         self,
-        project: str,
-        mode: str = "offline",
-        directory: str | Path = ".",
-        entity: str | None = None,
-        group: str | None = None,
-        run_id: str | None = None,
-        tags: Sequence[str] = (),
-        job_type: str | None = None,
-        resume: bool = False,
+        context: RunContext,
+        project: Text = "nag",
+        mode: Mode = "offline",
+        entity: Text | None = None,
+        group: Text | None = None,
+        tags: Sequence[Text] = (),
+        run_id: Text | None = None,
         artifacts: bool = True,
     ) -> None:
         if mode not in _MODES:
             raise InvalidRequest(f"unknown wandb mode '{mode}'", did_you_mean(mode, _MODES))
-        mode = min(mode, _mode_of_environment(), key=_MODES.index)
-        _check_names(project, {"group": group, "job_type": job_type}, tags)
-        if mode == "online" and not _has_api_key():
+        used = min(mode, _mode_of_environment(), key=_MODES.index)
+        _check_names(project, group, tags, run_id)
+        if used == "online" and not _has_api_key():
             raise InvalidRequest("wandb has no API key", "Run 'wandb login', set WANDB_API_KEY, or use the mode 'offline'.")
-        self.project, self.mode, self.directory = project, mode, Path(directory)
-        self.entity, self.group, self.run_id = entity, group, run_id
-        self.tags, self.job_type, self.resume, self.artifacts = tuple(tags), job_type, resume, artifacts
+        self.context, self.project, self.mode, self.entity = context, project, used, entity
+        self.group, self.tags, self.run_id, self.artifacts = group, tuple(tags), run_id, artifacts
         self._run: Run | None = None
 
     def start(self, config: Mapping[str, Any], name: str) -> None:
@@ -109,26 +112,28 @@ class WandbTracker:
         import wandb
 
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            self.context.directory.mkdir(parents=True, exist_ok=True)
             run_id = self._identified()
             with self._contained():
                 self._run = wandb.init(
                     project=self.project,
                     entity=self.entity,
                     group=None if self.group is None else masked(self.group),
-                    job_type=self.job_type,
+                    job_type=self.context.command or None,
                     tags=[masked(tag) for tag in self.tags] or None,
                     id=run_id,
-                    resume="allow" if self.resume or self.run_id is not None else None,
+                    resume="allow" if self.context.resume or self.run_id is not None else None,
                     name=masked(name),
                     config=masked_config(config),
                     mode="online" if self.mode == "online" else "offline",
-                    dir=str(self.directory.resolve()),
+                    dir=str(self.context.directory.resolve()),
                     reinit="create_new",
                     settings=_settings(),
                 )
         except OSError as error:
-            raise InvalidRequest(f"wandb cannot write to '{self.directory}' ({error})", "Choose another folder.") from error
+            raise InvalidRequest(
+                f"wandb cannot write to '{self.context.directory}' ({error})", "Choose another folder."
+            ) from error
         except wandb.Error as error:
             reason = shortened(masked(str(error).splitlines()[0].rstrip(".")))
             online = "Check network and key, or use the mode 'offline'."
@@ -186,8 +191,8 @@ class WandbTracker:
 
     def _identified(self) -> str:
         """Id of the run: as given, or as the folder names it on resume, or a new one; the folder names it from now on."""
-        path = self.directory / "wandb" / _ID_FILE
-        kept = path.read_text(encoding="utf-8", errors="replace").strip() if self.resume and path.is_file() else ""
+        path = self.context.directory / "wandb" / _ID_FILE
+        kept = path.read_text(encoding="utf-8", errors="replace").strip() if self.context.resume and path.is_file() else ""
         run_id = self.run_id or (kept if _RUN_ID.fullmatch(kept) else uuid4().hex[:12])
         write_text(path, f"{run_id}\n")
         return run_id
@@ -195,7 +200,7 @@ class WandbTracker:
     @contextmanager
     def _contained(self) -> Iterator[None]:
         """Keeps wandb's caches and staged files in the folder: they go where these variables of the moment point."""
-        home = self.directory.resolve() / "wandb"
+        home = self.context.directory.resolve() / "wandb"
         ours = {"WANDB_DATA_DIR": home / "data", "WANDB_CACHE_DIR": home / "cache"}
         before = {key: os.environ.get(key) for key in ours}
         os.environ.update((key, str(path)) for key, path in ours.items())
@@ -216,7 +221,7 @@ def _settings() -> Settings:
     return wandb.Settings(**{key: value for key, value in _QUIET.items() if key in wandb.Settings.model_fields})
 
 
-def _mode_of_environment() -> str:
+def _mode_of_environment() -> Mode:
     """The most that the environment allows."""
     if os.environ.get("WANDB_DISABLED", "").lower() in {"true", "1"}:
         return "disabled"
@@ -224,14 +229,16 @@ def _mode_of_environment() -> str:
     return named if named in _MODES else "online"
 
 
-def _check_names(project: str, names: Mapping[str, str | None], tags: Sequence[str]) -> None:
+def _check_names(project: str, group: str | None, tags: Sequence[str], run_id: str | None) -> None:
     """Raises `InvalidRequest` for what wandb would refuse."""
+    if run_id is not None and not _RUN_ID.fullmatch(run_id):
+        hint = "Use 1 to 64 letters, digits, - and _."
+        raise InvalidRequest(f"wandb takes no run_id '{shortened(run_id)}'", hint)
     if not project or len(project) > _LONGEST_NAME or set(project) & set(_NOT_IN_PROJECTS):
         hint = f"At most {_LONGEST_NAME} characters, none of {' '.join(_NOT_IN_PROJECTS)}."
         raise InvalidRequest(f"wandb takes no project named '{shortened(project)}'", hint)
-    for key, name in names.items():
-        if name is not None and not 0 < len(name) <= _LONGEST_NAME:
-            raise InvalidRequest(f"wandb takes no {key} '{shortened(name)}'", f"Use 1 to {_LONGEST_NAME} characters.")
+    if group is not None and not 0 < len(group) <= _LONGEST_NAME:
+        raise InvalidRequest(f"wandb takes no group '{shortened(group)}'", f"Use 1 to {_LONGEST_NAME} characters.")
     for tag in tags:
         if not 0 < len(tag) <= _LONGEST_TAG:
             raise InvalidRequest(f"wandb takes no tag '{shortened(tag)}'", f"Use 1 to {_LONGEST_TAG} characters.")

@@ -96,7 +96,7 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
         raise NagError(f"no architecture could be measured: {masked(failed[0].error).rstrip('.')}", "Try one by itself.")
     winner = _winner(evaluations, task)
     trained = best_network(run.path, evaluator, None if winner is None else winner.architecture)
-    run.finish({**_summary(evaluations, task), "best_network": trained})
+    run.finish({**_summary(evaluations, task), "best_network": trained}, files=() if trained is None else (trained,))
     return run.path / "evaluations.jsonl"
 
 

@@ -117,7 +117,7 @@ def search(
     about = {**results.metrics(task, rows), **(consumed or {}), "strategy": type(strategy).__name__}
     winner = about["best_arch"]
     about["best_network"] = best_network(run.path, evaluator, None if winner is None else space.decode(winner))
-    run.finish(about, files=("history.jsonl",))
+    run.finish(about, files=tuple(filter(None, ("history.jsonl", about["best_network"]))))
     _tell_shortfall(results, task, plan, warn)
     return path
 

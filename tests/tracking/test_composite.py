@@ -6,7 +6,7 @@ import json
 import pytest
 
 from nag.core.errors import InvalidRequest
-from nag.tracking import CompositeTracker, ConsoleTracker, JsonLinesTracker, NullTracker, RunTracker, WandbTracker
+from nag.tracking import CompositeTracker, ConsoleTracker, JsonLinesTracker, NullTracker, RunContext, RunTracker, WandbTracker
 
 
 def records(path) -> list[dict]:
@@ -31,7 +31,7 @@ def test_every_tracker_takes_the_whole_protocol(tmp_path):
         NullTracker(),
         ConsoleTracker(io.StringIO()),
         JsonLinesTracker(tmp_path / "a.jsonl"),
-        WandbTracker("p", mode="disabled", directory=tmp_path / "wandb"),
+        WandbTracker(RunContext(tmp_path / "wandb"), mode="disabled"),
     ]
     for tracker in [*trackers, CompositeTracker(trackers), CompositeTracker([])]:
         assert isinstance(tracker, RunTracker)

@@ -17,7 +17,7 @@ from nag.search import Goal, Objective, Problem
 from nag.search.random_search import RandomSearch
 from nag.spaces import enumerate_space, load_space
 from nag.tasks import BenchmarkTable, Task
-from nag.tracking import Image, WandbTracker
+from nag.tracking import Image, RunContext, WandbTracker
 from nag.workflows.run import RunFolder
 from nag.workflows.search import SearchPlan, search
 
@@ -33,6 +33,7 @@ def home(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
     return folder
 
 
@@ -79,7 +80,7 @@ def values(items) -> dict:
 
 def test_offline_run_can_be_read_back_and_stays_in_its_folder(tmp_path, home, capfd):
     folder = tmp_path / "run"
-    tracker = WandbTracker("project", directory=folder, group="seeds")
+    tracker = WandbTracker(RunContext(folder), "project", group="seeds")
     tracker.start({"seed": 3, "model": {"width": 64}}, "my-run")
     for step in (0, 10, 5):
         tracker.log({"loss": 1 / (step + 1)}, step)
@@ -114,7 +115,7 @@ def test_offline_run_can_be_read_back_and_stays_in_its_folder(tmp_path, home, ca
 
 
 def test_runs_follow_each_other_and_overlap(tmp_path):
-    first, second = (WandbTracker("project", directory=tmp_path / name) for name in ("a", "b"))
+    first, second = (WandbTracker(RunContext(tmp_path / name), "project") for name in ("a", "b"))
     first.start({}, "first")
     second.start({}, "second")
     first.log({"x": 1.0}, 0)
@@ -129,8 +130,8 @@ def test_runs_follow_each_other_and_overlap(tmp_path):
 
 def test_process_with_an_offline_run_ends_at_once(tmp_path, home):
     code = (
-        "import sys, time; from nag.tracking import WandbTracker\n"
-        "tracker = WandbTracker('project', directory=sys.argv[1])\n"
+        "import sys, time; from pathlib import Path; from nag.tracking import RunContext, WandbTracker\n"
+        "tracker = WandbTracker(RunContext(Path(sys.argv[1])), 'project')\n"
         "tracker.start({}, 'run'); tracker.log({'x': 1.0}, 0)\n"
         "began = time.monotonic(); tracker.finish(); print(time.monotonic() - began, time.time())"
     )
@@ -146,7 +147,7 @@ def test_process_with_an_offline_run_ends_at_once(tmp_path, home):
 
 def test_online_without_a_key_is_refused_before_any_work(tmp_path):
     with pytest.raises(InvalidRequest, match="no API key") as caught:
-        WandbTracker("project", mode="online", directory=tmp_path / "run")
+        WandbTracker(RunContext(tmp_path / "run"), mode="online")
     assert "offline" in caught.value.hint
     assert not (tmp_path / "run").exists()
 
@@ -154,13 +155,13 @@ def test_online_without_a_key_is_refused_before_any_work(tmp_path):
 def test_key_is_found_where_wandb_looks(tmp_path, home, monkeypatch):
     (home / ".netrc").write_text("machine wandb.example.org login user password " + "k" * 40)
     with pytest.raises(InvalidRequest):  # a key for another server
-        WandbTracker("project", mode="online", directory=tmp_path)
+        WandbTracker(RunContext(tmp_path), mode="online")
     (home / ".config" / "wandb").mkdir(parents=True)
     (home / ".config" / "wandb" / "settings").write_text("[default]\nbase_url = https://wandb.example.org\n")
-    WandbTracker("project", mode="online", directory=tmp_path)
+    WandbTracker(RunContext(tmp_path), mode="online")
     (home / ".netrc").unlink()
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
-    WandbTracker("project", mode="online", directory=tmp_path)
+    WandbTracker(RunContext(tmp_path), mode="online")
 
 
 @pytest.mark.slow
@@ -168,8 +169,9 @@ def test_online_without_a_server_is_an_error_of_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     code = (
-        "import sys; from nag.core.errors import InvalidRequest; from nag.tracking import WandbTracker\n"
-        "tracker = WandbTracker('project', mode='online', directory=sys.argv[1])\n"
+        "import sys; from pathlib import Path; from nag.core.errors import InvalidRequest\n"
+        "from nag.tracking import RunContext, WandbTracker\n"
+        "tracker = WandbTracker(RunContext(Path(sys.argv[1])), mode='online')\n"
         "try: tracker.start({}, 'run')\n"
         "except InvalidRequest as error: print(error)\n"
         "tracker.log({'x': 1.0}, 0); tracker.finish()"
@@ -182,11 +184,11 @@ def test_online_without_a_server_is_an_error_of_one_line(tmp_path, monkeypatch):
 
 def test_unknown_mode_is_refused():
     with pytest.raises(InvalidRequest, match="Did you mean 'offline'"):
-        WandbTracker("project", mode="ofline")
+        WandbTracker(RunContext(Path("run")), mode="ofline")  # type: ignore[arg-type]
 
 
 def test_only_tracking_a_run_imports_wandb():
-    code = "import sys, nag.tracking; print([m for m in ('wandb', 'rich', 'torch') if m in sys.modules])"
+    code = "import sys, nag.tracking; print([m for m in ('wandb', 'mlflow', 'rich', 'torch') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
@@ -210,8 +212,8 @@ def run_search(folder: Path, budget: int, **options: bool) -> None:
     columns = {"accuracy": dags.ops.sum(1).double().numpy(), "cost": dags.ops[:, 1].double().numpy()}
     task = Task("chains", BenchmarkTable("chains", space, dags, columns), "accuracy", "accuracy", side_metrics=("cost",))
     strategy = RandomSearch(Problem(space, Goal((Objective("accuracy", True),), {})), 0)
-    named = {"group": "g", "tags": ["one", "two"], "job_type": "search"}
-    tracker = WandbTracker("project", directory=folder, resume=options.get("resume", False), **named)
+    context = RunContext(folder, "search", options.get("resume", False))
+    tracker = WandbTracker(context, group="g", tags=["one", "two"])
     config = {"store": f"postgresql://me:{SECRET}@host/nag", "api_key": SECRET}
     run = RunFolder(folder, "search", 0, "cpu", config, tracker, ("budget",))
     search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, 2), **options)
@@ -287,7 +289,7 @@ def test_a_new_run_in_an_old_folder_is_another_one(tmp_path):
 def test_the_environment_can_only_ask_for_less(tmp_path, monkeypatch, variables, mode, used):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    tracker = WandbTracker("project", mode=mode, directory=tmp_path / "run")
+    tracker = WandbTracker(RunContext(tmp_path / "run"), mode=mode)
     assert tracker.mode == used
     if used == "disabled":
         tracker.start({}, "run")
@@ -303,11 +305,11 @@ def test_the_environment_can_only_ask_for_less(tmp_path, monkeypatch, variables,
         ({"project": "a" * 129}, "no project named"),
         ({"project": ""}, "no project named ''"),
         ({"project": "p", "group": "g" * 129}, "no group"),
-        ({"project": "p", "job_type": ""}, "no job_type ''"),
+        ({"project": "p", "run_id": "a b"}, "no run_id 'a b'"),
         ({"project": "p", "tags": ["t" * 65]}, "no tag"),
     ],
 )
 def test_names_that_wandb_does_not_take_are_told_before_any_work(options, words):
     with pytest.raises(InvalidRequest, match=words) as caught:
-        WandbTracker(**options)
+        WandbTracker(RunContext(Path("run")), **options)
     assert "etwork" not in str(caught.value)

@@ -35,6 +35,8 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
     try_generator(make_generator, task.table.space)
     make_predictor(space=task.table.space)
     folder = folder_of(cfg, "quickstart")
+    if cfg.tracker.get("group", "") is None:
+        cfg.tracker.group = f"quickstart-{folder.resolve().name}"  # its stages stand together
 
     def make_run(name: str) -> RunFolder:
         commands = {"": "quickstart", "generator": "train-generator", "predictor": "train-predictor"}
