@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.path import Path as Curve
 
-__all__ = ["draw_png", "draw_svg", "save_drawing"]
+__all__ = ["draw_png", "draw_svg", "operation_colour", "save_drawing"]
 
 # Paul Tol's "light" scheme, made for black text on colour, distinct under the common colour-vision deficiencies.
 _PALETTE = ("#77aadd", "#ee8866", "#eedd88", "#ffaabb", "#99ddff", "#44bb99", "#bbcc33", "#aaaa00", "#dddddd")
@@ -197,10 +197,16 @@ def _colours(arch: Architecture, operations: Sequence[str] | None) -> dict[str, 
         table = {op: _PALETTE[i % len(_PALETTE)] for i, op in enumerate(known)}
     else:
         table = {}
-    return {op: _ENDS.get(op) or table.get(op) or _colour(op) for op in arch.ops}
+    return {op: _ENDS.get(op) or table.get(op) or operation_colour(op) for op in arch.ops}
 
 
-def _colour(op: str) -> str:
+def operation_colour(op: str) -> str:
+    """The colour of an operation in all drawings that are given no order of operations, as `#rrggbb`.
+
+    Example:
+        >>> operation_colour("conv_3x3") == operation_colour("conv_3x3")
+        True
+    """
     # The salt is the least that gives the operations of each shipped search space different colours.
     digest = hashlib.blake2b(op.encode(), digest_size=8, salt=(1130).to_bytes(4, "big")).digest()
     return _PALETTE[int.from_bytes(digest, "big") % len(_PALETTE)]

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from nag.graphs import draw_svg
+from nag.report.drawings import drawing_of
+from nag.report.exports import export_command
 from nag.report.rows import SampleRow
 from nag.report.runs import Run
 from nag.report.sections import Card, Samples, Section, name_of
 from nag.report.text import format_value
 
-__all__ = ["drawing_sections"]
+__all__ = ["drawing_sections", "sample_card"]
 
 _SHOWN = 6
 
@@ -59,8 +60,14 @@ def _predicted(row: SampleRow, sign: float) -> float:
 
 def _card(row: SampleRow, heading: str, predicted_best: bool) -> Card:
     assert row.architecture is not None
-    drawing = Markup(draw_svg(row.architecture))
+    drawing = drawing_of(row.architecture)
     return Card(heading, "predicted best" if predicted_best else "", row.architecture, row.arch, _facts(row), drawing)
+
+
+def sample_card(run: Run, row: SampleRow, heading: str) -> Card:
+    """A card of one architecture with the command that exports it; without a drawing where the run lists no graph."""
+    drawing = Markup("") if row.architecture is None else drawing_of(row.architecture)
+    return Card(heading, "", row.architecture, row.arch, _facts(row), drawing, command=export_command(run, row.arch))
 
 
 def _facts(row: SampleRow) -> list[tuple[str, str]]:

@@ -17,6 +17,9 @@ from nag.report.rows import Curve, HeldOut, SampleRow
 
 __all__ = [
     "COLOURS",
+    "DASHES",
+    "INK",
+    "SERIES",
     "Group",
     "MetricSet",
     "distributions",
@@ -38,9 +41,13 @@ COLOURS = {
     "train-generator": "#009e73",
 }
 _OTHER = "#56b4e9"
-_INK, _GRID = "#24292f", "#e6e8eb"
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Colours of lines that are compared."""
+
+INK, _GRID = "#24292f", "#e6e8eb"  # the page gives both other values in dark mode
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _POINTS_SHOWN = 400
+_LETTERS_SHOWN = 120  # of an architecture
 _LEAST_SHARE = 0.01
 _SHARES = {
     "validity_raw": "valid",
@@ -110,31 +117,34 @@ def predictor_scatter(held_out: HeldOut, metric: str) -> go.Figure:
     """Predicted against true values of held-out architectures, with the line of perfect predictions."""
     figure = go.Figure()
     predicted, true = np.array(held_out.predicted), np.array(held_out.true)
-    text = [f"{label(arch)}<br>predicted ± {std:.4g}" for arch, std in zip(held_out.archs, held_out.std, strict=True)]
+    text = [
+        f"{label(arch[:_LETTERS_SHOWN])}<br>predicted ± {std:.4g}"
+        for arch, std in zip(held_out.archs, held_out.std, strict=True)
+    ]
     marker = {"color": COLOURS["guided"], "size": 5, "opacity": 0.45}
     hover = "%{text}<br>true %{x:.4g}, predicted %{y:.4g}<extra></extra>"
     figure.add_scatter(x=true, y=predicted, mode="markers", marker=marker, text=text, hovertemplate=hover, name="architectures")
     if len(true):
         ends = [float(min(predicted.min(), true.min())), float(max(predicted.max(), true.max()))]
-        line = {"color": _INK, "width": 1.2, "dash": "dash"}
+        line = {"color": INK, "width": 1.2, "dash": "dash"}
         figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="perfect prediction")
     figure.update_xaxes(title=f"true {label(metric)}").update_yaxes(title=f"predicted {label(metric)}")
     return finish(figure, 400)
 
 
 def distributions(groups: Sequence[Group], metric: str, optimum: float | None = None, maximise: bool = True) -> go.Figure:
-    """True values of each group as violins with quartiles, and the best value of the table as a line.
+    """True values of each group as strips with quartiles, and the best value of the table as a line.
 
     A long tail on the bad side is left to zooming out.
     """
     figure = go.Figure()
     for group in reversed(groups):
         known = [(row.report_value, row.arch) for row in group.rows if row.report_value is not None]
-        _add_violin(figure, label(group.name), [value for value, _ in known], [arch for _, arch in known], group.colour)
+        _add_strip(figure, label(group.name), [value for value, _ in known], [arch for _, arch in known], group.colour)
     if optimum is not None:
         note = {"text": "best in the table", "font": {"size": 11}}
         figure.add_vline(
-            x=optimum, line={"color": _INK, "dash": "dot", "width": 1.5}, annotation=note, annotation_position="top left"
+            x=optimum, line={"color": INK, "dash": "dot", "width": 1.5}, annotation=note, annotation_position="top left"
         )
     values = [row.report_value for group in groups for row in group.rows if row.report_value is not None]
     if optimum is not None:
@@ -163,23 +173,32 @@ def predicted_and_true(groups: Sequence[Group], metric: str) -> go.Figure:
         for kind, fade in (("search_value", 1.0), ("predicted_mean", 0.45)):
             known = [(getattr(row, kind), row.arch) for row in group.rows if getattr(row, kind) is not None]
             name = f"{label(group.name)}<br>{'predicted' if kind == 'predicted_mean' else 'true'}"
-            _add_violin(figure, name, [v for v, _ in known], [arch for _, arch in known], group.colour, fade)
+            _add_strip(figure, name, [v for v, _ in known], [arch for _, arch in known], group.colour, fade)
     figure.update_xaxes(title=f"{label(metric)}")
     return finish(figure, 110 + 150 * len(groups), legend=False)
 
 
-def _add_violin(
+def _add_strip(
     figure: go.Figure, name: str, values: Sequence[float], archs: Sequence[str], colour: str, fade: float = 1.0
 ) -> None:
+    """Each value as a dot, beside a bar over the middle half with the median."""
     if not values:
         return
-    figure.add_violin(
-        x=np.array(values), name=name, orientation="h", line={"color": colour, "width": 1.4}, fillcolor=colour,
-        opacity=0.75 * fade, box={"visible": True, "fillcolor": "white", "width": 0.16}, spanmode="hard", scalemode="width",
-        points="all" if len(values) <= _POINTS_SHOWN else "outliers", pointpos=-0.75, jitter=0.35, width=0.7,
-        marker={"size": 3, "opacity": 0.6}, text=[label(arch) for arch in archs],
-        hovertemplate="%{text}<br>%{x:.4g}<extra></extra>", hoveron="points",
+    row, x = len(figure.layout.yaxis.ticktext or ()), np.array(values)
+    low, middle, high = np.quantile(x, [0.25, 0.5, 0.75])
+    figure.update_yaxes(tickvals=list(range(row + 1)), ticktext=[*(figure.layout.yaxis.ticktext or ()), name])
+    shown = np.linspace(0, len(x) - 1, min(len(x), _POINTS_SHOWN)).round().astype(int)
+    spread = row - 0.28 + 0.26 * (np.arange(len(shown)) * 0.618034 % 1)
+    text = [label(archs[i][:_LETTERS_SHOWN]) for i in shown]
+    figure.add_scatter(
+        x=x[shown], y=spread, mode="markers", marker={"color": colour, "size": 5, "opacity": 0.55 * fade}, name=name,
+        text=text, hovertemplate="%{text}<br>%{x:.4g}<extra></extra>",
     )  # fmt: skip
+    bar = {"color": colour, "width": 12}
+    figure.add_scatter(x=[low, high], y=[row + 0.16] * 2, mode="lines", line=bar, opacity=0.75 * fade, hoverinfo="skip")
+    mark = {"symbol": "line-ns", "size": 18, "line": {"color": INK, "width": 3}}
+    hover = f"median of {name}: %{{x:.4g}}<extra></extra>"
+    figure.add_scatter(x=[middle], y=[row + 0.16], mode="markers", marker=mark, hovertemplate=hover)
 
 
 def top_shares(groups: Sequence[Group]) -> go.Figure:
@@ -192,13 +211,13 @@ def top_shares(groups: Sequence[Group]) -> go.Figure:
             continue
         x = np.concatenate([[_LEAST_SHARE], tops, [100.0]])
         y = np.concatenate([[0.0], 100 * np.arange(1, len(tops) + 1) / len(tops), [100.0]])
-        dash = _DASHES[seen.get(group.role, 0) % len(_DASHES)]
+        dash = DASHES[seen.get(group.role, 0) % len(DASHES)]
         seen[group.role] = seen.get(group.role, 0) + 1
         line = {"color": group.colour, "width": 2.5, "shape": "hv", "dash": dash}
         hover = "%{y:.0f} % are among the best %{x:.3g} %"
         figure.add_scatter(x=x, y=y, mode="lines", line=line, name=label(group.name), hovertemplate=hover)
     x = np.geomspace(_LEAST_SHARE, 100, 60)
-    line = {"color": _INK, "width": 1.2, "dash": "dash"}
+    line = {"color": INK, "width": 1.2, "dash": "dash"}
     figure.add_scatter(x=x, y=x, mode="lines", line=line, name="expected of uniform draws", hoverinfo="skip")
     figure.update_xaxes(title="best x % of the table", type="log", tickvals=[0.01, 0.1, 1, 10, 50, 100], ticksuffix=" %")
     figure.update_yaxes(title="share of the samples", range=[0, 103], ticksuffix=" %")
@@ -206,7 +225,7 @@ def top_shares(groups: Sequence[Group]) -> go.Figure:
 
 
 def reference_bars(sets: Sequence[MetricSet]) -> go.Figure:
-    """Sample metrics as bars, each with the value that as many uniform draws would give as a black mark."""
+    """Sample metrics as bars, each with the value that as many uniform draws would give as a mark."""
     figure = make_subplots(cols=2, column_widths=[0.64, 0.36], horizontal_spacing=0.13)
     seen: dict[str, int] = {}
     for i, metric_set in enumerate(sets):
@@ -236,7 +255,7 @@ def reference_bars(sets: Sequence[MetricSet]) -> go.Figure:
 
 
 def _add_marks(figure: go.Figure, x: list[float], y: list[float], column: int, in_legend: bool) -> None:
-    marker = {"symbol": "line-ns", "size": 15, "line": {"color": "black", "width": 3}}
+    marker = {"symbol": "line-ns", "size": 15, "line": {"color": INK, "width": 3}}
     figure.add_scatter(
         x=x, y=y, mode="markers", marker=marker, name="uniform draws", legendgroup="reference", showlegend=in_legend,
         hovertemplate="uniform draws: %{x:.4g}<extra></extra>", row=1, col=column,
@@ -249,6 +268,8 @@ def finish(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
     figure.update_yaxes(gridcolor=_GRID, zeroline=False, linecolor=_GRID, automargin=True)
     return figure.update_layout(
         template="none", height=height, margin={"l": 10, "r": 16, "t": 36, "b": 10}, showlegend=legend,
-        paper_bgcolor="white", plot_bgcolor="white", font={"family": "system-ui, sans-serif", "size": 13, "color": _INK},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}, hoverlabel={"align": "left"},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#8c959f", "activecolor": INK},
     )  # fmt: skip

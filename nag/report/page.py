@@ -1,4 +1,4 @@
-"""Stage: one self-contained HTML page about any set of runs."""
+"""One self-contained HTML page about any set of runs."""
 
 from __future__ import annotations
 
@@ -10,35 +10,24 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from nag import __version__
 from nag.core.errors import InvalidRequest
 from nag.core.files import write_text
+from nag.report.bundle import plotly_bundle
 from nag.report.cards import drawing_sections
 from nag.report.figures import COLOURS
+from nag.report.headline import headline_of, without_hero
+from nag.report.histories import Search, read_search
 from nag.report.rows import read_samples
-from nag.report.runs import find_runs
-from nag.report.searches import search_sections
-from nag.report.sections import model_sections, truth_sections
+from nag.report.runs import Run, find_runs
+from nag.report.searches import comparison_section, search_section
+from nag.report.sections import Section, model_sections, truth_sections
 from nag.report.text import describe, format_value
 from nag.report.tiles import tiles
 from nag.report.trainings import training_sections
 
 __all__ = ["write_report"]
-
-_DRAW_FIGURES = """
-const options = {
-  responsive: true,
-  displaylogo: false,
-  plotlyServerURL: "",
-  modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"],
-};
-for (const holder of document.querySelectorAll("div.plot")) {
-  const figure = JSON.parse(document.getElementById(holder.dataset.source).textContent);
-  Plotly.newPlot(holder, figure.data, figure.layout, options);
-}
-"""
 
 
 def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
@@ -64,19 +53,24 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
         raise InvalidRequest("there is no run to report on", "Name at least one run folder.")
     found = find_runs(runs)
     samples = {run.path: read_samples(run) for run in found if run.command in {"sample", "evaluate"}}
+    searches = [read_search(run, found) for run in found if run.command == "search"]
     sections = [
+        *_search_sections(searches, found),
         *truth_sections(found, samples),
         *drawing_sections(found, samples),
-        *search_sections(found),
         *training_sections(found),
         *model_sections(found),
     ]
-    scripts = [get_plotlyjs(), _DRAW_FIGURES] if any(section.figures for section in sections) else []
+    headline = headline_of(found, samples, searches, sections)
+    hero = None if headline is None else headline.figure
+    sections = without_hero(sections, hero)
+    scripts = _scripts(sections, hero is not None)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["value"] = format_value
-    template = resources.files("nag.report").joinpath("report.html").read_text(encoding="utf-8")
-    content = environment.from_string(template).render(
+    content = environment.from_string(_packaged("report.html")).render(
         title=title,
+        style=Markup(_packaged("report.css")),
+        headline=headline,
         version=__version__,
         runs=found,
         summary=[(run, describe(run)) for run in found],
@@ -88,6 +82,26 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
     )
     write_text(path, content)
     return path
+
+
+def _search_sections(searches: Sequence[Search], runs: Sequence[Run]) -> list[Section]:
+    """One comparison for each task and search metric, and one section a search; the head shows the first task's progress."""
+    leads = not any(run.command == "quickstart" for run in runs)
+    subjects = list(dict.fromkeys((search.run.text("task"), search.metric) for search in searches))
+    groups = [[search for search in searches if (search.run.text("task"), search.metric) == subject] for subject in subjects]
+    compared = [comparison_section(group, progress=not leads or place > 0) for place, group in enumerate(groups)]
+    return [*compared, *(search_section(search, len(searches)) for search in searches)]
+
+
+def _scripts(sections: Sequence[Section], hero: bool) -> list[str]:
+    """The scripts that the page needs."""
+    figures = hero or any(section.figures for section in sections)
+    tables = any(section.sortable for section in sections)
+    return [*([plotly_bundle()] if figures else []), *([_packaged("report.js")] if figures or tables else [])]
+
+
+def _packaged(name: str) -> str:
+    return resources.files("nag.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _allowance(script: str) -> str:

@@ -43,6 +43,8 @@ class _Metrics(Document):
     search_metric: _Words | None = None
     report_metric: _Words | None = None
     best_arch: _Words | None = None
+    best_network: _Words | None = None
+    guided_pick: _Words | None = None
     guided: bool | None = None
     maximise: bool | None = None
     minimised: list[_Words] | None = None

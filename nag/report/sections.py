@@ -51,20 +51,35 @@ class Card:
         architecture: The graph.
         arch: Native string.
         facts: Name and value of each.
-        drawing: SVG element.
+        drawing: HTML of the drawing; empty if there is none.
+        limits: Each limit, and what the architecture has.
+        command: Command line that exports it; empty if there is none.
     """
 
     heading: str
     badge: str
-    architecture: Architecture
+    architecture: Architecture | None
     arch: str
     facts: Sequence[tuple[str, str]]
     drawing: Markup
+    limits: Sequence[tuple[str, str]] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with any of: a lead, a table, figures, cards."""
+    """A heading with any of: a lead, a table, figures, cards.
+
+    Args:
+        heading: The heading.
+        lead: Text below it.
+        columns: Names of the table's columns.
+        rows: Cells of the table.
+        figures: Figures.
+        cards: Drawn architectures.
+        sortable: Whether the table stands last, folded, and is sorted by a click on a column.
+        note: Text above a sortable table.
+    """
 
     heading: str
     lead: str = ""
@@ -72,6 +87,8 @@ class Section:
     rows: Sequence[Sequence[str]] = ()
     figures: Sequence[Figure] = ()
     cards: Sequence[Card] = ()
+    sortable: bool = False
+    note: str = ""
 
 
 def name_of(run: Run, runs: Sequence[Run]) -> str:
@@ -111,7 +128,7 @@ def _truth_figures(task: str, groups: Sequence[Group], runs: Sequence[Run]) -> l
     known = [group for group in groups if any(row.report_value is not None for row in group.rows)]
     if known:
         figure = figures.distributions(known, metric, optimum, maximise)
-        caption = f"True {metric}. Each dot is an architecture; the box holds the middle half, its line is the median."
+        caption = f"True {metric}. Each dot is an architecture; the bar holds the middle half, its line is the median."
         if figure.layout.xaxis.range is not None:
             caption += " Double-click for the worst few, which the axis leaves out."
         found.append(Figure.of(figure, caption))
@@ -176,7 +193,7 @@ def model_sections(runs: Sequence[Run]) -> list[Section]:
     shown = [Figure.of(figures.learning_curves(curves), "Training loss, as logged (pale) and smoothed.")] if curves else []
     sets = [metric_set for run in runs if (metric_set := _metric_set(run, runs)).values]
     if sets:
-        caption = "Sample metrics; black marks are what as many uniform draws would give."
+        caption = "Sample metrics; marks are what as many uniform draws would give."
         if any(metric_set.role == "guided" for metric_set in sets):
             caption += " Guided samples are meant to leave the distribution of the space."
         shown.append(Figure.of(figures.reference_bars(sets), caption))

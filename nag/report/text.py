@@ -8,7 +8,7 @@ from typing import Any
 
 from nag.report.runs import Run
 
-__all__ = ["describe", "format_value", "sentence"]
+__all__ = ["describe", "format_exact", "format_value", "sentence"]
 
 
 def format_value(value: Any) -> str:
@@ -23,6 +23,11 @@ def format_value(value: Any) -> str:
     if isinstance(value, int | float):
         return f"{int(value):,}"
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def format_exact(value: float) -> str:
+    """A number of a table that is sorted: six significant digits."""
+    return f"{value:.6g}"
 
 
 def sentence(text: str) -> str:

@@ -107,6 +107,7 @@ class SearchResults:
         further = self.goal.objectives[1:]
         return {
             "task": task.name,
+            "search_space": task.space.name,
             "protocol": task.protocol,
             "search_metric": task.search_metric,
             "report_metric": task.report_metric,
