@@ -7,20 +7,21 @@ import re
 import runpy
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from nag.cli import main
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"cluster.md", "index.md", "my_images.md"}
+SLOW = {"cluster.md", "index.md", "limit_and_front.md", "my_images.md", "cluster.py", "from_python.py", "my_images.py"}
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?[^\n]*\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _QUIET = "tracker.mode=disabled tracker.console=false"
-_TRAINING = "evaluator.epochs=1 builder.channels=4 builder.cells_per_stage=1"
+_TRAINING = "evaluator.epochs=1"
 _QUICK = {
     "train-generator": f"training.max_steps=100 metric_samples=50 {_QUIET}",
     "quickstart": f"training.max_steps=30 generator.width=16 generator.layers=1 num_train=40 num_samples=10 {_QUIET}",
@@ -63,10 +64,9 @@ def commands_of(text: str) -> Iterator[str]:
 def quick(words: list[str]) -> list[str]:
     """A command of `nag` with small budgets."""
     small = [_SERVERS.get(word, re.sub(r"^(budget|num_samples)=(\d+)$", _smaller, word)) for word in words]
-    added = _QUICK.get(words[0], "")
-    if "evaluator=train" in words:
-        added += f" {_TRAINING}"
-    return [word for word in small if word] + added.split()
+    added = f"{_QUICK.get(words[0], '')} {_TRAINING if 'evaluator=train' in words else ''}".split()
+    keys = {word.partition("=")[0] for word in added}
+    return [word for word in small if word and word.partition("=")[0] not in keys] + added
 
 
 def _smaller(found: re.Match[str]) -> str:
@@ -116,11 +116,15 @@ def run_page(markdown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return run
 
 
-PAGES = [
-    pytest.param(path, marks=[pytest.mark.slow] if path.name in SLOW else [], id=path.name)
+def _marked(paths: Iterable[Path]) -> list[ParameterSet]:
+    return [pytest.param(path, marks=[pytest.mark.slow] if path.name in SLOW else [], id=path.name) for path in paths]
+
+
+PAGES = _marked(
+    path
     for path in [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
     if "results" not in path.parts and blocks_of(path.read_text())
-]
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -130,13 +134,7 @@ def test_blocks_run(page, monkeypatch, capsys, tmp_path):
     assert run_page(page.read_text(), monkeypatch, capsys) > 0
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param(path, marks=[pytest.mark.slow] if path.stem in {"my_images", "cluster"} else [], id=path.stem)
-        for path in sorted((ROOT / "docs" / "examples").glob("*.py"))
-    ],
-)
+@pytest.mark.parametrize("script", _marked(sorted((ROOT / "docs" / "examples").glob("*.py"))))
 def test_examples_run(script, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
