@@ -181,7 +181,7 @@ def test_a_large_graph_takes_memory_for_its_edges_only():
 
 
 def test_the_builder_that_the_package_describes_works():
-    code = textwrap.dedent(re.search(r"modules:\n\n(.*)\nIn a command", nag.networks.__doc__, re.DOTALL)[1])
+    code = textwrap.dedent(re.search(r"modules:\n\n(.*)\nIn a space file", nag.networks.__doc__, re.DOTALL)[1])
     names = {"nn": nn, "dataclass": dataclass, "Architecture": Architecture, "__name__": "mine"}
     names |= {name: getattr(nag.networks, name) for name in nag.networks.__all__}
     exec(code, names)
