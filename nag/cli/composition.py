@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_
 from pydantic import BaseModel
 
 from nag.cli.schemas import CommandOptions, Group
-from nag.cli.targets import first_line, locate
+from nag.cli.source_signatures import signature_of
+from nag.cli.targets import conform_all, first_line
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.imports import is_import_path
@@ -52,6 +53,7 @@ def compose_options(name: str, command: Command, arguments: Sequence[str]) -> tu
     words = [_named(command, *_parted(word, arguments)) for word in arguments]
     choices = [f"{key}={value}" for key, value in words if _is_choice(command, key, value)]
     values = [(key.lstrip("+"), value) for key, value in words if not _is_choice(command, key, value)]
+    _check_early(name, command, [*words, *values])
     cfg = _composed(name, command, choices)
     try:
         for key, text in sorted(values, key=lambda pair: not pair[0].endswith("_target_")):
@@ -65,7 +67,26 @@ def compose_options(name: str, command: Command, arguments: Sequence[str]) -> tu
     assert isinstance(plain, dict)
     options = {str(key): value for key, value in plain.items()}
     conform(command.schema, options)
+    for key, annotation in annotations_of(command.schema).items():
+        if _is_group(annotation):
+            conform_all(options[key], key, signature_of)
     return cfg, command.schema.model_validate(options)
+
+
+def _check_early(name: str, command: Command, words: Sequence[tuple[str, str]]) -> None:
+    """Checks names of options, and texts, before anything is imported for them.
+
+    Raises:
+        InvalidRequest: There is no such option, or it does not admit the text.
+    """
+    fields = annotations_of(command.schema)
+    for key, text in words:
+        top = re.split(r"[.@/]", key.lstrip("+"))[0]
+        if key != _SEARCHPATH and _KEY.fullmatch(key.lstrip("+")) and top not in fields:
+            hint = did_you_mean(top, fields) or f"See `nag {name} --help`."
+            raise InvalidRequest(f"unknown option '{shortened(key.lstrip('+'), 100)}'", hint)
+        if key in fields and _is_text(fields[key]) and "${" not in text:
+            conform(command.schema, {key: _value(fields[key], text)})
 
 
 def _parted(word: str, arguments: Sequence[str]) -> tuple[str, str]:
@@ -156,7 +177,7 @@ class _Place:
         if get_origin(annotation) in (dict, Mapping) or annotation is dict:
             return get_args(annotation)[1] if get_args(annotation) else Any
         if isinstance(node, Mapping) and "_target_" in node:
-            fields = annotations_of(locate(str(node["_target_"]), f"{'.'.join(before)}._target_"))
+            fields = annotations_of(signature_of(str(node["_target_"]), f"{'.'.join(before)}._target_"))
             if part in ("_target_", "_partial_", "_convert_"):
                 return str if part == "_target_" else Any
             if part not in fields and part not in node:
@@ -185,7 +206,7 @@ class _Place:
             return
         from omegaconf import open_dict
 
-        takes = annotations_of(locate(target, self.key))
+        takes = annotations_of(signature_of(target, self.key))
         for name in [str(name) for name in self.holder]:
             full = f"{self.key.removesuffix('_target_')}{name}"
             if not name.startswith("_") and name not in takes and full not in self.given:

@@ -68,8 +68,8 @@ def list_known(arguments: Sequence[str]) -> None:
     Raises:
         InvalidRequest: Not exactly one known kind is asked for.
     """
-    from nag.evaluation.tasks import list_all_tasks
-    from nag.spaces import list_spaces, load_space
+    from nag.evaluation import list_all_tasks
+    from nag.spaces import space_titles
 
     def options(group: str) -> dict[str, str]:
         folder = resources.files("nag.conf").joinpath(group)
@@ -78,7 +78,7 @@ def list_known(arguments: Sequence[str]) -> None:
         return {name.removesuffix(".yaml"): line[2:] if line.startswith("# ") else "" for name, line in first.items()}
 
     kinds: dict[str, Callable[[], dict[str, str]]] = {
-        "spaces": lambda: {name: load_space(name).title for name in list_spaces()},
+        "spaces": space_titles,
         "tasks": list_all_tasks,
         "generators": lambda: options("generator"),
         "predictors": lambda: options("predictor"),

@@ -40,7 +40,23 @@ def _no_list(path: str) -> str:
     return path
 
 
+def _task_name(name: str) -> str:
+    from nag.evaluation import check_task_name
+
+    check_task_name(name)
+    return name
+
+
+def _space_name(name: str) -> str:
+    from nag.spaces import check_space_name
+
+    check_space_name(name)
+    return name
+
+
 OutPath = Annotated[PathText, AfterValidator(_no_list)]
+TaskName = Annotated[PathText, AfterValidator(_task_name)]
+SpaceName = Annotated[PathText, AfterValidator(_space_name)]
 Architectures = Annotated[int, Field(strict=True, ge=1, le=10**7)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 
@@ -60,7 +76,7 @@ class CommandOptions(Document):
 class QuickstartOptions(CommandOptions):
     """Options of `nag quickstart`."""
 
-    task: PathText
+    task: TaskName
     num_train: Annotated[Architectures, Field(ge=2)]
     num_samples: Architectures
     train_fraction: PositiveFraction
@@ -73,7 +89,7 @@ class QuickstartOptions(CommandOptions):
 class TrainGeneratorOptions(CommandOptions):
     """Options of `nag train-generator`."""
 
-    search_space: PathText
+    search_space: SpaceName
     train_fraction: PositiveFraction
     num_architectures: Architectures
     metric_samples: Architectures
@@ -89,7 +105,7 @@ class TrainGeneratorOptions(CommandOptions):
 class TrainPredictorOptions(CommandOptions):
     """Options of `nag train-predictor`."""
 
-    task: PathText
+    task: TaskName
     num_train: Annotated[Architectures, Field(ge=2)]
     metric: Text | None
     maximise: bool | None
@@ -99,7 +115,7 @@ class TrainPredictorOptions(CommandOptions):
 class TrainMetaPredictorOptions(CommandOptions):
     """Options of `nag train-meta-predictor`."""
 
-    tasks: list[PathText]
+    tasks: list[TaskName]
     num_train: Annotated[Architectures, Field(ge=2)] | None
     predictor: Group
     episodes: Group
@@ -126,9 +142,9 @@ class SampleOptions(CommandOptions):
     label_column: Text | None
     descriptor: dict[str, Finite] | None
     predictors: list[PathText]
-    task: PathText | None
+    task: TaskName | None
     budget: Architectures | None
-    search_space: PathText | None
+    search_space: SpaceName | None
     num_samples: Architectures
     compile: bool
     steps: Annotated[int, Field(strict=True, ge=1, le=10**6)] | None
@@ -140,7 +156,7 @@ class EvaluateOptions(CommandOptions):
     """Options of `nag evaluate`."""
 
     architectures: PathText
-    task: PathText
+    task: TaskName
     store: PathText | None
     retry_failed: bool
     probe: bool
@@ -153,7 +169,7 @@ class EvaluateOptions(CommandOptions):
 class SearchOptions(CommandOptions):
     """Options of `nag search`."""
 
-    task: PathText
+    task: TaskName
     budget: Architectures
     batch: Count | None
     minimise: list[Text]
@@ -184,8 +200,8 @@ class ShowOptions(CommandOptions):
     """Options of `nag show`."""
 
     architecture: str
-    search_space: PathText
-    task: PathText | None
+    search_space: SpaceName
+    task: TaskName | None
     file: OutPath | None
 
 
@@ -193,8 +209,8 @@ class ExportOptions(CommandOptions):
     """Options of `nag export`."""
 
     architecture: str
-    search_space: PathText | None
-    task: PathText | None
+    search_space: SpaceName | None
+    task: TaskName | None
     weights: PathText | None
     channels: Annotated[int, Field(strict=True, ge=1, le=10**6)]
     height: Annotated[Size, Field(le=10**4)]
@@ -207,7 +223,7 @@ class ImportTableOptions(CommandOptions):
     """Options of `nag import-table`."""
 
     csv: PathText
-    search_space: PathText
+    search_space: SpaceName
     search_metric: Text
     report_metric: Text | None
     maximise: bool
@@ -229,7 +245,7 @@ class FinetuneGeneratorOptions(CommandOptions):
 
     generator: PathText
     predictor: PathText | None
-    task: PathText | None
+    task: TaskName | None
     budget: Architectures
     metric_samples: Architectures
     finetuning: Group

@@ -91,8 +91,13 @@ def build(part: DictConfig) -> Any:
     return partial(told, made) if part.get("_partial_") else made
 
 
-def conform_all(value: Any, where: str) -> None:
+def conform_all(value: Any, where: str, find: Callable[[str, str], Callable[..., Any]] = locate) -> None:
     """Checks the options of every `_target_` in a nested configuration.
+
+    Args:
+        value: The configuration.
+        where: Its key, for messages.
+        find: Finds the function or class that a target names, by the target and its key.
 
     Raises:
         InvalidRequest: With the full key of the option at fault.
@@ -104,12 +109,12 @@ def conform_all(value: Any, where: str) -> None:
                 raise InvalidRequest(f"{where}.{name} is missing", f"Give it as {where}.{name}=VALUE.")
         if target is not None:
             options = {name: item for name, item in value.items() if not _is_hydra(name)}
-            conform(locate(str(target), f"{where}._target_"), options, where)
+            conform(find(str(target), f"{where}._target_"), options, where)
         for name, item in value.items():
-            conform_all(item, f"{where}.{name}")
+            conform_all(item, f"{where}.{name}", find)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for index, item in enumerate(value):
-            conform_all(item, f"{where}[{index}]")
+            conform_all(item, f"{where}[{index}]", find)
 
 
 def _names_import_paths(value: Any) -> bool:

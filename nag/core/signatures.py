@@ -35,7 +35,7 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 from pydantic.fields import FieldInfo
 
 from nag.core.documents import shortened
-from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest, NagError, did_you_mean
 from nag.core.numbers import LARGEST, WIDEST
 
 __all__ = ["accepts", "annotations_of", "checked", "conform", "described", "shown"]
@@ -211,6 +211,9 @@ def _check(parameter: _Parameter, value: Any, key: str) -> None:
     try:
         parameter.adapter.validate_python(value)
     except ValidationError as fault:
+        told = next((error["ctx"]["error"] for error in fault.errors() if error["type"] == "value_error"), None)
+        if isinstance(told, NagError):
+            raise told from fault
         item = _item_type(parameter.annotation)
         if item is not None and isinstance(value, Mapping):
             for name, entry in value.items():

@@ -1,23 +1,29 @@
 """Evaluation: what was generated, what it is worth, and what it cost to know."""
 
-from nag.core.pareto import front, hypervolume
-from nag.core.stopwatch import Stopwatch, cpu_seconds
-from nag.diffusion.generation.reference import SpaceReference, hash_codes
-from nag.evaluation.data_sets import DataSet, list_data_sets, load_data_set
-from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
-from nag.evaluation.graph_distances import graph_distances
-from nag.evaluation.ledger import Ledger
-from nag.evaluation.limits import HeldOut, Margin, cross_validate
-from nag.evaluation.metric import ComputedMetric, Metric, PredictedMetric, computed_metrics
-from nag.evaluation.network_training import NetworkTraining, suggested_training
-from nag.evaluation.objective import Feasibility, Objective, ParetoObjective
-from nag.evaluation.objective_spec import ObjectiveSpec, parse_objective
-from nag.evaluation.predictions import ranking_metrics
-from nag.evaluation.samples import SampleMetrics, sample_metrics
-from nag.evaluation.training_task import TrainingTask, is_training_task, list_training_tasks, load_training_task
-from nag.evaluation.training_trial import TrainingTrial
-from nag.evaluation.trial import Measurement, Trial
-from nag.tasks import Limit
+from typing import TYPE_CHECKING
+
+from nag.core.lazy import lazily
+
+if TYPE_CHECKING:
+    from nag.core.pareto import front, hypervolume
+    from nag.core.stopwatch import Stopwatch, cpu_seconds
+    from nag.diffusion.generation.reference import SpaceReference, hash_codes
+    from nag.evaluation.data_sets import DataSet, list_data_sets, load_data_set
+    from nag.evaluation.distances import graph_distances
+    from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
+    from nag.evaluation.ledger import Ledger
+    from nag.evaluation.limits import HeldOut, Margin, cross_validate
+    from nag.evaluation.metric import ComputedMetric, Metric, PredictedMetric, computed_metrics
+    from nag.evaluation.network_training import NetworkTraining, suggested_training
+    from nag.evaluation.objective import Feasibility, Objective, ParetoObjective
+    from nag.evaluation.objective_spec import ObjectiveSpec, parse_objective
+    from nag.evaluation.predictions import ranking_metrics
+    from nag.evaluation.samples import SampleMetrics, sample_metrics
+    from nag.evaluation.task_names import check_task_name, is_training_task, list_all_tasks, list_training_tasks
+    from nag.evaluation.training_task import TrainingTask, load_training_task
+    from nag.evaluation.training_trial import TrainingTrial
+    from nag.evaluation.trial import Measurement, Trial
+    from nag.tasks import Limit
 
 __all__ = [
     "ComputedMetric",
@@ -43,6 +49,7 @@ __all__ = [
     "TrainingTask",
     "TrainingTrial",
     "Trial",
+    "check_task_name",
     "computed_metrics",
     "cpu_seconds",
     "cross_validate",
@@ -51,6 +58,7 @@ __all__ = [
     "hash_codes",
     "hypervolume",
     "is_training_task",
+    "list_all_tasks",
     "list_data_sets",
     "list_training_tasks",
     "load_data_set",
@@ -60,3 +68,5 @@ __all__ = [
     "sample_metrics",
     "suggested_training",
 ]
+
+__getattr__, __dir__ = lazily(__name__)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from nag.evaluation.custom_task import is_custom_task, load_custom_task
-from nag.evaluation.training_task import is_training_task, list_training_tasks, load_training_task
+from nag.evaluation.task_names import check_task_name, is_training_task
+from nag.evaluation.training_task import load_training_task
 from nag.spaces import SearchSpace
-from nag.tasks import Task, list_tasks, load_task
+from nag.tasks import Task, load_task
 
-__all__ = ["AnyTask", "list_all_tasks", "load_any_task"]
+__all__ = ["AnyTask", "load_any_task"]
 
 
 class AnyTask(Protocol):
@@ -75,18 +76,10 @@ def load_any_task(name_or_path: str | Path, data_dir: str | Path | None = None) 
         MissingData: Its data is not at hand.
         DamagedFile: Its data is not what it should be.
     """
+    check_task_name(name_or_path)
     if is_training_task(name_or_path):
         return load_training_task(name_or_path, data_dir)
     if is_custom_task(name_or_path):
         return load_custom_task(Path(name_or_path))
     task: Task = load_task(name_or_path, data_dir)
     return task
-
-
-def list_all_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
-    """Name of each built-in task, of tables and of training -> one line about it.
-
-    Args:
-        data_dir: Folder of tables and data; the environment variable NAG_DATA_DIR if None.
-    """
-    return {**list_tasks(data_dir), **list_training_tasks(data_dir)}

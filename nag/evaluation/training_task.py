@@ -11,18 +11,18 @@ import torch
 from pydantic import Field
 
 from nag.core.documents import Document, check, read_yaml
-from nag.core.errors import InvalidRequest, MissingData, did_you_mean
+from nag.core.errors import InvalidRequest, MissingData
 from nag.core.imports import is_import_path
 from nag.core.numbers import Finite
-from nag.evaluation.data_sets import DataSet, Layout, data_set_kind, data_set_names, list_data_sets, load_data_set
-from nag.evaluation.data_sets.user_files import is_user_data
+from nag.evaluation.data_sets import DataSet, Layout, data_set_kind, data_set_names, load_data_set
+from nag.evaluation.task_names import is_training_task, list_training_tasks, parts_of
 from nag.graphs import Architecture
 from nag.networks import Builder, DataShape, builder_of, has_builder
-from nag.spaces import SearchSpace, list_spaces, load_space
+from nag.spaces import SearchSpace, load_space
 from nag.tasks import Objective
-from nag.tasks.task_file import Text, beside, is_task_file, keys_of, space_beside
+from nag.tasks.task_file import Text, beside, is_task_file, space_beside
 
-__all__ = ["TrainingTask", "is_training_task", "list_training_tasks", "load_training_task"]
+__all__ = ["TrainingTask", "load_training_task"]
 
 Pixels = Annotated[int, Field(ge=1, le=4_096)]
 """Height and width of an image."""
@@ -92,31 +92,6 @@ class TrainingTask:
         return f"searched on {self.search_metric}, reports {self.report_metric} of trained networks ({better})"
 
 
-def is_training_task(name_or_path: str | Path) -> bool:
-    """Whether a task's name asks for training: `<data set>/<search space>`, or a YAML file with the key `data`."""
-    name = str(name_or_path)
-    if is_task_file(name) and Path(name).expanduser().is_file():
-        keys = keys_of(name)
-        return "data" in keys and "table" not in keys
-    return bool(_splits(name))
-
-
-def list_training_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
-    """Name of each pair of a built-in data set and a search space that fits it -> one line about it.
-
-    Args:
-        data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
-    """
-    notes, spaces = list_data_sets(data_dir), [space for space in map(load_space, list_spaces()) if has_builder(space)]
-    kinds = {space.name: {kind for kind in ("graph", "images") if _reads(builder_of(space), space, kind)} for space in spaces}
-    return {
-        f"{data_set}/{space.name}": f"Trained networks: {note}"
-        for data_set, note in notes.items()
-        for space in spaces
-        if data_set_kind(data_set) in kinds[space.name]
-    }
-
-
 def load_training_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> TrainingTask:
     """Loads a task, and its data to see that they are there.
 
@@ -137,12 +112,9 @@ def load_training_task(name_or_path: str | Path, data_dir: str | Path | None = N
     """
     name = str(name_or_path)
     path = Path(name).expanduser()
-    if is_task_file(name) and (path.is_file() or not _splits(name)):
+    if is_task_file(name) and (path.is_file() or not is_training_task(name)):
         return _from_file(path, data_dir)
-    splits = _splits(name)
-    if not splits:
-        raise InvalidRequest(f"unknown task '{name}'", _hint(name))
-    data_set, space = splits[0]
+    data_set, space = parts_of(name)
     return _task(name, space, data_set, data_dir)
 
 
@@ -165,26 +137,6 @@ def _task(
         )
     facts = load_data_set(data_set, data_dir=data_dir, size=size, layout=layout).descriptor
     return TrainingTask(name, space, data_set, note=_NOTE, image_size=size, layout=layout, **{"descriptor": facts, **more})
-
-
-def _splits(name: str) -> list[tuple[str, str]]:
-    """Data set and space of a task's name at each slash that may part them, the likeliest first."""
-    certain, likely = [], []
-    for place in [i for i, letter in enumerate(name) if letter == "/"]:
-        data_set, space = name[:place], name[place + 1 :]
-        built_in, known_space = data_set in data_set_names(), space in list_spaces()
-        file = (is_task_file(space) and Path(space).expanduser().is_file()) or is_import_path(space)
-        if not data_set or not space:
-            continue
-        if (built_in or is_user_data(data_set) or is_import_path(data_set)) and (known_space or file):
-            certain.append((data_set, space))
-        elif built_in or known_space:  # a folder that happens to be there proves nothing
-            likely.append((data_set, space))
-    return certain + likely
-
-
-def _hint(name: str) -> str:
-    return did_you_mean(name, list_training_tasks())
 
 
 def _reads(builder: Builder, space: SearchSpace, kind: str) -> bool:

@@ -6,11 +6,10 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nag.core.documents import check, parse_yaml, read_yaml, shortened
+from nag.core.documents import check, shortened
 from nag.core.errors import InvalidSpace, NagError, did_you_mean
 from nag.core.imports import is_import_path, load_callable, short_names
 from nag.core.plugins import require_allowed
@@ -19,17 +18,12 @@ from nag.graphs import Semantics
 from nag.spaces.codecs import Codec, Wiring
 from nag.spaces.constraints import Constraint
 from nag.spaces.document import SpaceDocument
+from nag.spaces.shipped import list_spaces, read_space
 from nag.spaces.space import SearchSpace
 
-__all__ = ["list_spaces", "load_space", "space_from_mapping"]
+__all__ = ["load_space", "space_from_mapping"]
 
 _SEE = "See search_spaces/README.md."
-
-
-def list_spaces() -> list[str]:
-    """Names of the shipped search spaces."""
-    folder = resources.files("nag.search_spaces")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
 def load_space(name_or_path: str | Path) -> SearchSpace:
@@ -48,18 +42,9 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
         made = load_callable(text)()
         return made if isinstance(made, SearchSpace) else space_from_mapping(made, shown, lambda named: named)
     if text in list_spaces():
-        source = resources.files("nag.search_spaces").joinpath(f"{text}.yaml").read_text(encoding="utf-8")
-        return space_from_mapping(parse_yaml(source, f"'{text}'", InvalidSpace), text)
-    if Path(text).suffix not in {".yaml", ".yml"}:
-        raise InvalidSpace(f"unknown search space '{shown}'", did_you_mean(shown, list_spaces()))
-    try:
-        path = Path(text).expanduser()
-        exists = path.is_file()
-    except (OSError, RuntimeError, ValueError):  # too long, or the home of an unknown user
-        exists = False
-    if not exists:
-        raise InvalidSpace(f"search-space file '{shown}' does not exist", "Check the path.")
-    return space_from_mapping(read_yaml(path, InvalidSpace), shown, lambda named: _beside(path, named))
+        return space_from_mapping(read_space(text), text)
+    path = Path(text).expanduser()
+    return space_from_mapping(read_space(text), shown, lambda named: _beside(path, named))
 
 
 def _beside(path: Path, named: str) -> str:

@@ -1,15 +1,20 @@
 """Tasks: objectives under limits, benchmark tables and their readers, and splits."""
 
-from nag.tasks.catalogue import list_tasks, load_task
-from nag.tasks.goal import Goal, Objective, Observed
-from nag.tasks.importing import import_table
-from nag.tasks.limits import Limit, parse_limits
-from nag.tasks.metric import Metric
-from nag.tasks.observations import Observation, Observations
-from nag.tasks.published import import_benchmark
-from nag.tasks.splits import Split, split_by_class, split_random
-from nag.tasks.tables import BenchmarkTable, CurveTable, read_csv_table, read_curve_table
-from nag.tasks.task import Task
+from typing import TYPE_CHECKING
+
+from nag.core.lazy import lazily
+
+if TYPE_CHECKING:
+    from nag.tasks.catalogue import list_tasks, load_task, task_names
+    from nag.tasks.goal import Goal, Objective, Observed
+    from nag.tasks.importing import import_table
+    from nag.tasks.limits import Limit, parse_limits
+    from nag.tasks.metric import Metric
+    from nag.tasks.observations import Observation, Observations
+    from nag.tasks.published import import_benchmark
+    from nag.tasks.splits import Split, split_by_class, split_random
+    from nag.tasks.tables import BenchmarkTable, CurveTable, read_csv_table, read_curve_table
+    from nag.tasks.task import Task
 
 __all__ = [
     "BenchmarkTable",
@@ -32,4 +37,7 @@ __all__ = [
     "read_curve_table",
     "split_by_class",
     "split_random",
+    "task_names",
 ]
+
+__getattr__, __dir__ = lazily(__name__)

@@ -1,24 +1,24 @@
-"""The tasks that nag knows by name, and how each is loaded."""
+"""The tasks that nag knows by name, and how each is loaded. Nothing heavy is imported before one is."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nag.core.data_files import find_data_dir
 from nag.core.errors import InvalidRequest, MissingData, did_you_mean
-from nag.tasks.benchmarks.analog_nasbench import find_analog_nasbench, read_analog_nasbench
-from nag.tasks.benchmarks.nas_bench_graph import DATASETS, find_nas_bench_graph, read_nas_bench_graph
-from nag.tasks.benchmarks.nasbench101 import read_nasbench101
-from nag.tasks.benchmarks.nasbench201 import read_nasbench201
-from nag.tasks.benchmarks.tpu_tiles import read_tpu_tiles
-from nag.tasks.tables.table import BenchmarkTable
-from nag.tasks.task import Task
+from nag.tasks.benchmarks.packaged import DATASETS, find_analog_nasbench, find_nas_bench_graph
 from nag.tasks.task_file import is_task_file, read_task_file
 
-__all__ = ["list_tasks", "load_task"]
+if TYPE_CHECKING:
+    from nag.tasks.tables.table import BenchmarkTable
+    from nag.tasks.task import Task
+
+__all__ = ["list_tasks", "load_task", "task_names"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class _Entry:
 
     Args:
         note: Units and source, one line.
-        read: Reads the table from a file (of a package) or from the data folder.
+        reader: Module in `nag.tasks.benchmarks` and function that reads the table from what `locate` finds.
         search: Search metric.
         report: Report metric.
         side: Side metrics; all `*_ms` columns of the table follow them.
@@ -39,7 +39,7 @@ class _Entry:
     """
 
     note: str
-    read: Callable[[Path], BenchmarkTable]
+    reader: str
     search: str
     report: str
     side: tuple[str, ...] = ()
@@ -48,6 +48,12 @@ class _Entry:
     maximise: bool = True
     descriptor: Mapping[str, float] = field(default_factory=dict)
     hint: str = "Put it there, or set data_dir or NAG_DATA_DIR."
+
+    def read(self, path: Path) -> BenchmarkTable:
+        """Reads the table from what `locate` found."""
+        module, _, function = self.reader.partition(":")
+        table: BenchmarkTable = getattr(importlib.import_module(f"nag.tasks.benchmarks.{module}"), function)(path)
+        return table
 
     def locate(self, data_dir: str | Path | None) -> Path:
         """The file or folder to read; raises `MissingData` where it is not there."""
@@ -80,19 +86,30 @@ def _graph_task(dataset: str) -> _Entry:
     note = f"NAS-Bench-Graph on {dataset}: {unit} as a fraction, latency in seconds, parameters in millions"
     find = partial(find_nas_bench_graph, dataset)
     facts = dict(zip(_GRAPH_FACTS, _GRAPHS[dataset], strict=True)) if dataset in _GRAPHS else {}
-    return _Entry(note, read_nas_bench_graph, "valid_perf", "perf", ("latency", "params_m"), find, descriptor=facts)
+    return _Entry(
+        note, "nas_bench_graph:read_nas_bench_graph", "valid_perf", "perf", ("latency", "params_m"), find, descriptor=facts
+    )
 
 
 def _analog_task(metric: str, what: str, analog: float, quantised: float) -> _Entry:
     note = f"AnalogNAS-Bench: CIFAR-10 accuracy of NAS-Bench-201's cells in percent, {what}"
     facts = {"analog": analog, "quantised": quantised}
-    return _Entry(note, read_analog_nasbench, metric, metric, (), find_analog_nasbench, descriptor=facts)
+    return _Entry(note, "analog_nasbench:read_analog_nasbench", metric, metric, (), find_analog_nasbench, descriptor=facts)
 
 
 def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
     side, files = ("params_m", "flops_m_computed"), ("nasbench201.csv.gz", *more_files)
     facts = {"images": 50_000, "classes": 10 if search.startswith("cifar10_") else 100}
-    return _Entry(f"NAS-Bench-201: {note}", read_nasbench201, search, report, side, files=files, descriptor=facts, hint=_IMPORT)
+    return _Entry(
+        f"NAS-Bench-201: {note}",
+        "nasbench201:read_nasbench201",
+        search,
+        report,
+        side,
+        files=files,
+        descriptor=facts,
+        hint=_IMPORT,
+    )
 
 
 _TASKS: dict[str, _Entry] = {
@@ -125,7 +142,7 @@ _TASKS: dict[str, _Entry] = {
     ),
     "nasbench101/cifar10": _Entry(
         "NAS-Bench-101: CIFAR-10 test accuracy after 108 epochs as a fraction, mean of 3 runs",
-        read_nasbench101,
+        "nasbench101:read_nasbench101",
         "cifar10_test_acc_108ep_mean3",
         "cifar10_test_acc_108ep_mean3",
         ("params_m",),
@@ -134,13 +151,18 @@ _TASKS: dict[str, _Entry] = {
     ),
     "tpu_tiles/runtime": _Entry(
         "TPU tile graphs: runtime of a tensor program over a reference, mean of its compiler configurations; lower is better",
-        read_tpu_tiles,
+        "tpu_tiles:read_tpu_tiles",
         "runtime",
         "runtime",
         files=("tpu_tile_dags.npz",),
         maximise=False,
     ),
 }
+
+
+def task_names() -> list[str]:
+    """Names of the built-in tasks, whether their data is at hand or not."""
+    return list(_TASKS)
 
 
 def list_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
@@ -173,6 +195,8 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
         DamagedFile: Its data is not what it should be.
         InvalidSpace: A user's task names no search space.
     """
+    from nag.tasks.task import Task
+
     name = str(name_or_path)
     if is_task_file(name):
         return read_task_file(Path(name))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from nag.core.documents import Document, check, read_yaml, shortened
 from nag.core.errors import DamagedFile, MissingData
 from nag.core.numbers import Finite
-from nag.spaces import load_space
-from nag.tasks.tables.csv_table import read_csv_table
-from nag.tasks.tables.table import BenchmarkTable
-from nag.tasks.task import Task
+
+if TYPE_CHECKING:
+    from nag.tasks.tables.table import BenchmarkTable
+    from nag.tasks.task import Task
 
 __all__ = ["Text", "beside", "is_task_file", "keys_of", "read_task_file", "space_beside"]
 
@@ -66,6 +66,8 @@ def read_task_file(path: Path) -> Task:
         InvalidSpace: Its search space is none.
         InvalidRequest: The table lacks a metric that the file names.
     """
+    from nag.tasks.task import Task
+
     path = path.expanduser()
     if not path.is_file():
         raise MissingData(f"task file '{shortened(str(path))}' does not exist", "Check the path.")
@@ -106,4 +108,7 @@ def _stamp(path: str | Path) -> int:
 def _read_table(
     table: Path, _table_stamp: int, space: str | Path, _space_stamp: int, arch_column: str, metrics: tuple[str, ...]
 ) -> BenchmarkTable:
+    from nag.spaces import load_space
+    from nag.tasks.tables import read_csv_table
+
     return read_csv_table(table, load_space(space), arch_column, metrics=metrics)

@@ -12,14 +12,9 @@ from nag.core.errors import DamagedFile, InvalidArchitecture, MissingData
 from nag.core.unpickle import NUMPY_SCALARS, load_restricted
 from nag.spaces import enumerate_space, load_space
 from nag.tasks import load_task
-from nag.tasks.benchmarks.analog_nasbench import find_analog_nasbench, read_analog_nasbench
-from nag.tasks.benchmarks.nas_bench_graph import (
-    DATASETS,
-    find_nas_bench_graph,
-    key_to_native,
-    native_to_key,
-    read_nas_bench_graph,
-)
+from nag.tasks.benchmarks.analog_nasbench import read_analog_nasbench
+from nag.tasks.benchmarks.nas_bench_graph import key_to_native, native_to_key, read_nas_bench_graph
+from nag.tasks.benchmarks.packaged import DATASETS, find_analog_nasbench, find_nas_bench_graph
 
 
 @pytest.mark.parametrize("dataset", ["cora", "proteins"])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, MissingData, did_you_mean
 from nag.core.imports import is_import_path, load_callable
 from nag.core.packages import require
-from nag.evaluation.data_sets.data_set import DataSet
-from nag.evaluation.data_sets.graphs import load_karate, load_sbm
-from nag.evaluation.data_sets.planetoid import PLANETOID, find_planetoid, load_planetoid
-from nag.evaluation.data_sets.shipped_images import find_images, load_cifar_sample, load_digits, load_mnist1d
-from nag.evaluation.data_sets.user_files import is_user_data, load_image_folder, load_npz
+from nag.evaluation.data_sets.places import PLANETOID, find_images, find_planetoid, is_user_data
+
+if TYPE_CHECKING:
+    from nag.evaluation.data_sets.data_set import DataSet
 
 __all__ = ["data_set_kind", "data_set_names", "list_data_sets", "load_data_set"]
 
@@ -36,29 +37,37 @@ class _Entry:
     Args:
         kind: "images" or "graph".
         note: One line.
-        load: Reads it, by the seed of the split and the data folder.
+        reader: Module in `nag.evaluation.data_sets` and function that reads it, by the seed of the split.
+        which: First argument of a function that reads one of several from the data folder; None for one that reads its own.
         find: Raises `MissingData` where it is not at hand.
     """
 
     kind: str
     note: str
-    load: Callable[[int, str | Path | None], DataSet]
+    reader: str
+    which: str | None = None
     find: Callable[[str | Path | None], object] = _always
 
+    def load(self, seed: int, data_dir: str | Path | None) -> DataSet:
+        """Reads the data set."""
+        module, _, name = self.reader.partition(":")
+        read: Callable[..., DataSet] = getattr(importlib.import_module(f"nag.evaluation.data_sets.{module}"), name)
+        return read(seed) if self.which is None else read(self.which, seed, data_dir)
 
-digits = _Entry("images", "1,797 handwritten digits, 8 x 8 grey, 10 classes", lambda seed, _: load_digits(seed))
-mnist1d = _Entry("images", "5,000 signals of 40 numbers, 10 classes", lambda seed, _: load_mnist1d(seed), _mnist1d_there)
-cifar10_sample = _Entry("images", "953 images of CIFAR-10, 32 x 32 colour", partial(load_cifar_sample, "cifar10"), find_images)
-cifar100_sample = _Entry(
-    "images", "957 images of CIFAR-100, 32 x 32 colour", partial(load_cifar_sample, "cifar100"), find_images
-)
-sbm = _Entry("graph", "generated: 1,500 nodes in 6 communities, 32 features", lambda seed, _: load_sbm(seed))
-karate = _Entry("graph", "34 members of a karate club in 4 communities", lambda seed, _: load_karate(seed))
+
+digits = _Entry("images", "1,797 handwritten digits, 8 x 8 grey, 10 classes", "shipped_images:load_digits")
+mnist1d = _Entry("images", "5,000 signals of 40 numbers, 10 classes", "shipped_images:load_mnist1d", find=_mnist1d_there)
+_cifar = "shipped_images:load_cifar_sample"
+cifar10_sample = _Entry("images", "953 images of CIFAR-10, 32 x 32 colour", _cifar, "cifar10", find_images)
+cifar100_sample = _Entry("images", "957 images of CIFAR-100, 32 x 32 colour", _cifar, "cifar100", find_images)
+sbm = _Entry("graph", "generated: 1,500 nodes in 6 communities, 32 features", "graphs:load_sbm")
+karate = _Entry("graph", "34 members of a karate club in 4 communities", "graphs:load_karate")
 planetoid_cora, planetoid_citeseer, planetoid_pubmed = (
     _Entry(
         "graph",
         f"citations: {nodes:,} nodes, {features:,} features, {classes} classes",
-        partial(load_planetoid, which),
+        "planetoid:load_planetoid",
+        which,
         partial(find_planetoid, which),
     )
     for which, (nodes, features, classes) in PLANETOID.items()
@@ -176,4 +185,6 @@ def _of_function(name: str, seed: int) -> DataSet:
 
 @lru_cache(maxsize=2)
 def _of_user(path: Path, seed: int, size: int | None, layout: str | None, _stamp: tuple[int, int]) -> DataSet:
+    from nag.evaluation.data_sets.user_files import load_image_folder, load_npz
+
     return load_npz(path, seed, layout) if path.suffix == ".npz" else load_image_folder(path, seed, size)

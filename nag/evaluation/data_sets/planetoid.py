@@ -9,19 +9,15 @@ import numpy as np
 import torch
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from nag.core.data_files import find_data_dir
-from nag.core.errors import DamagedFile, MissingData
+from nag.core.errors import DamagedFile
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.graphs import graph_data_set
 from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_graph, load_pickled_matrix
+from nag.evaluation.data_sets.places import PLANETOID, PLANETOID_PARTS, find_planetoid
 from nag.evaluation.data_sets.splitting import Rows
 
-__all__ = ["PLANETOID", "CitationGraph", "find_planetoid", "load_planetoid", "read_planetoid"]
+__all__ = ["CitationGraph", "load_planetoid", "read_planetoid"]
 
-PLANETOID = {"cora": (2_708, 1_433, 7), "citeseer": (3_327, 3_703, 6), "pubmed": (19_717, 500, 3)}
-"""Nodes, features and classes as published."""
-_FOLDERS = {"cora": "Cora", "citeseer": "CiteSeer", "pubmed": "PubMed"}
-_PARTS = ("x", "y", "tx", "ty", "allx", "ally", "graph", "test.index")
 _VALIDATION = 500
 
 
@@ -42,27 +38,6 @@ class CitationGraph:
     rows: Rows
 
 
-def find_planetoid(which: str, data_dir: str | Path | None) -> Path:
-    """The folder with the eight raw files of a graph: the data folder, `planetoid` or `<Name>/raw` in it.
-
-    Raises:
-        MissingData: There is no data folder, or the files are not in it.
-    """
-    advice = (
-        f"Download the eight files ind.{which}.* of github.com/kimiyoung/planetoid (folder data), "
-        f"put them into the folder 'planetoid' of your data folder, and set data_dir or NAG_DATA_DIR to the latter."
-    )
-    try:
-        folder = find_data_dir(data_dir)
-    except MissingData as error:
-        raise MissingData(f"there is no data folder for planetoid_{which}", advice) from error
-    raw = f"{_FOLDERS[which]}/raw"
-    for place in (folder / "planetoid", folder, folder / raw, folder / "planetoid" / raw, folder / "Planetoid" / raw):
-        if all((place / f"ind.{which}.{part}").is_file() for part in _PARTS):
-            return place
-    raise MissingData(f"the raw files of planetoid_{which} are not in the data folder", advice)
-
-
 def read_planetoid(folder: Path, which: str) -> CitationGraph:
     """Reads the raw files of a graph (Yang, Cohen and Salakhutdinov, ICML 2016); no code that they name is run.
 
@@ -71,7 +46,7 @@ def read_planetoid(folder: Path, which: str) -> CitationGraph:
     Raises:
         DamagedFile: A file is damaged, or they do not fit together.
     """
-    path = {part: folder / f"ind.{which}.{part}" for part in _PARTS}
+    path = {part: folder / f"ind.{which}.{part}" for part in PLANETOID_PARTS}
     seen, others = load_pickled_matrix(path["allx"]), load_pickled_matrix(path["tx"])
     answers, other_answers = load_pickled_array(path["ally"]), load_pickled_array(path["ty"])
     trained = len(load_pickled_array(path["y"]))

@@ -10,17 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nag.core.data_files import checked_file, find_data_dir
-from nag.core.errors import MissingData
+from nag.core.data_files import checked_file
 from nag.core.packages import require
 from nag.evaluation.data_sets.data_set import DataSet
 from nag.evaluation.data_sets.images import image_data_set
 from nag.evaluation.data_sets.layouts import in_order
+from nag.evaluation.data_sets.places import IMAGES, find_images
 from nag.evaluation.data_sets.splitting import stratified_rows
 
-__all__ = ["find_images", "load_cifar_sample", "load_digits", "load_mnist1d"]
+__all__ = ["load_cifar_sample", "load_digits", "load_mnist1d"]
 
-_IMAGES = "images.npz"
 _SHA256 = "166f1b3ec8d48322fa8705a374b053871f4947cc1cf84fa5f08e1614508db2d0"
 _CIFAR_CLASSES = {"cifar10": 10, "cifar100": 100}
 _DECIMALS = 4
@@ -66,18 +65,6 @@ def _mnist1d() -> tuple[np.ndarray, np.ndarray, int]:
     return signals, np.concatenate([made["y"], made["y_test"]]), len(made["y"])
 
 
-def find_images(data_dir: str | Path | None) -> Path:
-    """The data folder, if the CIFAR samples may be in it; raises `MissingData` if not."""
-    hint = f"Put {_IMAGES} into a folder and set data_dir or NAG_DATA_DIR to it."
-    try:
-        folder = find_data_dir(data_dir)
-    except MissingData as error:
-        raise MissingData(f"there is no data folder with the CIFAR samples ({_IMAGES})", hint) from error
-    if not (folder / _IMAGES).is_file():
-        raise MissingData(f"the data folder holds no {_IMAGES}", hint)
-    return folder
-
-
 def load_cifar_sample(which: str, seed: int, data_dir: str | Path | None) -> DataSet:
     """Some images of CIFAR-10 (953) or CIFAR-100 (957; Krizhevsky 2009), 32 x 32 pixels, after random crop and flip.
 
@@ -92,7 +79,7 @@ def load_cifar_sample(which: str, seed: int, data_dir: str | Path | None) -> Dat
         MissingData: The file is not there.
         DamagedFile: Its content is another.
     """
-    path = checked_file(find_images(data_dir), _IMAGES, _SHA256)
+    path = checked_file(find_images(data_dir), IMAGES, _SHA256)
     with np.load(path, allow_pickle=False) as file:
         images, labels = file[f"{which}_images"], file[f"{which}_labels"]
     name = f"{which}_sample"

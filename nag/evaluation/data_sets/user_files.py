@@ -17,18 +17,12 @@ from nag.evaluation.data_sets.layouts import LAYOUTS, in_order
 from nag.evaluation.data_sets.pictures import read_pictures
 from nag.evaluation.data_sets.splitting import Rows, stratified_rows
 
-__all__ = ["is_user_data", "load_image_folder", "load_npz"]
+__all__ = ["load_image_folder", "load_npz"]
 
 _PARTS = ("train", "validation", "test")
 _ARRAYS = {"images", "labels", "layout", *_PARTS}
 _MOST_BYTES = 2**32
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-
-
-def is_user_data(name_or_path: str | Path) -> bool:
-    """Whether a data set's name is the path of an `.npz` file or of a folder that exists."""
-    path = Path(name_or_path).expanduser()
-    return path.suffix == ".npz" or path.is_dir()
 
 
 def load_npz(path: Path, seed: int, layout: str | None = None) -> DataSet:

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nag.core.data_files import find_package_file
 from nag.core.errors import DamagedFile
 from nag.core.unpickle import NUMPY_SCALARS, InertRecord, load_restricted
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, load_space
 from nag.tasks.tables.table import BenchmarkTable
 
-__all__ = ["find_analog_nasbench", "read_analog_nasbench"]
+__all__ = ["read_analog_nasbench"]
 
 _ROWS = 15_625
 _OPS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
@@ -27,15 +26,6 @@ _ALLOWED = {
     ("analognasbench.data", "Architecture"): InertRecord,
     ("analognasbench.data", "DriftMeasurement"): InertRecord,
 }
-
-
-def find_analog_nasbench() -> Path:
-    """The package's data file.
-
-    Raises:
-        MissingData: The package is not installed.
-    """
-    return find_package_file("analognasbench", "data.anb", "analog-nasbench")
 
 
 @lru_cache(maxsize=16)

@@ -8,17 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nag.core.data_files import find_package_file
 from nag.core.errors import DamagedFile, InvalidArchitecture
 from nag.core.unpickle import NUMPY_SCALARS, load_restricted
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, load_space
 from nag.tasks.tables.table import BenchmarkTable
 
-__all__ = ["DATASETS", "find_nas_bench_graph", "key_to_native", "native_to_key", "read_nas_bench_graph"]
-
-DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
-"""The nine data sets; on proteins fewer operations were tried."""
+__all__ = ["key_to_native", "native_to_key", "read_nas_bench_graph"]
 
 _OPS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 _LINKS = ("0,0,0,0", "0,0,0,1", "0,0,1,1", "0,0,1,2", "0,0,1,3", "0,1,1,1", "0,1,1,2", "0,1,2,2", "0,1,2,3")
@@ -49,15 +45,6 @@ def native_to_key(native: str) -> int:
     if links not in _LINKS or len(ops) != 4 or not set(ops) <= set(_OPS):
         raise InvalidArchitecture(f"'{native}' has no key in NAS-Bench-Graph", f"Link lists: {' '.join(_LINKS)}.")
     return int(f"{_LINKS.index(links)}{''.join(str(_OPS.index(op)) for op in ops)}")
-
-
-def find_nas_bench_graph(dataset: str) -> Path:
-    """The package's file of one data set.
-
-    Raises:
-        MissingData: The package is not installed.
-    """
-    return find_package_file("nas_bench_graph", f"light/{dataset}.bench", "nas-bench-graph")
 
 
 @lru_cache(maxsize=16)

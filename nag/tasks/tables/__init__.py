@@ -1,7 +1,14 @@
 """Tables of measured architectures and of learning curves, and the files that they are read from."""
 
-from nag.tasks.tables.csv_table import read_csv_table
-from nag.tasks.tables.curves import CurveTable, read_curve_table
-from nag.tasks.tables.table import BenchmarkTable
+from typing import TYPE_CHECKING
+
+from nag.core.lazy import lazily
+
+if TYPE_CHECKING:
+    from nag.tasks.tables.csv_table import read_csv_table
+    from nag.tasks.tables.curves import CurveTable, read_curve_table
+    from nag.tasks.tables.table import BenchmarkTable
 
 __all__ = ["BenchmarkTable", "CurveTable", "read_csv_table", "read_curve_table"]
+
+lazily(__name__)

@@ -1,0 +1,150 @@
+"""Signatures of nag's own functions and classes, read from their source: options are checked without importing torch."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import collections.abc
+import functools
+import inspect
+import pathlib
+import typing
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import nag
+from nag.cli.targets import locate
+from nag.core.lazy import names_of
+
+__all__ = ["signature_of"]
+
+_LIGHT = ("collections.abc", "nag.core.numbers", "pathlib", "pydantic", "typing", "typing_extensions")
+
+
+def signature_of(target: str, where: str = "_target_") -> Callable[..., Any]:
+    """A function or class to look up parameters and their types in, not to be called.
+
+    Args:
+        target: Import path, such as `nag.predictors.GNNPredictor`.
+        where: The option that names it, for messages.
+
+    Returns:
+        For what is in `nag`, a placeholder whose types are those that need no heavy import, the others `Any`; otherwise the
+        object itself.
+
+    Raises:
+        InvalidRequest: No such function or class, or its module cannot be imported.
+    """
+    found = _definition(target) if target.startswith("nag.") else None
+    return locate(target, where) if found is None else _placeholder(*found)
+
+
+@functools.cache
+def _module(name: str) -> tuple[Path, ast.Module] | None:
+    """Source file of a module of nag and its tree; nothing is imported."""
+    top, *parts = name.split(".")
+    place = Path(nag.__file__).parent.joinpath(*parts)
+    path = next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
+    return None if path is None or top != "nag" else (path, ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _definition(target: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] | None:
+    """The module and the statement that define a function or class; None where the source does not tell."""
+    module, _, name = target.rpartition(".")
+    found = _module(module) if module else None
+    if found is None:
+        return None
+    for node in found[1].body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return module, node
+    home = names_of(found[0].read_text(encoding="utf-8")).get(name)
+    return None if home is None else _definition(".".join(home))
+
+
+def _placeholder(module: str, node: ast.ClassDef | ast.FunctionDef) -> Callable[..., Any]:
+    scope = _scope(module)
+    parameters = _parameters_of(module, node)
+
+    def placeholder() -> None:
+        """Only carries a signature."""
+
+    kinds = inspect.Parameter
+    resolved = []
+    for name, (annotation, kind) in parameters.items():
+        resolved.append(kinds(name, kind, annotation=_evaluated(annotation, scope)))
+    placeholder.__signature__ = inspect.Signature(sorted(resolved, key=lambda each: each.kind))  # type: ignore[attr-defined]
+    placeholder.__name__ = node.name
+    return placeholder
+
+
+def _parameters_of(module: str, node: ast.ClassDef | ast.FunctionDef) -> dict[str, tuple[ast.expr | None, Any]]:
+    """Name -> annotation and kind of each parameter of a function, of a constructor or of a dataclass."""
+    if isinstance(node, ast.FunctionDef):
+        return _arguments(node.args)
+    own = next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"), None)
+    if own is not None:
+        found = _arguments(own.args)
+        found.pop("self", None)
+        return found
+    found = {}
+    for base in reversed(node.bases):
+        home = _home(module, ast.unparse(base))
+        found.update({} if home is None else _parameters_of(*home))
+    if any("dataclass" in ast.unparse(each) for each in node.decorator_list):
+        fields = [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
+        for item in fields:
+            if "ClassVar" not in ast.unparse(item.annotation) and not _is_hidden(item.value):
+                assert isinstance(item.target, ast.Name)
+                found[item.target.id] = (item.annotation, inspect.Parameter.KEYWORD_ONLY)
+    return found
+
+
+def _is_hidden(value: ast.expr | None) -> bool:
+    """Whether a dataclass field is no parameter."""
+    return isinstance(value, ast.Call) and any(
+        word.arg == "init" and isinstance(word.value, ast.Constant) and word.value.value is False for word in value.keywords
+    )
+
+
+def _home(module: str, name: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] | None:
+    return _definition(f"{module}.{name}") if name.isidentifier() else None
+
+
+def _arguments(arguments: ast.arguments) -> dict[str, tuple[ast.expr | None, Any]]:
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    found: dict[str, tuple[ast.expr | None, Any]] = {
+        each.arg: (each.annotation, inspect.Parameter.KEYWORD_ONLY) for each in named
+    }
+    if arguments.kwarg is not None:
+        found[arguments.kwarg.arg] = (None, inspect.Parameter.VAR_KEYWORD)
+    return found
+
+
+@functools.cache
+def _scope(module: str) -> Mapping[str, Any]:
+    """What annotations of a module may refer to without a heavy import."""
+    scope: dict[str, Any] = {**vars(builtins), "Path": pathlib.Path, "typing": typing, "collections": collections}
+    found = _module(module)
+    if found is None:
+        return scope
+    for name, (home, original) in names_of(found[0].read_text(encoding="utf-8")).items():
+        if home in _LIGHT:
+            scope[name] = getattr(import_module(home), original, Any)
+    for node in found[1].body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            text = ast.unparse(node.value)
+            if text.startswith(("Annotated[", "Literal[")):
+                scope[node.targets[0].id] = _evaluated(node.value, scope)
+    return scope
+
+
+def _evaluated(annotation: ast.expr | None, scope: Mapping[str, Any]) -> Any:
+    """An annotation as an object; `Any` where it names what is not in the scope."""
+    if annotation is None:
+        return Any
+    try:
+        return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), dict(scope))
+    except Exception:
+        return Any

@@ -1,0 +1,175 @@
+"""Help, lists and mistakes come without torch, and what they say is what the loaded classes say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from nag.cli.commands import COMMANDS
+from nag.cli.source_signatures import signature_of
+from nag.cli.targets import locate
+from nag.core.errors import InvalidRequest
+from nag.core.lazy import names_of
+from nag.core.signatures import annotations_of
+from nag.evaluation import list_data_sets, list_training_tasks
+from nag.evaluation.data_sets import data_set_kind
+from nag.graphs import Architecture
+from nag.networks import DataShape, builder_of, has_builder
+from nag.spaces import list_spaces, load_space, space_titles
+
+ROOT = Path(__file__).parents[2]
+LISTS = [
+    "spaces",
+    "tasks",
+    "generators",
+    "predictors",
+    "guidances",
+    "strategies",
+    "evaluators",
+    "executors",
+    "builders",
+    "suites",
+]
+MISTAKES = [
+    "serch",
+    "list spcaes",
+    "search tsak=1",
+    "search task=nas_bench_graph/coar budget=3",
+    "search task=digits/nasbnch201 budget=3",
+    "search task=none.yaml budget=3",
+    "search task=digits/nasbench201 budget=many",
+    "search task=digits/nasbench201 budget=3 strategy=gq",
+    "search task=digits/nasbench201 budget=3 strategy=evolution strategy.popuation=3",
+    "search task=digits/nasbench201 budget=3 strategy=evolution strategy.population=many",
+    "train-generator search_space=nasbench20",
+    "train-generator search_space=nasbench201 device=tpu",
+    "train-generator search_space=nasbench201 generator.heads=0",
+    "train-predictor task=nas_bench_graph/cora predictor.parts.gnn.widht=3",
+    "benchmark suite=serch",
+]
+LIGHT = [
+    "",
+    "--help",
+    "--version",
+    *(f"{name} --help" for name in COMMANDS),
+    "list --help",
+    *(f"list {kind}" for kind in LISTS),
+]
+RUN = """
+import contextlib, io, sys
+from nag.cli import main
+for line in {lines!r}:
+    sys.argv, code = ["nag", *line.split()], 0
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    heavy = {{"torch", "pandas", "scipy", "wandb", "matplotlib", "lightgbm", "onnx", "plotly"}} & set(sys.modules)
+    assert not heavy, (line, heavy)
+    assert code == {code}, (line, code)
+"""
+
+
+def run_apart(code: str) -> None:
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
+def test_help_and_lists_import_nothing_heavy():
+    run_apart(RUN.format(lines=LIGHT, code=0))
+
+
+def test_mistakes_are_told_before_anything_heavy_is_imported():
+    run_apart(RUN.format(lines=MISTAKES, code=2))
+
+
+def test_packages_are_light_until_a_name_of_theirs_is_used():
+    light = ["nag", "nag.core", "nag.graphs", "nag.spaces", "nag.tasks", "nag.evaluation", "nag.predictors", "nag.cli.schemas"]
+    run_apart(f"import sys\nfor name in {light}: __import__(name)\nassert 'torch' not in sys.modules")
+
+
+def targets(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["_target_"]] if "_target_" in node else []
+        return own + [target for value in node.values() for target in targets(value)]
+    return [target for value in node for target in targets(value)] if isinstance(node, list) else []
+
+
+def all_targets() -> list[str]:
+    files = (ROOT / "conf").rglob("*.yaml")
+    return sorted({target for file in files for target in targets(yaml.safe_load(file.read_text(encoding="utf-8")))})
+
+
+@pytest.mark.parametrize("target", all_targets())
+def test_signatures_read_from_source_are_those_of_the_classes(target):
+    read, real = annotations_of(signature_of(target)), annotations_of(locate(target))
+    assert set(read) == set(real)
+    for name, annotation in read.items():
+        assert annotation is Any or repr(annotation) == repr(real[name])
+        assert (annotation is Any) <= ("Annotated[" not in repr(real[name]) or "nag." in repr(real[name]))
+
+
+def test_a_target_that_is_not_there_is_told():
+    with pytest.raises(InvalidRequest, match="has no 'Nothing'"):
+        signature_of("nag.predictors.Nothing")
+
+
+def reads(space: str, kind: str) -> bool:
+    """Whether the networks of a space read images, or a graph."""
+    loaded = load_space(space)
+    if not has_builder(loaded):
+        return False
+    ends = (loaded.semantics.input, loaded.semantics.output)
+    operation = next(op for op in loaded.vocabulary if op not in ends)
+    shape = DataShape("graph", 4, 2) if kind == "graph" else DataShape("images", 3, 2, 8, 8)
+    try:
+        with torch.device("meta"):
+            builder_of(loaded).build(Architecture((ends[0], operation, ends[1]), ((0, 1), (1, 2))), shape, 0)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def test_listed_training_tasks_are_those_whose_networks_read_the_data():
+    pairs = [(data_set, space) for data_set in list_data_sets() for space in list_spaces()]
+    assert set(list_training_tasks()) == {f"{data}/{space}" for data, space in pairs if reads(space, data_set_kind(data))}
+
+
+def test_listed_titles_are_those_of_the_loaded_spaces():
+    assert space_titles() == {name: load_space(name).title for name in list_spaces()}
+
+
+def test_lazy_packages_export_what_they_say_and_no_name_of_a_module():
+    for path in (ROOT / "nag").rglob("__init__.py"):
+        text = path.read_text(encoding="utf-8")
+        if "lazily(__name__)" in text:
+            package = __import__(".".join(path.parent.relative_to(ROOT).parts), fromlist=["x"])
+            assert sorted(package.__all__) == sorted(set(names_of(text)) - {"TYPE_CHECKING", "lazily"})
+            assert all(getattr(package, name) is not None for name in package.__all__)
+            assert not {file.stem for file in path.parent.glob("*.py")} & set(package.__all__)
+            with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+                package.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("digits/nasbnch201", "nasbench201"),
+        ("digts/nasbench201", "digits"),
+        ("nas_bench_graph/coar", "nas_bench_graph/cora"),
+        ("shapes/nasbnch201", "shapes/nasbench201"),
+        ("nasbench201/cifar1", "nasbench201/cifar10"),
+    ],
+)
+def test_the_part_of_a_name_that_is_wrong_is_corrected(nag, tmp_path, name, hint):
+    (tmp_path / "shapes" / "a").mkdir(parents=True)
+    found = nag(f"search task={name} budget=3")
+    assert found.code == 2
+    assert f"Did you mean '{hint}'?" in found.err
