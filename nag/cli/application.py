@@ -7,10 +7,14 @@ import os
 import sys
 import warnings
 
+from nag import __version__
 from nag.cli.commands import COMMANDS, Command
+from nag.cli.completion import completion
 from nag.cli.composition import compose_options
-from nag.cli.console import command_help, list_known, overview, say
+from nag.cli.console import say
+from nag.cli.help import command_help, overview
 from nag.cli.interruption import raise_again
+from nag.cli.listing import list_known
 from nag.cli.masking import mask_output
 from nag.cli.schemas import CommandOptions
 from nag.core.documents import shortened
@@ -54,36 +58,46 @@ def error_line(what: str, hint: str) -> str:
     return f"error: {message}{'. ' * bool(hint)}{hint}"
 
 
+_OTHERS = {
+    "list": "list what there is: spaces, tasks, predictors, suites and more",
+    "completion": "print the script that completes words of nag in bash or zsh",
+}
+"""Commands without a run folder -> what they do."""
+
+
 def _dispatch(arguments: list[str]) -> None:
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
-        say(overview({name: command.summary for name, command in COMMANDS.items()}))
+        say(overview({**{name: command.summary for name, command in COMMANDS.items()}, **_OTHERS}))
         return
     name, rest = arguments[0], arguments[1:]
     if name == "--version":
-        from nag import __version__
-
         say(__version__)
         return
-    wants_help = bool({"-h", "--help"} & set(rest))
     try:
         os.getcwd()  # without it, not even libraries can be loaded
     except FileNotFoundError as error:
         raise InvalidRequest("the current folder does not exist any more", "Change to another one: cd FOLDER.") from error
-    if name == "list" and not wants_help:
-        list_known(rest)
+    if name == "completion" and rest[:1] == ["words"]:
+        completion(rest, COMMANDS)
         return
+    wants_help = bool({"-h", "--help"} & set(rest))
     if name == "list":
-        say("usage: nag list spaces|tasks|generators|predictors|guidances|strategies|evaluators|executors|builders|suites")
-        return
-    if name not in COMMANDS:
-        raise InvalidRequest(f"unknown command '{shortened(name, 100)}'", did_you_mean(name, [*COMMANDS, "list"]))
-    command = COMMANDS[name]
-    if wants_help:
-        say(command_help(name, command.config, command.summary, command.example, command.positional))
-        return
-    if command.positional and rest and not rest[0].startswith("-") and not _is_option(command, rest[0]):
-        rest = [f"{command.positional}={rest[0]}", *rest[1:]]
-    _compose_and_run(name, command, rest)
+        list_known([] if wants_help else rest)
+    elif name == "completion":
+        completion(["--help"] if wants_help else rest, COMMANDS)
+    elif name not in COMMANDS:
+        raise InvalidRequest(f"unknown command '{shortened(name, 100)}'", did_you_mean(name, [*COMMANDS, *_OTHERS]))
+    elif wants_help:
+        say(command_help(name, COMMANDS[name], rest))
+    else:
+        _compose_and_run(name, COMMANDS[name], _with_positional(COMMANDS[name], rest))
+
+
+def _with_positional(command: Command, words: list[str]) -> list[str]:
+    """The words, the first one with its name where it may stand without."""
+    if command.positional and words and not words[0].startswith("-") and not _is_option(command, words[0]):
+        return [f"{command.positional}={words[0]}", *words[1:]]
+    return words
 
 
 def _is_option(command: Command, word: str) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_
 
 from pydantic import BaseModel
 
+from nag.cli.groups import is_group
 from nag.cli.schemas import CommandOptions, Group
 from nag.cli.source_signatures import signature_of
 from nag.cli.targets import conform_all, first_line
@@ -68,7 +69,7 @@ def compose_options(name: str, command: Command, arguments: Sequence[str]) -> tu
     options = {str(key): value for key, value in plain.items()}
     conform(command.schema, options)
     for key, annotation in annotations_of(command.schema).items():
-        if _is_group(annotation):
+        if is_group(annotation):
             conform_all(options[key], key, signature_of)
     return cfg, command.schema.model_validate(options)
 
@@ -113,12 +114,8 @@ def _is_choice(command: Command, key: str, value: str) -> bool:
     """Whether an option is for Hydra: one of its own, or the choice of one of a group's configurations, as `strategy=gp`."""
     if "@" in key or "/" in key or key == _SEARCHPATH:
         return True
-    chosen = _is_group(annotations_of(command.schema).get(key)) and resources.files("nag.conf").joinpath(key).is_dir()
+    chosen = is_group(annotations_of(command.schema).get(key)) and resources.files("nag.conf").joinpath(key).is_dir()
     return chosen and not value.startswith("{")
-
-
-def _is_group(annotation: Any) -> bool:
-    return annotation is Group or _is_document(annotation)
 
 
 def _is_document(annotation: Any) -> bool:

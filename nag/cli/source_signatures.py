@@ -14,7 +14,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import nag
 from nag.cli.targets import locate
 from nag.core.lazy import names_of
 
@@ -45,7 +44,7 @@ def signature_of(target: str, where: str = "_target_") -> Callable[..., Any]:
 def _module(name: str) -> tuple[Path, ast.Module] | None:
     """Source file of a module of nag and its tree; nothing is imported."""
     top, *parts = name.split(".")
-    place = Path(nag.__file__).parent.joinpath(*parts)
+    place = Path(__file__).parents[1].joinpath(*parts)
     path = next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
     return None if path is None or top != "nag" else (path, ast.parse(path.read_text(encoding="utf-8")))
 

@@ -69,4 +69,4 @@ __all__ = [
     "suggested_training",
 ]
 
-__getattr__, __dir__ = lazily(__name__)
+lazily(__name__)

@@ -40,4 +40,4 @@ __all__ = [
     "task_names",
 ]
 
-__getattr__, __dir__ = lazily(__name__)
+lazily(__name__)
