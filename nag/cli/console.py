@@ -43,7 +43,7 @@ def say_comparison(m: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=printable(f"{m['task']}, {m['labels_used']} labels: {m['protocol']}"))
+    table = Table(title=printable(f"{m['task']}, {m['labels_used']} labels, seed {m['seed']}: {m['protocol']}"))
     for column in ("architectures", "labels", "mean true percentile", "best true percentile", "best true value"):
         table.add_column(column, justify="left" if column == "architectures" else "right")
 
@@ -54,6 +54,7 @@ def say_comparison(m: dict[str, Any]) -> None:
 
     row(f"{m['num_samples']} guided samples", m["labels_used"], "guided", m["guided_true_percentile_mean"])
     row(f"{m['num_samples']} unguided samples", 0, "unguided", m["unguided_true_percentile_mean"])
+    table.add_row("uniform draws", "0", f"{m['uniform_true_percentile_mean']:.1f}", "", "")
     row("the one guided sample predicted best", m["labels_used"], "guided_pick")
     row("random search: best of the labelled", m["labels_used"], "random_search_pick")
     Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -24,7 +24,7 @@ from nag.workflows.sample import sample
 from nag.workflows.train_generator import train_generator
 from nag.workflows.train_predictor import buy_labels, train_predictor
 
-__all__ = ["QuickstartResult", "quickstart"]
+__all__ = ["QuickstartPlan", "QuickstartResult", "quickstart"]
 
 
 @dataclass(frozen=True)
@@ -40,54 +40,55 @@ class QuickstartResult:
     metrics: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class QuickstartPlan:
+    """What the stages of a quickstart are made of, and how much they may use.
+
+    Args:
+        make_generator: See `train_generator`.
+        training: How the generator is trained.
+        make_predictor: See `train_predictor`.
+        guidance: How to steer.
+        num_train: Labels to buy.
+        num_samples: Architectures to generate.
+        train_fraction: See `train_generator`.
+    """
+
+    make_generator: Callable[..., DiscreteGenerator]
+    training: FitOptions
+    make_predictor: Callable[..., Predictor]
+    guidance: Guidance
+    num_train: int = 100
+    num_samples: int = 100
+    train_fraction: float = 1.0
+
+
 def quickstart(
     make_run: Callable[[str], RunFolder],
     task: Task,
-    make_generator: Callable[..., DiscreteGenerator],
-    options: FitOptions,
+    plan: QuickstartPlan,
     fabric: Fabric,
-    make_predictor: Callable[..., Predictor],
-    guidance: Guidance,
     write_report: Callable[[list[Path], Path, str], Path],
-    num_train: int = 200,
-    num_samples: int = 100,
-    train_fraction: float = 1.0,
 ) -> QuickstartResult:
     """Runs every stage on one task and compares with random search at the same label budget.
 
     Args:
         make_run: Name of a sub-folder ("" for the quickstart's own) -> its run folder.
         task: The task.
-        make_generator: See `train_generator`.
-        options: See `train_generator`.
-        fabric: See `train_generator`.
-        make_predictor: See `train_predictor`.
-        guidance: How to steer.
+        plan: The parts and the budget.
+        fabric: Where to train.
         write_report: Writes the report of (run folders, file, title).
-        num_train: Labels to buy.
-        num_samples: Architectures to generate.
-        train_fraction: See `train_generator`.
+
+    Raises:
+        InvalidRequest: The folder holds a finished run, or there are fewer labels than wanted.
     """
     own = make_run("")
-    buy_labels(task, num_train, own.seed)
+    buy_labels(task, plan.num_train, own.seed)
     own.lock()
     try:
         if (own.path / "metrics.json").is_file():
             raise InvalidRequest(f"'{own.path}' holds a finished run", "Choose another out_dir.")
-        return _run_stages(
-            own,
-            make_run,
-            task,
-            make_generator,
-            options,
-            fabric,
-            make_predictor,
-            guidance,
-            write_report,
-            num_train,
-            num_samples,
-            train_fraction,
-        )
+        return _run_stages(own, make_run, task, plan, fabric, write_report)
     finally:
         own.release()
 
@@ -96,37 +97,29 @@ def _run_stages(
     own: RunFolder,
     make_run: Callable[[str], RunFolder],
     task: Task,
-    make_generator: Callable[..., DiscreteGenerator],
-    options: FitOptions,
+    plan: QuickstartPlan,
     fabric: Fabric,
-    make_predictor: Callable[..., Predictor],
-    guidance: Guidance,
     write_report: Callable[[list[Path], Path, str], Path],
-    num_train: int,
-    num_samples: int,
-    train_fraction: float,
 ) -> QuickstartResult:
     """See `quickstart`."""
     own.start()
-    space = task.table.space
+    space, device = task.table.space, fabric.device
     generator_path = train_generator(
-        make_run("generator"), space, make_generator, options, fabric, train_fraction, overwrite=True
+        make_run("generator"), space, plan.make_generator, plan.training, fabric, plan.train_fraction, overwrite=True
     )
-    predictor_path = train_predictor(make_run("predictor"), task, make_predictor, num_train, fabric.device)
-    generator = load_generator(generator_path, fabric.device)
-    predictor = load_predictor(predictor_path, fabric.device)
-    guided_path = sample(make_run("guided"), generator, num_samples, predictor, task, guidance)
-    sample(make_run("unguided"), generator, num_samples, None, task)
-
-    pick = _pick(task, guided_path)
+    predictor_path = train_predictor(make_run("predictor"), task, plan.make_predictor, plan.num_train, device)
+    generator, predictor = load_generator(generator_path, device), load_predictor(predictor_path, device)
+    guided_path = sample(make_run("guided"), generator, plan.num_samples, predictor, task, plan.guidance)
+    sample(make_run("unguided"), generator, plan.num_samples, None, task)
     metrics = {
         "task": task.name,
+        "search_space": space.name,
         "protocol": task.protocol,
-        "labels_used": num_train,
-        "num_samples": num_samples,
+        "labels_used": plan.num_train,
+        "num_samples": plan.num_samples,
         **_headline(own.path),
-        **pick,
-        **_random_search(task, num_train, own.seed),
+        **_pick(task, guided_path),
+        **_random_search(task, plan.num_train, own.seed),
     }
     report = own.path / "report.html"
     written = own.finish(metrics, also=lambda: [write_report([own.path], report, f"nag quickstart: {task.name}")])

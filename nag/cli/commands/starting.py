@@ -28,7 +28,7 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
     task = task_of(cfg)
 
     from nag.report import write_report
-    from nag.workflows.quickstart import quickstart
+    from nag.workflows.quickstart import QuickstartPlan, quickstart
 
     parts = [build(cfg[name]) for name in ("generator", "training", "predictor", "guidance")]
     make_generator, fitting, make_predictor, guidance = parts
@@ -42,19 +42,8 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
         commands = {"": "quickstart", "generator": "train-generator", "predictor": "train-predictor"}
         return run_folder_of(cfg, commands.get(name, "sample"), folder / name)
 
-    result = quickstart(
-        make_run,
-        task,
-        make_generator,
-        fitting,
-        fabric_of(cfg),
-        make_predictor,
-        guidance,
-        write_report,
-        num_train,
-        num_samples,
-        fraction,
-    )
+    plan = QuickstartPlan(make_generator, fitting, make_predictor, guidance, num_train, num_samples, fraction)
+    result = quickstart(make_run, task, plan, fabric_of(cfg), write_report)
     say_comparison(result.metrics)
     say(f"report: {result.report}")
 
