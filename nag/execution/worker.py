@@ -1,4 +1,4 @@
-"""The worker: one process that claims evaluations, measures them and enters what it found."""
+"""The worker: one process that claims evaluations, measures them and stores the results."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from nag.core.secrets import masked
 from nag.core.signatures import checked
 from nag.core.stopwatch import cpu_seconds
 from nag.evaluation.trial import Trial, fault_of
-from nag.execution.guard import Guard, Shift
+from nag.execution.heartbeat import Heartbeat
 from nag.execution.store import LONGEST_LEASE, EvaluationStore, Record
 from nag.graphs import Architecture
 
 __all__ = ["WorkOptions", "one_line", "work", "worker_name"]
 
-_GRACE = 5.0  # for the guard to note why, before the process is ended from below
+_GRACE = 5.0  # for the heartbeat to store why, before the process is ended from below
 _LONGEST_PAUSE = 1.0  # between two looks at the store while others hold all that is left
 
 
@@ -80,7 +80,7 @@ def work(
     quit_process: Callable[[], object] = lambda: os._exit(70),
     name_of: Callable[[Architecture], str] | None = None,
 ) -> int:
-    """Runs trials until nothing of a task and an evaluator is pending or claimed, by whomever it was requested.
+    """Runs trials until nothing of a task and an evaluator is pending or claimed, regardless of which process requested it.
 
     A trial that raises is tried again, at most `max_attempts` times in all; one that raises a `NagError`, or returns
     what is no finite value, has failed at once. One that takes longer than `timeout_seconds` counts as failed, and the
@@ -107,23 +107,23 @@ def work(
     name = worker_name() if name is None else name
     torch.set_num_threads(options.threads)
     store = EvaluationStore(store_url, options.patience, options.patience)
-    shift = Shift(store, name)
-    guard = Guard(shift, options.lease_seconds, options.timeout_seconds, options.max_attempts, quit_process)
-    guard.start()
+    lease, timeout, attempts = options.lease_seconds, options.timeout_seconds, options.max_attempts
+    heartbeat = Heartbeat(store, name, lease, timeout, attempts, quit_process)
+    heartbeat.start()
     try:
-        return _Worker(store, shift, trial, options, name_of).work(task, evaluator)
+        return _Worker(store, heartbeat, trial, options, name_of).work(task, evaluator)
     except BaseException:
         with suppress(NagError):
             store.release(name)
         raise
     finally:
-        guard.stop()
+        heartbeat.stop()
         store.close()
 
 
 @contextmanager
 def _last_resort(timeout_seconds: float | None) -> Iterator[None]:
-    """Ends the process where a trial hangs in native code that lets no other thread of Python run, not even the guard."""
+    """Ends the process where a trial hangs in native code that lets no other thread of Python run, not even the heartbeat."""
     if timeout_seconds is None:
         yield
         return
@@ -136,24 +136,24 @@ def _last_resort(timeout_seconds: float | None) -> Iterator[None]:
 
 
 class _Worker:
-    """Claims, measures and enters."""
+    """Claims, measures and stores."""
 
     def __init__(
         self,
         store: EvaluationStore,
-        shift: Shift,
+        heartbeat: Heartbeat,
         trial: Trial,
         options: WorkOptions,
         name_of: Callable[[Architecture], str] | None,
     ) -> None:
-        self.store, self.shift, self.trial, self.options, self.name_of = store, shift, trial, options, name_of
+        self.store, self.heartbeat, self.trial, self.options, self.name_of = store, heartbeat, trial, options, name_of
         self.limit = 1
 
     def work(self, task: str, evaluator: str) -> int:
         options, pause, shortest = self.options, 0.0, min(0.02, self.options.lease_seconds / 10)
         while True:
             claims = self.store.claim(
-                self.shift.worker, task, evaluator, options.lease_seconds, self.limit, options.max_attempts
+                self.heartbeat.worker, task, evaluator, options.lease_seconds, self.limit, options.max_attempts
             )
             if claims:
                 pause = 0.0
@@ -162,13 +162,13 @@ class _Worker:
                 pause = min(max(shortest, 2 * pause), _LONGEST_PAUSE, options.lease_seconds)
                 time.sleep(pause)
             else:
-                return self.shift.accepted
+                return self.heartbeat.accepted
 
     def _measure_all(self, claims: list[Record]) -> None:
         start = time.monotonic()
-        self.shift.take(claim.key for claim in claims)
+        self.heartbeat.hold(claim.key for claim in claims)
         for claim in claims:
-            if self.shift.holds(claim.key):  # else it lapsed, as on a host that slept
+            if self.heartbeat.holds(claim.key):  # else it lapsed, as on a host that slept
                 self._measure(claim)
         if self.options.max_attempts > 1:  # what is claimed with others may be begun once more than it should
             each = max((time.monotonic() - start) / len(claims), 1e-6)
@@ -176,24 +176,23 @@ class _Worker:
 
     def _measure(self, claim: Record) -> None:
         key, before = claim.key, cpu_seconds()
-        self.shift.begin(key)
+        self.heartbeat.begin(key)
         fault, retry = "", False
         try:
             with _last_resort(self.options.timeout_seconds):
-                result = self.trial.run(self._architecture(claim), key.seed, self.shift.progressed)
+                result = self.trial.run(self._architecture(claim), key.seed, self.heartbeat.progressed)
             fault = fault_of(result)
         except NagError as error:
             fault = one_line(error)
         except (Exception, SystemExit) as error:
             fault, retry = one_line(error), True
         finally:
-            self.shift.end()
+            self.heartbeat.end()
         if fault:
-            self.shift.fail(key, fault, retry, self.options.max_attempts)
+            self.heartbeat.fail(key, fault, retry)
         else:
             cost = result.cpu_seconds or cpu_seconds() - before
-            self.shift.finish(key, replace(result, cpu_seconds=cost))
-            self.shift.enter()
+            self.heartbeat.finish(key, replace(result, cpu_seconds=cost))
 
     def _architecture(self, claim: Record) -> Architecture:
         """What a row says is to be measured, if that is what its key names."""

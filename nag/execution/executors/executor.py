@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from nag.core.errors import InvalidRequest, NagError
@@ -14,7 +13,7 @@ from nag.execution.store import EvaluationKey, EvaluationStore, Record, Request
 from nag.execution.worker import WorkOptions, worker_name
 from nag.graphs import Architecture
 
-__all__ = ["Crew", "Ended", "Executor", "drive", "ignore_count"]
+__all__ = ["Executor", "WorkerPool", "drive", "ignore_count"]
 
 _SHORTEST_POLL, _LONGEST_POLL = 0.1, 5.0
 _SPARE_DEATHS = 3
@@ -22,7 +21,7 @@ _PATIENCE_AT_THE_END = 5.0
 
 
 def ignore_count(done: float, total: int) -> None:
-    """The `on_progress` of a run that nobody watches."""
+    """An `on_progress` that does nothing."""
 
 
 class Executor(Protocol):
@@ -36,7 +35,7 @@ class Executor(Protocol):
         on_progress: Callable[[float, int], None] = ignore_count,
         name_of: Callable[[Architecture], str] | None = None,
     ) -> list[Record]:
-        """Enters requests in the store and returns when each is done or failed, by whomever.
+        """Enters requests in the store and returns when each is done or failed, regardless of which process did it.
 
         Args:
             store: The store; what it holds already is not measured again.
@@ -57,30 +56,22 @@ class Executor(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A worker that is no more.
-
-    Args:
-        name: Its name.
-        death: How it died, if something made it; empty where it ended by itself.
-        complaint: The error that it ended with, in one line, where that was not a trial's; else empty.
-    """
-
-    name: str
-    death: str = ""
-    complaint: str = ""
-
-
-class Crew(Protocol):
-    """The workers of one run."""
+class WorkerPool(Protocol):
+    """The worker processes of one run."""
 
     def start(self, name: str) -> None:
         """Starts a worker."""
         ...
 
-    def wait(self, seconds: float) -> list[Ended]:
-        """Waits until a worker has ended, at most so long, and tells of those that have, of each once."""
+    def wait(self, seconds: float) -> dict[str, str]:
+        """Waits until a worker has ended, at most so long.
+
+        Returns:
+            Name of each worker that has ended since the last call -> how it died; empty where it ended by itself.
+
+        Raises:
+            NagError: A worker ended with an error of its own, not of a trial.
+        """
         ...
 
     def stop(self) -> None:
@@ -90,30 +81,26 @@ class Crew(Protocol):
 
 def drive(
     store: EvaluationStore,
-    crew: Crew,
+    pool: WorkerPool,
     workers: int,
     requests: Sequence[Request],
     options: WorkOptions,
     on_progress: Callable[[float, int], None],
 ) -> list[Record]:
-    """Keeps a crew at work until all requests are finished; see `Executor.run`."""
+    """Keeps a pool of workers running until all requests are finished; see `Executor.run`."""
     store.request(requests)
     keys = [request.key for request in requests]
-    patient = EvaluationStore(
-        store.url, options.patience, options.patience
-    )  # to give up would end trials that have run for long
-    watch, staff = _Watch(patient, keys, on_progress), _Staff(patient, crew, options)
+    patient = EvaluationStore(store.url, options.patience, options.patience)  # giving up would end trials that ran for long
+    run = _Run(patient, pool, options, on_progress)
     try:
         while True:
-            while watch.look():
-                staff.fill(min(workers, len(watch.open)))
-                staff.wait(watch.pause, watch.finished)
+            run.finish(keys, workers)
             records = patient.find(keys)
             if all(record.state.finished for record in records.values()):
                 return [records[key] for key in keys]
-            watch = _Watch(patient, keys, on_progress)  # another run has asked for another try of what had failed
+            # else another run has asked for another try of what had failed
     finally:
-        staff.dismiss()
+        run.stop()
         patient.close()
 
 
@@ -129,71 +116,59 @@ def task_and_evaluator(requests: Sequence[Request]) -> tuple[str, str]:
     return found.pop()
 
 
-class _Watch:
-    """How far the requests are."""
+class _Run:
+    """The requests that are open, and the workers of their pool: replaced when they die, stopped when too many do."""
 
     def __init__(
-        self, store: EvaluationStore, keys: Collection[EvaluationKey], on_progress: Callable[[float, int], None]
+        self, store: EvaluationStore, pool: WorkerPool, options: WorkOptions, on_progress: Callable[[float, int], None]
     ) -> None:
-        self._store, self._on_progress = store, on_progress
-        self.open = set(keys)
-        self._total = len(self.open)
-        self.pause = _SHORTEST_POLL
+        self._store, self._pool, self._options, self._on_progress = store, pool, options, on_progress
+        self._names: set[str] = set()
+        self._most, self._deaths, self._finished = 0, 0, -1
 
-    @property
-    def finished(self) -> int:
-        return self._total - len(self.open)
-
-    def look(self) -> bool:
-        """Looks at the store; whether anything is still open."""
-        start = time.monotonic()
-        states = self._store.states(self.open)
-        self.open = {key for key, state in states.items() if not state.finished}
-        running = sum(states[key].progress for key in self.open)
-        self.pause = min(max(_SHORTEST_POLL, 10 * (time.monotonic() - start)), _LONGEST_POLL)
-        self._on_progress(self.finished + running, self._total)
-        return bool(self.open)
-
-
-class _Staff:
-    """The names of the workers, and what becomes of their claims."""
-
-    def __init__(self, store: EvaluationStore, crew: Crew, options: WorkOptions) -> None:
-        self._store, self._crew, self._options = store, crew, options
-        self._present: set[str] = set()
-        self._most = 0
-        self._deaths, self._finished = 0, -1
-
-    def fill(self, count: int) -> None:
-        while len(self._present) < count:
-            name = worker_name()
-            self._present.add(name)
-            self._crew.start(name)
-        self._most = max(self._most, count)
-
-    def wait(self, seconds: float, finished: int) -> None:
-        """Waits for workers to end and frees their claims.
+    def finish(self, keys: Collection[EvaluationKey], workers: int) -> None:
+        """Keeps at most so many workers running until all requests are finished.
 
         Raises:
             NagError: A worker could not work, or too many died in a row.
         """
+        left, total = set(keys), len(set(keys))
+        while True:
+            start = time.monotonic()
+            states = self._store.states(left)
+            left = {key for key, state in states.items() if not state.finished}
+            pause = min(max(_SHORTEST_POLL, 10 * (time.monotonic() - start)), _LONGEST_POLL)
+            self._on_progress(total - len(left) + sum(states[key].progress for key in left), total)
+            if not left:
+                return
+            self._fill(min(workers, len(left)))
+            self._wait(pause, total - len(left))
+
+    def _fill(self, count: int) -> None:
+        while len(self._names) < count:
+            name = worker_name()
+            self._names.add(name)
+            self._pool.start(name)
+        self._most = max(self._most, count)
+
+    def _wait(self, seconds: float, finished: int) -> None:
+        """Waits for workers to end and frees the claims of those that died."""
         if finished != self._finished:
             self._deaths, self._finished = 0, finished
-        for ended in self._crew.wait(seconds):
-            self._present.discard(ended.name)
-            if ended.complaint:
-                raise NagError(f"a worker ended: {ended.complaint}")
-            if ended.death:
+        for name, death in self._pool.wait(seconds).items():
+            self._names.discard(name)
+            if death:
                 self._deaths += 1
-                self._store.lapse(ended.name, f"the worker died ({ended.death})", self._options.max_attempts)
+                self._store.lapse(name, f"the worker died ({death})", self._options.max_attempts)
             # With fewer deaths than this, it may be evaluations that kill; with more, one of them would have failed. (One
             # more than its attempts, for a death with several claims is charged to none.)
             if self._deaths > self._most * (self._options.max_attempts + 1) + _SPARE_DEATHS:
-                raise NagError(f"the workers die before they finish anything ({ended.death})", "Try one trial by itself.")
+                raise NagError(f"the workers die before they finish anything ({death})", "Try one trial by itself.")
 
-    def dismiss(self) -> None:
-        self._crew.stop()
+    def stop(self) -> None:
+        """Ends all workers and gives their claims back."""
+        self._pool.stop()
         with suppress(NagError):  # else they lapse
             store = EvaluationStore(self._store.url, patience=_PATIENCE_AT_THE_END)
-            for name in self._present:  # what they did for others; of what was asked here, all is finished or given up
+            for name in self._names:  # what they did for others; of what was asked here, all is finished or given up
                 store.release(name)

@@ -18,7 +18,7 @@ from nag.core.errors import InvalidRequest, NagError
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.evaluation.trial import Trial
-from nag.execution.executors.executor import Ended, drive, ignore_count, task_and_evaluator
+from nag.execution.executors.executor import drive, ignore_count, task_and_evaluator
 from nag.execution.store import EvaluationStore, Record, Request
 from nag.execution.worker import WorkOptions, one_line, work
 from nag.graphs import Architecture
@@ -70,14 +70,14 @@ class LocalExecutor:
         """Enters requests in the store and returns when each is done or failed; see `Executor.run`."""
         if not requests:
             return []
-        crew = _LocalCrew(store.url, trial, name_of, *task_and_evaluator(requests), self._options())
-        return drive(store, crew, self.workers or _cpus(), requests, self._options(), on_progress)
+        pool = _ProcessPool(store.url, trial, name_of, *task_and_evaluator(requests), self._options())
+        return drive(store, pool, self.workers or _cpus(), requests, self._options(), on_progress)
 
     def _options(self) -> WorkOptions:
         return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
 
 
-class _LocalCrew:
+class _ProcessPool:
     """Worker processes, each the head of a process group, so that what a trial starts ends with it."""
 
     def __init__(
@@ -119,18 +119,20 @@ class _LocalCrew:
             finally:
                 theirs.close()
 
-    def wait(self, seconds: float) -> list[Ended]:
+    def wait(self, seconds: float) -> dict[str, str]:
         wait([process.sentinel for process, _ in self._processes.values()], seconds)
-        ended = []
+        deaths = {}
         for name, (process, words) in list(self._processes.items()):
             if process.is_alive():
                 continue
-            complaint = ""
+            error = ""
             with suppress(EOFError, OSError):
-                complaint = words.recv() if words.poll() else ""
-            ended.append(Ended(name, f"exit code {process.exitcode}" if process.exitcode else "", complaint))
+                error = words.recv() if words.poll() else ""
+            deaths[name] = f"exit code {process.exitcode}" if process.exitcode else ""
             self._remove(name)
-        return ended
+            if error:
+                raise NagError(f"a worker ended: {error}")
+        return deaths
 
     def stop(self) -> None:
         for process, _ in self._processes.values():

@@ -15,7 +15,7 @@ from nag.core.numbers import Count, NonNegative
 from nag.core.packages import require
 from nag.core.signatures import checked
 from nag.evaluation.trial import Trial
-from nag.execution.executors.executor import Ended, drive, ignore_count, task_and_evaluator
+from nag.execution.executors.executor import drive, ignore_count, task_and_evaluator
 from nag.execution.store import EvaluationStore, Record, Request
 from nag.execution.worker import WorkOptions, one_line, work
 from nag.graphs import Architecture
@@ -90,8 +90,8 @@ class RayExecutor:
             if store.is_local:
                 _check_one_host(ray, self.address)
             workers = self.workers or max(1, self._room(ray))
-            crew = _RayCrew(ray, self, (store.url, ray.put(trial), ray.put(name_of), task, evaluator, self._options()))
-            return drive(store, crew, workers, requests, self._options(), on_progress)
+            pool = _RayPool(ray, self, (store.url, ray.put(trial), ray.put(name_of), task, evaluator, self._options()))
+            return drive(store, pool, workers, requests, self._options(), on_progress)
 
     def _options(self) -> WorkOptions:
         return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
@@ -100,7 +100,7 @@ class RayExecutor:
         """How many workers the cluster has room for.
 
         Raises:
-            InvalidRequest: None, for want of GPUs.
+            InvalidRequest: The cluster has no GPU.
         """
         there = ray.cluster_resources()
         if there.get("GPU", 0) < self.gpus_per_trial:
@@ -111,7 +111,7 @@ class RayExecutor:
         return int(min(room, default=1))
 
 
-class _RayCrew:
+class _RayPool:
     """Workers that are Ray tasks."""
 
     def __init__(self, ray: Any, executor: RayExecutor, arguments: tuple[Any, ...]) -> None:
@@ -124,9 +124,9 @@ class _RayCrew:
     def start(self, name: str) -> None:
         self._names[self._serve.remote(*self._arguments, name)] = name
 
-    def wait(self, seconds: float) -> list[Ended]:
+    def wait(self, seconds: float) -> dict[str, str]:
         ready, _ = self._ray.wait(list(self._names), num_returns=1, timeout=seconds)
-        return [self._ended(reference) for reference in ready]
+        return {self._names.pop(reference): self._death(reference) for reference in ready}
 
     def stop(self) -> None:
         for reference in self._names:
@@ -135,14 +135,21 @@ class _RayCrew:
             self._ray.wait(list(self._names), num_returns=len(self._names), timeout=_SECONDS_TO_STOP)
         self._names.clear()
 
-    def _ended(self, reference: Any) -> Ended:
-        name = self._names.pop(reference)
+    def _death(self, reference: Any) -> str:
+        """How a worker that has ended died; empty where it ended by itself.
+
+        Raises:
+            NagError: It ended with an error of its own.
+        """
         try:
-            return Ended(name, complaint=self._ray.get(reference))
-        except self._ray.exceptions.RayTaskError as error:  # it could not even begin
-            return Ended(name, complaint=str(error).strip().splitlines()[-1])
-        except self._ray.exceptions.RayError as error:
-            return Ended(name, death=type(error).__name__)
+            error = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as raised:  # it could not even begin
+            error = str(raised).strip().splitlines()[-1]
+        except self._ray.exceptions.RayError as raised:
+            return type(raised).__name__
+        if error:
+            raise NagError(f"a worker ended: {error}")
+        return ""
 
 
 def _serve(
@@ -154,7 +161,7 @@ def _serve(
     options: WorkOptions,
     name: str,
 ) -> str:
-    """The Ray task: what a worker complains of, in one line, or nothing."""
+    """The Ray task: the error that the worker ended with, in one line, or nothing."""
     try:
         work(url, trial, task, evaluator, options, name, name_of=name_of)
     except Exception as error:
