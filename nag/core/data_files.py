@@ -5,14 +5,37 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nag.core.errors import DamagedFile, MissingData
 from nag.core.packages import require
 
-__all__ = ["checked_file", "find_data_dir", "find_package_file"]
+__all__ = ["checked_file", "data_dir_set", "find_data_dir", "find_package_file"]
 
 _CHUNK = 1 << 20
+_VARIABLE = "NAG_DATA_DIR"
+
+
+@contextmanager
+def data_dir_set(folder: str | Path | None) -> Iterator[None]:
+    """Makes a folder the default of `find_data_dir`, in this process and in those that it spawns.
+
+    Args:
+        folder: The folder; None leaves the environment variable NAG_DATA_DIR as it is.
+    """
+    if folder is None:
+        yield
+        return
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(_VARIABLE, None)
+        if before is not None:
+            os.environ[_VARIABLE] = before
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
@@ -24,7 +47,7 @@ def find_data_dir(data_dir: str | Path | None = None) -> Path:
     Raises:
         MissingData: Neither is given, or there is no such folder.
     """
-    given = data_dir if data_dir is not None else os.environ.get("NAG_DATA_DIR")
+    given = data_dir if data_dir is not None else os.environ.get(_VARIABLE)
     hint = "Set data_dir=FOLDER or the environment variable NAG_DATA_DIR to the folder of the tables."
     if not given:
         raise MissingData("this task needs tables that do not come with nag", hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,6 @@ class AdapterJob:
         proposed: Architectures that are proposed.
         seed: Seed of the target's labels; that of the networks is 0.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     target: str
@@ -60,12 +59,11 @@ class AdapterJob:
     proposed: int
     seed: int
     device: str
-    data_dir: str | None = field(default=None)
 
 
 def measure_adapters(job: AdapterJob, workshop: ArtifactCache) -> list[Measurement]:
     """Ranks the target's table by adapters with every number of labels."""
-    task, sources = load_task(job.target, job.data_dir), [load_task(name, job.data_dir) for name in job.sources]
+    task, sources = load_task(job.target), [load_task(name) for name in job.sources]
     predictor, others = adapters_of(job.options, sources, job.device, workshop)
     order = np.random.default_rng(job.seed).permutation(task.rows)
     view, found = predictor.view(task.table.dags), []

@@ -36,14 +36,12 @@ class CalibrationJob:
         preset: How much to compute.
         seed: Seed of labels, predictors and splits; selections take seeds from `seed * fits` on.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     task: str
     preset: CalibrationPreset
     seed: int
     device: str
-    data_dir: str | None = None
 
 
 class CalibrationSuite(Suite):
@@ -123,9 +121,9 @@ class CalibrationSuite(Suite):
         cells = []
         for kind, tasks, seeds, measure in kinds:
             for task in tasks:
-                preset.check_size(task, len(load_task(task, options.data_dir).rows))
+                preset.check_size(task, len(load_task(task).rows))
                 for seed in options.seeds_from(seeds):
-                    job = CalibrationJob(task, preset, seed, options.device, options.data_dir)
+                    job = CalibrationJob(task, preset, seed, options.device)
                     cells.append(Cell(cell_key(kind, task, f"seed{seed}"), seed, partial(measure, job)))
         return cells
 
@@ -164,7 +162,7 @@ def measure_selection(job: CalibrationJob, workshop: ArtifactCache) -> list[Meas
 
 
 def _draw(job: CalibrationJob, seed: int) -> CalibrationDraw:
-    return CalibrationDraw.of(load_task(job.task, job.data_dir), job.preset, seed, make_fabric(job.device).device)
+    return CalibrationDraw.of(load_task(job.task), job.preset, seed, make_fabric(job.device).device)
 
 
 def _selections(draw: CalibrationDraw) -> _Found:

@@ -25,7 +25,7 @@ class CurveSource(ABC):
     """Gives a table of curves."""
 
     @abstractmethod
-    def num_budgets(self, data_dir: str | None) -> int:
+    def num_budgets(self) -> int:
         """E, the number of budgets; missing data is found here, before any work.
 
         Raises:
@@ -33,7 +33,7 @@ class CurveSource(ABC):
         """
 
     @abstractmethod
-    def load(self, seed: int, data_dir: str | None) -> CurveTable:
+    def load(self, seed: int) -> CurveTable:
         """The curves that are measured with this seed."""
 
 
@@ -42,23 +42,23 @@ class PublishedCurves(CurveSource):
     """The same curves for every seed.
 
     Args:
-        read: Folder of the tables, or None -> the curves.
+        read: () -> the curves.
     """
 
-    read: Callable[[str | None], CurveTable]
+    read: Callable[[], CurveTable]
 
-    def num_budgets(self, data_dir: str | None) -> int:
+    def num_budgets(self) -> int:
         """Number of budgets; reads them.
 
         Raises:
             MissingData: A file is not there.
             DamagedFile: A file is not the published one.
         """
-        return len(self.read(data_dir).budgets)
+        return len(self.read().budgets)
 
-    def load(self, seed: int, data_dir: str | None) -> CurveTable:
+    def load(self, seed: int) -> CurveTable:
         """The curves, whatever the seed."""
-        return self.read(data_dir)
+        return self.read()
 
 
 @checked
@@ -77,11 +77,11 @@ class TrainedCurves(CurveSource):
     count: Annotated[int, Field(ge=20)] = 100
     epochs: Count = 30
 
-    def num_budgets(self, data_dir: str | None) -> int:
+    def num_budgets(self) -> int:
         """Number of epochs; needs no data."""
         return self.epochs
 
-    def load(self, seed: int, data_dir: str | None) -> CurveTable:
+    def load(self, seed: int) -> CurveTable:
         """Trains them: networks, split of the images and batches follow from the seed."""
         return train_small_networks(torch.Generator().manual_seed(seed), self.count, self.epochs)
 
@@ -102,9 +102,9 @@ class CurveSet:
     checks: Sequence[int]
     seen: Sequence[int]
 
-    def check(self, data_dir: str | None) -> None:
+    def check(self) -> None:
         """Raises `NagError` if data is missing, or there is nothing to look at or nothing left to predict."""
-        last = self.source.num_budgets(data_dir) - 1
+        last = self.source.num_budgets() - 1
         if not self.seen or min(self.checks) < 1 or max(self.checks) > last or not set(self.seen) <= set(self.checks):
             what = f"curves {self.name} cannot be looked at after {list(self.checks)} and {list(self.seen)} budgets"
             raise InvalidRequest(what, f"Checks are numbers from 1 to {last}, and what is seen is some of them.")

@@ -32,13 +32,11 @@ class CurvesJob:
         curves: The curves.
         preset: How much to compute.
         seed: Seed of the split, the predictors, the orders and, where curves are trained, of those.
-        data_dir: Folder of tables that are not packaged.
     """
 
     curves: CurveSet
     preset: CurvesPreset
     seed: int
-    data_dir: str | None = None
 
 
 class CurvesSuite(Suite):
@@ -123,9 +121,9 @@ class CurvesSuite(Suite):
         """
         preset, cells = chosen(self.presets, options), []
         for curves in preset.sets:
-            curves.check(options.data_dir)
+            curves.check()
             for seed in options.seeds_from(preset.seeds):
-                job = CurvesJob(curves, preset, preset.offset + seed, options.data_dir)
+                job = CurvesJob(curves, preset, preset.offset + seed)
                 cells.append(Cell(cell_key(curves.name, f"seed{job.seed}"), job.seed, partial(measure_curves, job)))
         return cells
 
@@ -133,7 +131,7 @@ class CurvesSuite(Suite):
 def measure_curves(job: CurvesJob, workshop: ArtifactCache) -> list[Measurement]:
     """Predicts final values from the first budgets, and replays early stopping."""
     curves, preset = job.curves, job.preset
-    halves = CurveHalves.of(curves.source.load(job.seed, job.data_dir), preset.share, job.seed)
+    halves = CurveHalves.of(curves.source.load(job.seed), preset.share, job.seed)
     default, shifted = halves.fit(curves.checks), halves.fit(curves.checks, [LastValue()])
     bare = halves.fit(curves.seen, with_features=False)
     blind, every, found = halves.blind(), len(halves.test.budgets), _Found(curves, len(halves.train))

@@ -106,12 +106,11 @@ class WholeSpace:
         return values
 
 
-def parameter_counts(source: Sequence[str], data_dir: str | None = None) -> Callable[[DagBatch], Tensor] | None:
+def parameter_counts(source: Sequence[str]) -> Callable[[DagBatch], Tensor] | None:
     """Looks parameter counts up in a table.
 
     Args:
         source: Task and metric; empty for none.
-        data_dir: Folder of tables that are not packaged; the environment variable NAG_DATA_DIR if None.
 
     Returns:
         Architectures -> (B,) numbers; None where no table is named.
@@ -123,7 +122,7 @@ def parameter_counts(source: Sequence[str], data_dir: str | None = None) -> Call
     if not source:
         return None
     name, metric = source
-    table = load_task(name, data_dir).table
+    table = load_task(name).table
     table.metric(metric)
     return lambda dags: torch.from_numpy(table.values(metric, dags))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -60,7 +60,6 @@ class ExtrapolationJob:
         preset: How much to compute.
         seed: Seed of slice, training, fine-tuning and samples.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     task: str
@@ -69,7 +68,6 @@ class ExtrapolationJob:
     preset: ExtrapolationPreset
     seed: int
     device: str
-    data_dir: str | None = field(default=None)
 
 
 class ExtrapolationSuite(Suite):
@@ -133,10 +131,10 @@ class ExtrapolationSuite(Suite):
         preset = chosen(self.presets, options)
         cells = []
         for task, seeds in preset.tasks.items():
-            load_task(task, options.data_dir)
+            load_task(task)
             for run in _RUNS:
                 for seed in options.seeds_from(seeds):
-                    job = ExtrapolationJob(task, run, self.generator, preset, seed, options.device, options.data_dir)
+                    job = ExtrapolationJob(task, run, self.generator, preset, seed, options.device)
                     cells.append(Cell(cell_key(task, run, f"seed{seed}"), seed, partial(measure_extrapolation, job)))
         return cells
 
@@ -144,7 +142,7 @@ class ExtrapolationSuite(Suite):
 def measure_extrapolation(job: ExtrapolationJob, workshop: ArtifactCache) -> list[Measurement]:
     """Pretrains, fine-tunes and looks up."""
     which, turned = _RUNS[job.run]
-    task, preset, fabric = load_task(job.task, job.data_dir), job.preset, make_fabric(job.device)
+    task, preset, fabric = load_task(job.task), job.preset, make_fabric(job.device)
     rows = slice_of(task, which, preset.share, job.seed)  # type: ignore[arg-type]
     watch = Stopwatch()
     generator = pretrain(task, rows, job.make, preset.training, fabric, NullTracker(), job.seed)

@@ -97,7 +97,6 @@ class GenerationJob:
         seed: Seed of the split, the training and the samples.
         device: Kind of accelerator.
         parameters: Task and metric of a table that knows the parameters; empty for none.
-        data_dir: Folder of tables that are not packaged.
     """
 
     space: str
@@ -111,7 +110,6 @@ class GenerationJob:
     seed: int
     device: str
     parameters: tuple[str, ...] = ()
-    data_dir: str | None = None
 
 
 class GenerationSuite(Suite):
@@ -187,7 +185,7 @@ class GenerationSuite(Suite):
         seeds = {name: preset.more_seeds.get(name, preset.seeds) for name in self.processes}
         cells = []
         for space in dict.fromkeys(space for name in self.processes for space in seeds[name]):
-            parameter_counts(preset.parameters.get(load_space(space).name, ()), options.data_dir)
+            parameter_counts(preset.parameters.get(load_space(space).name, ()))
             for process in (name for name in self.processes if space in seeds[name]):
                 self._check(process, space)
                 for seed in options.seeds_from(seeds[process][space]):
@@ -201,7 +199,7 @@ class GenerationSuite(Suite):
         parameters = tuple(preset.parameters.get(load_space(space).name, ()))
         job = GenerationJob(
             *(space, process, self.processes[process], training, samples, preset.step_samples),
-            *(steps, preset.train_fraction, seed, options.device, parameters, options.data_dir),
+            *(steps, preset.train_fraction, seed, options.device, parameters),
         )
         return Cell(cell_key(load_space(space).name, process, f"seed{seed}"), seed, partial(measure_generation, job))
 
@@ -224,7 +222,7 @@ def measure_generation(job: GenerationJob, workshop: ArtifactCache) -> list[Meas
     """Trains a generator, or takes the one that is there, and measures samples of it."""
     folder = _trained(job, workshop)
     trained = load_generator(folder / "generator.safetensors", make_fabric(job.device).device)
-    whole = WholeSpace.of(trained.space, trained.reference, parameter_counts(job.parameters, job.data_dir))
+    whole = WholeSpace.of(trained.space, trained.reference, parameter_counts(job.parameters))
     values = _quality(job, trained, whole, read_json(folder / "metrics.json"))
     for steps in job.steps:
         raw = _draw(trained, job.step_samples, job.seed + 1, job.device, steps)

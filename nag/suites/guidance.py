@@ -78,7 +78,6 @@ class GuidanceJob:
         preset: How much to compute.
         seed: Seed of labels, predictor and samples; the generator's is 0.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     task: str
@@ -89,7 +88,6 @@ class GuidanceJob:
     preset: GuidancePreset
     seed: int
     device: str
-    data_dir: str | None = field(default=None, metadata={"result": False})
 
 
 class GuidanceSuite(Suite):
@@ -177,13 +175,13 @@ class GuidanceSuite(Suite):
             raise InvalidRequest("the suite has no method 'default'", "The baselines get its budget.")
         cells = []
         for name, seeds in preset.tasks.items():
-            load_task(name, options.data_dir)
+            load_task(name)
             for seed in options.seeds_from(seeds):
                 for key, method in methods.items():
                     if name in preset.only.get(key, [name]):
                         job = GuidanceJob(
                             *(name, self.generators, self.predictor, key, method, preset, seed),
-                            *(options.device, options.data_dir),
+                            options.device,
                         )
                         cells.append(Cell(cell_key(name, key, f"seed{seed}"), seed, partial(measure_guidance, job)))
         return cells
@@ -191,7 +189,7 @@ class GuidanceSuite(Suite):
 
 def measure_guidance(job: GuidanceJob, workshop: ArtifactCache) -> list[Measurement]:
     """Runs one method on one task with one seed."""
-    task = load_task(job.task, job.data_dir)
+    task = load_task(job.task)
     predictor = _predictor(job, task, workshop)
     family, guidance = job.guidance
     make, training = job.make_generators[family], job.preset.training

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -68,7 +68,6 @@ class LimitsJob:
         preset: How much to compute.
         seed: Seed of labels, predictors and samples; the generator's is 0.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     task: str
@@ -81,7 +80,6 @@ class LimitsJob:
     preset: LimitsPreset
     seed: int
     device: str
-    data_dir: str | None = field(default=None)
 
 
 class LimitsSuite(Suite):
@@ -166,21 +164,21 @@ class LimitsSuite(Suite):
             MissingData: The task's table is not there.
         """
         preset = chosen(self.presets, options)
-        task = load_task(self.task, options.data_dir)
+        task = load_task(self.task)
         cells = []
         for metric in preset.metrics:
             if metric not in task.side_metrics:
                 hint = did_you_mean(metric, task.side_metrics)
                 raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", hint)
             for seed in options.seeds_from(preset.seeds):
-                job = LimitsJob(self.task, metric, *self.parts, preset, seed, options.device, options.data_dir)
+                job = LimitsJob(self.task, metric, *self.parts, preset, seed, options.device)
                 cells.append(Cell(cell_key(metric, f"seed{seed}"), seed, partial(measure_limits, job)))
         return cells
 
 
 def measure_limits(job: LimitsJob, workshop: ArtifactCache) -> list[Measurement]:
     """All limits of one side metric, and its front."""
-    task = load_task(job.task, job.data_dir)
+    task = load_task(job.task)
     accuracy, side = (_predictor(job, task, metric, workshop) for metric in (None, job.metric))
     path = trained_generator(workshop, task.space, job.make_generator, job.preset.training, job.device)
     generator = load_generator(path, make_fabric(job.device).device).generator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -78,7 +78,6 @@ class PredictorJob:
         labels: Number of labels.
         seed: Seed of labels and predictor.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     task: str
@@ -87,7 +86,6 @@ class PredictorJob:
     labels: int
     seed: int
     device: str
-    data_dir: str | None = field(default=None)
 
 
 class PredictorSuite(Suite):
@@ -151,15 +149,13 @@ class PredictorSuite(Suite):
         cells: dict[str, Cell] = {}
         for run in chosen(self.presets, options).runs:
             for task in run.tasks:
-                load_task(task, options.data_dir)
+                load_task(task)
                 for name in run.methods:
                     if name not in self.methods:
                         raise InvalidRequest(f"the suite has no method '{name}'", did_you_mean(name, self.methods))
                     for labels in run.labels:
                         for seed in options.seeds_from(run.seeds):
-                            job = PredictorJob(
-                                *(task, name, self.methods[name], labels, seed, options.device, options.data_dir)
-                            )
+                            job = PredictorJob(*(task, name, self.methods[name], labels, seed, options.device))
                             key = cell_key(task, name, f"labels{labels}", f"seed{seed}")
                             cells[key] = Cell(key, seed, partial(measure_predictor, job))
         return list(cells.values())
@@ -167,7 +163,7 @@ class PredictorSuite(Suite):
 
 def measure_predictor(job: PredictorJob, workshop: ArtifactCache) -> list[Measurement]:
     """Fits a predictor and ranks the table."""
-    task, device = load_task(job.task, job.data_dir), make_fabric(job.device).device
+    task, device = load_task(job.task), make_fabric(job.device).device
     table, values = task.table, task.search_values
     split = buy_labels(task, job.labels, job.seed)
     more = {"proxies": proxies_of(task, job.method.proxies)} if job.method.proxies else {}

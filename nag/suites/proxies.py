@@ -107,14 +107,12 @@ class ProxiesJob:
         preset: How much to compute.
         seed: Seed of the draw and of initial weights.
         device: Kind of accelerator.
-        data_dir: Folder of tables and images.
     """
 
     name: str
     preset: ProxiesPreset
     seed: int
     device: str
-    data_dir: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,8 +183,8 @@ class ProxiesSuite(Suite):
             MissingData: The table or the images are not there.
         """
         preset = chosen(self.presets, options)
-        task = load_task(preset.task, options.data_dir)
-        load_data_set(preset.data_set, 0, options.data_dir)
+        task = load_task(preset.task)
+        load_data_set(preset.data_set, 0)
         for column in preset.released.values():
             task.table.metric(column)
         if preset.count > len(task.rows):
@@ -194,17 +192,17 @@ class ProxiesSuite(Suite):
         cells = []
         for seed in options.seeds_from(preset.seeds):
             for name in (name for run in preset.runs for name in run.proxies):
-                job = ProxiesJob(name, preset, seed, options.device, options.data_dir)
+                job = ProxiesJob(name, preset, seed, options.device)
                 cells.append(Cell(cell_key(preset.task, name, f"seed{seed}"), seed, partial(measure_proxy, job)))
             for name in preset.combinations:
-                job = ProxiesJob(name, preset, seed, options.device, options.data_dir)
+                job = ProxiesJob(name, preset, seed, options.device)
                 cells.append(Cell(cell_key(preset.task, name, f"seed{seed}"), seed, partial(measure_combination, job)))
         return cells
 
 
 def measure_proxy(job: ProxiesJob, workshop: ArtifactCache) -> list[Measurement]:
     """Scores the draw by one proxy."""
-    task, run = load_task(job.preset.task, job.data_dir), _run_of(job.preset, job.name)
+    task, run = load_task(job.preset.task), _run_of(job.preset, job.name)
     rows, scores = _draw(task, job), _scores(job, job.name, workshop)
     measured = _against(task, rows, scores.values)
     if job.name in job.preset.released:
@@ -217,7 +215,7 @@ def measure_proxy(job: ProxiesJob, workshop: ArtifactCache) -> list[Measurement]
 
 def measure_combination(job: ProxiesJob, workshop: ArtifactCache) -> list[Measurement]:
     """Scores the draw by the mean normal score of several proxies."""
-    task = load_task(job.preset.task, job.data_dir)
+    task = load_task(job.preset.task)
     found = [_scores(job, name, workshop) for name in job.preset.combinations[job.name]]
     values = combined_scores(torch.from_numpy(np.stack([scores.values for scores in found], 1)))
     measured = _against(task, _draw(task, job), values.numpy())
@@ -253,7 +251,7 @@ def _draw(task: Task, job: ProxiesJob) -> np.ndarray:
 
 def _scores(job: ProxiesJob, name: str, workshop: ArtifactCache) -> _Scores:
     """Scores of the draw by one proxy; those of earlier, killed runs are taken over."""
-    task, run = load_task(job.preset.task, job.data_dir), _run_of(job.preset, name)
+    task, run = load_task(job.preset.task), _run_of(job.preset, name)
     rows = _draw(task, job)
     twins = task.table.canonical[rows] if proxy_named(name).functional else rows
     first, where = np.unique(twins, return_index=True, return_inverse=True)[1:]
@@ -266,7 +264,6 @@ def _scores(job: ProxiesJob, name: str, workshop: ArtifactCache) -> _Scores:
         run.batch_size,
         run.initialisations,
         device=device,
-        data_dir=job.data_dir,
     )
     values: list[float] = []
     seconds = 0.0
@@ -280,7 +277,7 @@ def _scores(job: ProxiesJob, name: str, workshop: ArtifactCache) -> _Scores:
 
 def _part(job: ProxiesJob, trial: ProxyTrial, rows: Sequence[int], number: int, workshop: ArtifactCache) -> dict[str, Any]:
     """`scores` of some rows of the table, and the `cpu_seconds` that they cost."""
-    task = load_task(job.preset.task, job.data_dir)
+    task = load_task(job.preset.task)
 
     def build(folder: RunFolder) -> None:
         folder.start()

@@ -6,7 +6,7 @@ import multiprocessing
 import resource
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -84,7 +84,6 @@ class RealGraphsJob:
         samples: Number of samples.
         seed: Seed of split, training and samples.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     task: str
@@ -93,7 +92,6 @@ class RealGraphsJob:
     samples: int
     seed: int
     device: str
-    data_dir: str | None = field(default=None)
 
 
 class ScaleSuite(Suite):
@@ -177,11 +175,9 @@ class ScaleSuite(Suite):
         sizes = ScaleJob(self.generator, tuple(preset.sizes), preset.steps, options.first_seed, options.device)
         cells = [Cell(cell_key("layered", f"seed{options.first_seed}"), options.first_seed, partial(measure_scale, sizes))]
         if preset.real_seeds:
-            load_task(self.task, options.data_dir)
+            load_task(self.task)
         for seed in options.seeds_from(preset.real_seeds) if preset.real_seeds else ():
-            job = RealGraphsJob(
-                self.task, self.generator, preset.training, preset.samples, seed, options.device, options.data_dir
-            )
+            job = RealGraphsJob(self.task, self.generator, preset.training, preset.samples, seed, options.device)
             cells.append(Cell(cell_key(self.task, f"seed{seed}"), seed, partial(measure_real_graphs, job)))
         return cells
 
@@ -266,7 +262,7 @@ def _sampling(job: ScaleJob, size: int) -> dict[str, float]:
 
 def measure_real_graphs(job: RealGraphsJob, workshop: ArtifactCache) -> list[Measurement]:
     """Trains on four fifths of the classes of real graphs and compares samples with the others."""
-    table = load_task(job.task, job.data_dir).table
+    table = load_task(job.task).table
     split = split_by_class(table.canonical, fraction=0.8, seed=job.seed)
     first = np.unique(table.canonical, return_index=True)[1]  # one graph a class
     train, held_out = (table.dags[torch.from_numpy(np.intersect1d(rows, first))] for rows in (split.train, split.test))

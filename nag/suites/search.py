@@ -157,20 +157,20 @@ class SearchSuite(Suite):
         preset, cells = chosen(self.presets, options), []
         tasks = list(dict.fromkeys(task for run in preset.runs for task in run.tasks))
         for task in tasks:
-            load_task(task, options.data_dir)
+            load_task(task)
         for run in preset.runs:
             for task in run.tasks:
                 for name in run.strategies:
                     cells += [self._cell(preset, run, task, name, seed, options) for seed in options.seeds_from(run.seeds)]
         for task in tasks:
-            favourites = partial(measure_favourites, task, tuple(preset.regrets), options.data_dir)
+            favourites = partial(measure_favourites, task, tuple(preset.regrets))
             cells.append(Cell(cell_key(task, "favourites"), 0, favourites))
         if preset.front is not None:
-            load_task(preset.front.task, options.data_dir)
+            load_task(preset.front.task)
             makers = {**{name: self._strategy(name) for name in preset.front.strategies}, "NSGA-II": None}
             for name, make in makers.items():
                 for seed in options.seeds_from(preset.front.seeds):
-                    job = FrontJob(preset.front, name, make, seed, options.data_dir)
+                    job = FrontJob(preset.front, name, make, seed)
                     cells.append(Cell(cell_key("front", name, f"seed{seed}"), seed, partial(measure_front, job)))
         return cells
 
@@ -183,7 +183,7 @@ class SearchSuite(Suite):
         source = Source(run.sources[task], run.source_labels, self.source) if task in run.sources else None
         job = SearchJob(
             *(task, name, self._strategy(name), run.queries, tuple(preset.regrets), seed, options.device),
-            *(tuple(run.proxies), source, self.generation if run.generator else None, options.data_dir),
+            *(tuple(run.proxies), source, self.generation if run.generator else None),
         )
         taught = [f"after_{source.labels or 'all'}"] if source else []
         return Cell(cell_key(task, name, *taught, f"seed{seed}"), seed, partial(measure_search, job))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -86,7 +86,6 @@ class SearchJob:
         proxies: Training-free columns that the strategy may see.
         source: What teaches the task before the first query.
         generation: How the strategy's generator is trained; None for none.
-        data_dir: Folder of tables that are not packaged.
     """
 
     task: str
@@ -99,15 +98,14 @@ class SearchJob:
     proxies: tuple[str, ...] = ()
     source: Source | None = None
     generation: Generation | None = None
-    data_dir: str | None = field(default=None, metadata={"result": False})
 
 
 def measure_search(job: SearchJob, workshop: ArtifactCache) -> list[Measurement]:
     """Searches once."""
-    task = load_task(job.task, job.data_dir)
+    task = load_task(job.task)
     prior, others, trained = _prior(job, task, workshop)
     generator, networks = _generator(job, task, workshop)
-    strategy = job.make(problem=_problem(job.task, job.data_dir, job.proxies, prior, generator), seed=job.seed)
+    strategy = job.make(problem=_problem(job.task, job.proxies, prior, generator), seed=job.seed)
     before = cpu_seconds()
     found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, job.queries)))
     cost = cpu_seconds() - before
@@ -140,9 +138,9 @@ def measure_search(job: SearchJob, workshop: ArtifactCache) -> list[Measurement]
     ]
 
 
-def measure_favourites(name: str, regrets: Sequence[int], data_dir: str | None, workshop: ArtifactCache) -> list[Measurement]:
+def measure_favourites(name: str, regrets: Sequence[int], workshop: ArtifactCache) -> list[Measurement]:
     """What the best architectures by the search metric are worth: where a search that finds them at once would stand."""
-    task = load_task(name, data_dir)
+    task = load_task(name)
     sign = task.sign
     rows = task.distinct_rows  # a search is given each function once
     order = np.argsort(-sign * task.search_values[rows], kind="stable")
@@ -159,11 +157,9 @@ def measure_favourites(name: str, regrets: Sequence[int], data_dir: str | None, 
 
 
 @lru_cache(maxsize=1)
-def _problem(
-    task: str, data_dir: str | None, proxies: tuple[str, ...], prior: Predictor | None, generator: Path | None
-) -> Problem:
+def _problem(task: str, proxies: tuple[str, ...], prior: Predictor | None, generator: Path | None) -> Problem:
     """The problem, the same for all seeds, so that what is known of the space is worked out once."""
-    loaded = load_task(task, data_dir)
+    loaded = load_task(task)
     goal = Goal.single(loaded.search_metric, loaded.maximise)
     trained = None if generator is None else load_generator(generator, torch.device("cpu")).generator
     return Problem(loaded.space, goal, proxies_of(loaded, proxies) if proxies else None, prior, trained, measurable(loaded))
@@ -186,7 +182,7 @@ def _prior(job: SearchJob, task: Task, workshop: ArtifactCache) -> tuple[Predict
     seed = 0 if source.labels is None else job.seed
 
     def build(run: RunFolder) -> None:
-        train_meta_predictor(run, [load_task(source.task, job.data_dir)], source.make, source.labels, Episodes(), device)
+        train_meta_predictor(run, [load_task(source.task)], source.make, source.labels, Episodes(), device)
 
     config = {"source": source.task, "num_train": source.labels, "make_source": source.make}
     folder = workshop.product(cell_key("meta", source.task), "train-meta-predictor", seed, job.device, config, build)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -69,19 +69,17 @@ class FrontJob:
         name: Name of the strategy.
         make: (problem=..., seed=...) -> the strategy; None for NSGA-II.
         seed: Its seed.
-        data_dir: Folder of tables that are not packaged.
     """
 
     run: FrontRun
     name: str
     make: Callable[..., Strategy] | None
     seed: int
-    data_dir: str | None = field(default=None, metadata={"result": False})
 
 
 def measure_front(job: FrontJob, workshop: ArtifactCache) -> list[Measurement]:
     """Searches once."""
-    run, task, before = job.run, load_task(job.run.task, job.data_dir), cpu_seconds()
+    run, task, before = job.run, load_task(job.run.task), cpu_seconds()
     if job.make is None:
         found = list(_nsga(task, run, job.seed))
     else:

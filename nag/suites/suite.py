@@ -24,14 +24,12 @@ class SuiteOptions:
         seeds: Number of seeds of every cell; None for the suite's own numbers.
         first_seed: The seeds are `first_seed`, `first_seed + 1` and so on.
         device: Kind of accelerator, such as `cpu` or `cuda`.
-        data_dir: Folder of the tables that are not packaged; the environment variable NAG_DATA_DIR if None.
     """
 
     preset: str = "full"
     seeds: int | None = None
     first_seed: int = 0
     device: str = "cpu"
-    data_dir: str | None = None
 
     def seeds_from(self, default: int) -> range:
         """The seeds to compute where the suite itself wants `default` of them."""

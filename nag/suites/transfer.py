@@ -74,7 +74,6 @@ class TransferJob:
         preset: How much to compute.
         seed: Seed of the target's labels; that of the meta-predictor is 0.
         device: Kind of accelerator.
-        data_dir: Folder of tables that are not packaged.
     """
 
     target: str
@@ -83,7 +82,6 @@ class TransferJob:
     preset: TransferPreset
     seed: int
     device: str
-    data_dir: str | None = field(default=None)
 
 
 class TransferSuite(Suite):
@@ -175,16 +173,16 @@ class TransferSuite(Suite):
                 sources = tuple(name for name in run.sources if name != target)
                 if not sources:
                     raise InvalidRequest(f"{target} has no source tasks", "Name some in the suite's preset.")
-                load_task(target, options.data_dir)
+                load_task(target)
                 for seed in options.seeds_from(preset.seeds):
-                    job = TransferJob(target, sources, self.source, plain, seed, options.device, options.data_dir)
+                    job = TransferJob(target, sources, self.source, plain, seed, options.device)
                     key = cell_key(target, f"from{len(sources)}", f"seed{seed}")
                     cells.append(Cell(key, seed, partial(measure_transfer, job)))
         if preset.guided is not None:
             for target in preset.runs[0].targets:
                 sources = tuple(name for name in preset.runs[0].sources if name != target)
                 for seed in options.seeds_from(preset.guided.seeds):
-                    job = TransferJob(target, sources, self.source, preset, seed, options.device, options.data_dir)
+                    job = TransferJob(target, sources, self.source, preset, seed, options.device)
                     cells.append(Cell(cell_key(target, "guided", f"seed{seed}"), seed, partial(measure_guided_transfer, job)))
         return cells + self._adapter_cells(preset, options)
 
@@ -198,15 +196,15 @@ class TransferSuite(Suite):
             for target in run.targets:
                 sources = tuple(name for name in run.sources if name != target)
                 for seed in options.seeds_from(preset.seeds) if len(sources) > 1 else ():
-                    job = AdapterJob(target, sources, how, labels, preset.proposed, seed, options.device, options.data_dir)
+                    job = AdapterJob(target, sources, how, labels, preset.proposed, seed, options.device)
                     cells.append(Cell(cell_key(target, "adapters", f"seed{seed}"), seed, partial(measure_adapters, job)))
         return cells
 
 
 def measure_transfer(job: TransferJob, workshop: ArtifactCache) -> list[Measurement]:
     """Ranks the target's table by every method with every number of labels."""
-    task = load_task(job.target, job.data_dir)
-    sources = [load_task(name, job.data_dir) for name in job.sources]
+    task = load_task(job.target)
+    sources = [load_task(name) for name in job.sources]
     trained = load_meta_predictor(_meta(job, sources, workshop) / "meta_predictor.safetensors", make_fabric(job.device).device)
     table, rows = task.table, task.rows
     sign = task.sign
@@ -243,7 +241,7 @@ def measure_transfer(job: TransferJob, workshop: ArtifactCache) -> list[Measurem
 def measure_guided_transfer(job: TransferJob, workshop: ArtifactCache) -> list[Measurement]:
     """Generates for the target with the meta-predictor and without."""
     assert job.preset.guided is not None
-    task, sources = load_task(job.target, job.data_dir), [load_task(name, job.data_dir) for name in job.sources]
+    task, sources = load_task(job.target), [load_task(name) for name in job.sources]
     trained = load_meta_predictor(_meta(job, sources, workshop) / "meta_predictor.safetensors", make_fabric(job.device).device)
     return measure_guided(job.preset.guided, task, trained, job.seed, job.device, workshop)
 

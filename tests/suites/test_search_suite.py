@@ -40,7 +40,7 @@ def test_regret_is_that_of_the_best_by_the_search_metric_and_counts_begin_at_one
 
 def test_the_favourites_of_the_search_metric_are_judged_by_the_report_metric(tmp_path):
     task = load_task(TASK)
-    found = {(m.method, m.metric): m.value for m in measure_favourites(TASK, (10, 50), None, ArtifactCache(tmp_path))}
+    found = {(m.method, m.metric): m.value for m in measure_favourites(TASK, (10, 50), ArtifactCache(tmp_path))}
     best = sorted(task.rows, key=lambda row: -task.search_values[row])
     for number, method in ((1, "the best by valid_perf"), (20, "the 20 best by valid_perf")):
         worth = found[method, "best_value"]

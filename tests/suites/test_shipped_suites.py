@@ -12,6 +12,7 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
+from nag.core.data_files import data_dir_set
 from nag.core.errors import InvalidRequest, MissingData
 from nag.predictors.learning_curves import EarlyStopping
 from nag.suites import ArtifactCache, SuiteOptions
@@ -214,7 +215,7 @@ def test_the_calibration_suite_refuses_what_it_cannot_measure():
         replace(suite.presets["quick"], coverages=(0.9, 90))
 
 
-def made_up_curves(data_dir: str | None, separate: bool) -> CurveTable:
+def made_up_curves(separate: bool) -> CurveTable:
     """80 runs that rise to their final value with a gain that a feature tells."""
     rng, budgets = np.random.default_rng(0), np.array([1.0, 2.0, 4.0, 8.0])
     final, gain = rng.random(80), 0.5 + rng.random(80)
@@ -293,8 +294,8 @@ def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds():
 
 def test_the_curves_suite_finds_mistakes_before_any_work(tmp_path):
     suite = suite_of("curves")
-    with pytest.raises(MissingData, match=r"rnn_nlp_recipes\.jsonl\.gz"):
-        suite.cells(SuiteOptions("full", data_dir=str(tmp_path)))
+    with pytest.raises(MissingData, match=r"rnn_nlp_recipes\.jsonl\.gz"), data_dir_set(tmp_path):
+        suite.cells(SuiteOptions("full"))
     quick = suite.presets["quick"]
     for points in ({"checks": [3, 8, 15, 30]}, {"checks": [0, 3, 8, 15]}, {"seen": []}, {"seen": [4]}):
         suite.presets["quick"] = replace(quick, sets=[replace(quick.sets[0], **points)])

@@ -17,6 +17,7 @@ import torch
 
 from nag import __version__
 from nag.cli import main
+from nag.core.data_files import data_dir_set
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.core.files import write_json
 from nag.suites import ArtifactCache, CellResult, Measurement, Selection, SuiteOptions, aggregate, benchmark, cell_key
@@ -480,8 +481,8 @@ def test_distances_of_parameters_are_not_measured_by_other_numbers_where_the_tab
     """(W9)"""
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(MissingData):
-        parameter_counts(("nasbench201/cifar10", "params_m"), str(empty))
+    with pytest.raises(MissingData), data_dir_set(empty):
+        parameter_counts(("nasbench201/cifar10", "params_m"))
     code, text = nag("benchmark", "suite=generation", f"data_dir={empty}", "out_dir=out", "tracker.mode=disabled")
     assert code == 2
     assert "nasbench" in text.err

@@ -57,6 +57,7 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
     """Compute a table of comparisons, or what is missing of it in out_dir."""
     jobs = options.jobs
 
+    from nag.core.data_files import data_dir_set
     from nag.suites import Selection, SuiteOptions, benchmark, hardware
 
     kept = [text for text in sys.argv[2:] if not text.startswith(("out_dir=", "data_dir=", "tracker", "earlier="))]
@@ -64,20 +65,21 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
     if not any(text.startswith("suite=") for text in kept):
         kept.insert(0, f"suite={suite.name}")
     device = fabric_of(cfg).device
-    suite_options = SuiteOptions(options.preset, options.seeds, options.seed, device.type, options.data_dir)
-    selection = Selection.of(suite, suite_options, options.only)
-    run = run_folder_of(cfg, "benchmark")
-    page = benchmark(
-        run,
-        suite,
-        suite_options,
-        selection,
-        jobs,
-        hardware(device.type, 1 if jobs > 1 else options.threads),
-        " ".join(["nag benchmark", *kept]),
-        warn,
-        None if options.earlier is None else Path(options.earlier),
-    )
+    suite_options = SuiteOptions(options.preset, options.seeds, options.seed, device.type)
+    with data_dir_set(options.data_dir):
+        selection = Selection.of(suite, suite_options, options.only)
+        run = run_folder_of(cfg, "benchmark")
+        page = benchmark(
+            run,
+            suite,
+            suite_options,
+            selection,
+            jobs,
+            hardware(device.type, 1 if jobs > 1 else options.threads),
+            " ".join(["nag benchmark", *kept]),
+            warn,
+            None if options.earlier is None else Path(options.earlier),
+        )
     say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))
     say(f"results: {page}")
 
