@@ -1,7 +1,7 @@
 """Diffusion of directed acyclic graphs: processes, chains, generators, guidance, fine-tuning."""
 
 from nag.diffusion.acceleration import accelerate
-from nag.diffusion.chains import AncestralChain, Chain, Denoise, LeapingChain, Tilt, UnmaskingChain, reweigh, simulate
+from nag.diffusion.chains import AncestralChain, Chain, Denoise, Tilt, UnmaskingChain, reweigh, simulate
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, finetune
 from nag.diffusion.generator import Generator, SamplingCost
@@ -18,7 +18,6 @@ from nag.diffusion.guidance.value import ExactTilt, GradientTilt, NoisyValue, fi
 from nag.diffusion.kernels import AbsorbingKernel, MarginalKernel, TransitionKernel, UniformKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
 from nag.diffusion.process import DiscreteProcess
-from nag.diffusion.sampler import sample_ancestral, sample_unmasking
 from nag.diffusion.schedules import CosineSchedule, LinearSchedule, NoiseSchedule
 from nag.diffusion.sde.chain import PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SDEChain, SDESampler
 from nag.diffusion.sde.generator import ScoreGenerator
@@ -51,7 +50,6 @@ __all__ = [
     "GradientTilt",
     "Guidance",
     "GuidedDenoiser",
-    "LeapingChain",
     "LinearSchedule",
     "LossTerms",
     "MarginalKernel",
@@ -87,8 +85,6 @@ __all__ = [
     "fit_value",
     "metropolis_corrector",
     "reweigh",
-    "sample_ancestral",
-    "sample_unmasking",
     "simulate",
     "steer",
 ]

@@ -12,7 +12,7 @@ from nag.core.errors import InvalidRequest
 from nag.diffusion.process import DiscreteProcess, draw
 from nag.graphs import GraphBatch
 
-__all__ = ["AncestralChain", "Chain", "Denoise", "LeapingChain", "Tilt", "UnmaskingChain", "reweigh", "simulate"]
+__all__ = ["AncestralChain", "Chain", "Denoise", "Tilt", "UnmaskingChain", "reweigh", "simulate"]
 
 _SETTLED = 0.1
 
@@ -116,55 +116,6 @@ class AncestralChain:
         s, t = self.times[step + 1].expand(len(x_t)), self.times[step].expand(len(x_t))
         p = reweigh(self.process.posterior(x_t, clean, s, t), tilt)
         return GraphBatch(draw(p.nodes, rng), draw(p.edges, rng), x_t.mask)
-
-
-class LeapingChain:
-    """Euler steps of the reverse process's rate matrix at equally spaced times (tau-leaping; Campbell et al. 2022, alg. 1).
-
-    Every position jumps on its own with the probabilities that its row of the rate matrix gives in one step; the last step
-    draws from the prediction. A tilt multiplies the rates (predictor guidance; Nisonoff et al. 2025, eq. 2).
-
-    Args:
-        denoise: Predicts the clean graph.
-        process: The process that the denoiser was trained on.
-        steps: Number of steps.
-    """
-
-    def __init__(self, denoise: Denoise, process: DiscreteProcess, steps: int) -> None:
-        self.denoise, self.process, self.steps = denoise, process, steps
-        self.times = torch.linspace(1.0, 0.0, steps + 1, device=process.sizes.device)
-
-    def start(self, num_nodes: Tensor, rng: torch.Generator, width: int | None = None) -> GraphBatch:
-        """Draws from the kernel's stationary distribution."""
-        return self.process.prior(num_nodes, rng, width)
-
-    def time(self, x_t: GraphBatch, step: int) -> Tensor:
-        """The same time for all graphs."""
-        return self.times[step].expand(len(x_t))
-
-    def move(
-        self, x_t: GraphBatch, clean: GraphBatch, step: int, rng: torch.Generator, tilt: GraphBatch | None = None
-    ) -> GraphBatch:
-        """Jumps of one step; rates are taken in its middle, as those of time 1 are infinite."""
-        if step == self.steps - 1:
-            p = reweigh(clean, tilt)
-            return GraphBatch(draw(p.nodes, rng), draw(p.edges, rng), x_t.mask)
-        middle = ((self.times[step] + self.times[step + 1]) / 2).expand(len(x_t))
-        length = self.times[step] - self.times[step + 1]
-        rates = self.process.rates(x_t, clean, middle)
-        nodes = _leap(x_t.nodes, rates.nodes * length, None if tilt is None else tilt.nodes)
-        edges = _leap(x_t.edges, rates.edges * length, None if tilt is None else tilt.edges)
-        return GraphBatch(draw(nodes, rng), draw(edges, rng), x_t.mask)
-
-
-def _leap(x_t: Tensor, rates: Tensor, tilt: Tensor | None) -> Tensor:
-    """Where positions are after one step: they leave with probability 1 - exp(-rate), in proportion to the rates."""
-    leaving = rates.clamp(min=0)
-    if tilt is not None:
-        leaving = leaving * (tilt - (tilt * x_t).sum(-1, keepdim=True)).exp()
-    total = leaving.sum(-1, keepdim=True)
-    stays = (-total).exp()
-    return x_t * stays + leaving / total.clamp(min=1e-30) * (1 - stays)
 
 
 class UnmaskingChain:

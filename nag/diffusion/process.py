@@ -169,24 +169,6 @@ class DiscreteProcess(nn.Module):
         edges = _posterior(x_t.edges, x_0.edges, pi.edges, alpha_s[:, None, None, None], alpha_t[:, None, None, None])
         return self._keep_fixed(GraphBatch(nodes, edges, x_t.mask), pi)
 
-    def rates(self, x_t: GraphBatch, x_0: GraphBatch, t: Tensor) -> GraphBatch:
-        """Rows of the reverse process's rate matrix at the categories of x_t (Campbell et al. 2022, prop. 3).
-
-        R(x, k) = beta_t pi(x) sum over x_0 of p(x_0 | x_t) q(k | x_0) / q(x | x_0) for k != x, and R(x, x) such that the row
-        sums to 0; beta_t is the schedule's rate. Fixed positions have rate 0.
-
-        Args:
-            x_t: Noisy graphs, one-hot.
-            x_0: Probabilities of the clean categories, in the process's categories.
-            t: (B,) times, above 0 and below 1.
-        """
-        alpha, beta = self.schedule.alpha(t), self.schedule.rate(t)
-        pi = self.pi(x_t.mask)
-        free_nodes, free_edges = self.free(x_t.mask)
-        nodes = _rates(x_t.nodes, x_0.nodes, pi.nodes, alpha[:, None, None], beta[:, None, None])
-        edges = _rates(x_t.edges, x_0.edges, pi.edges, alpha[:, None, None, None], beta[:, None, None, None])
-        return GraphBatch(nodes * free_nodes.unsqueeze(-1), edges * free_edges.unsqueeze(-1), x_t.mask)
-
     def pi(self, mask: Tensor) -> GraphBatch:
         """What noise draws from at every position, fixed ones included."""
         size = mask.shape[1]
@@ -214,12 +196,3 @@ def _posterior(x_t: Tensor, x_0: Tensor, pi: Tensor, alpha_s: Tensor, alpha_t: T
     joint = likelihood * (alpha_s * weight + (1 - alpha_s) * pi * weight.sum(-1, keepdim=True))
     total = joint.sum(-1, keepdim=True)
     return torch.where(total > 0, joint / total.clamp(min=1e-30), x_t)
-
-
-def _rates(x_t: Tensor, x_0: Tensor, pi: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-    """Rows of the reverse rate matrix at x_t, in time linear in the categories."""
-    pi_t = (pi * x_t).sum(-1, keepdim=True)
-    evidence = alpha * x_t + (1 - alpha) * pi_t  # q(x_t | x_0 = j) for each j
-    weight = torch.where(evidence > 0, x_0 / evidence.clamp(min=1e-30), torch.zeros_like(x_0))
-    to = beta * pi_t * (alpha * weight + (1 - alpha) * pi * weight.sum(-1, keepdim=True)) * (1 - x_t)
-    return to - x_t * to.sum(-1, keepdim=True)

@@ -22,10 +22,6 @@ class NoiseSchedule(ABC):
     def time(self, alpha: Tensor) -> Tensor:
         """Times at which the survival probability is alpha in [0, 1]; same shape."""
 
-    @abstractmethod
-    def rate(self, t: Tensor) -> Tensor:
-        """Rate -alpha'(t) / alpha(t) at which categories are lost at times t in [0, 1); same shape."""
-
 
 class LinearSchedule(NoiseSchedule):
     """alpha(t) = 1 - t: categories are lost at a uniform rate (Sahoo et al. 2024)."""
@@ -38,10 +34,6 @@ class LinearSchedule(NoiseSchedule):
         """Times at which the survival probability is alpha."""
         return 1 - alpha
 
-    def rate(self, t: Tensor) -> Tensor:
-        """Rate at which categories are lost."""
-        return 1 / (1 - t)
-
 
 class CosineSchedule(NoiseSchedule):
     """alpha(t) = cos(pi t / 2) ** 2 (Nichol and Dhariwal 2021, without offset)."""
@@ -53,7 +45,3 @@ class CosineSchedule(NoiseSchedule):
     def time(self, alpha: Tensor) -> Tensor:
         """Times at which the survival probability is alpha."""
         return torch.acos(alpha.clamp(0, 1).sqrt()) / (math.pi / 2)
-
-    def rate(self, t: Tensor) -> Tensor:
-        """Rate at which categories are lost."""
-        return math.pi * torch.tan(t * (math.pi / 2))

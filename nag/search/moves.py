@@ -14,7 +14,7 @@ from nag.search.draws import python_random
 from nag.spaces import SearchSpace
 from nag.spaces.constraints import OutputFromLeaves
 
-__all__ = ["random_neighbour", "random_neighbours"]
+__all__ = ["random_neighbours"]
 
 _BLOCK = 8
 _ROUNDS = 16
@@ -45,12 +45,6 @@ def random_neighbours(space: SearchSpace, architecture: Architecture, count: int
         if len(found) >= count:
             break
     return found[:count]
-
-
-def random_neighbour(space: SearchSpace, architecture: Architecture, rng: torch.Generator) -> Architecture | None:
-    """One random valid architecture one edit away, None where none was found (see `random_neighbours`)."""
-    found = random_neighbours(space, architecture, 1, rng)
-    return found[0] if found else None
 
 
 _Edit = Callable[[SearchSpace, Architecture, random.Random], Architecture | None]

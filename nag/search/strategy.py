@@ -118,10 +118,6 @@ class Strategy(ABC):
         for observation in observations:
             self._pending.pop(observation.function, None)
 
-    def expect(self, architectures: Sequence[Architecture]) -> None:
-        """Takes architectures as asked: those that a search had under way as it was stored, in the order of asking."""
-        self._pending.update(self.new(architectures))
-
     def new(self, architectures: Sequence[Architecture]) -> dict[str, Architecture]:
         """Function -> first architecture, in the given order, without what was told or is pending."""
         found: dict[str, Architecture] = {}

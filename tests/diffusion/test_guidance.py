@@ -21,7 +21,6 @@ from nag.diffusion import (
     UnmaskingChain,
     drop_conditions,
     reweigh,
-    sample_unmasking,
     simulate,
     steer,
 )
@@ -86,7 +85,7 @@ def test_guidance_tilts_a_law_of_independent_positions_as_bayes_says(toy, scale)
         return likes_b(dags) + dags.adjacency[:, 0, 2]
 
     guide = GuidedDenoiser(case.denoise, score, scale, 256, rng)
-    x_0 = sample_unmasking(guide, case.process, prior(case, 2000, rng), None, rng, "random")
+    x_0 = simulate(UnmaskingChain(guide, case.process, order="random"), prior(case, 2000, rng), rng)
     tilted = case.law * (scale * score(case.graphs)).exp()
     share = case.counts(x_0.to_dags()) / 2000
     assert float((share - tilted / tilted.sum()).abs().sum()) / 2 < 0.06
@@ -98,7 +97,7 @@ def test_guidance_raises_what_is_liked_in_a_law_of_dependent_positions(toy):
     shares = []
     for scale in (0.0, 1.0, 3.0):
         guide = GuidedDenoiser(case.denoise, likes_b, scale, 64, rng)
-        x_0 = sample_unmasking(guide, case.process, prior(case, 2000, rng), None, rng, "random").to_dags()
+        x_0 = simulate(UnmaskingChain(guide, case.process, order="random"), prior(case, 2000, rng), rng).to_dags()
         assert case.counts(x_0)[case.law < 1e-9].sum() == 0
         shares.append(float(case.counts(x_0)[liked].sum()) / 2000)
     assert shares[0] == pytest.approx(float(case.law[liked].sum()), abs=0.04)

@@ -194,34 +194,3 @@ def test_impossible_categories_are_never_drawn():
     drawn = draw(p.repeat(2000, 1), generator(10))
     assert torch.equal(drawn.sum(-1), torch.ones(400000))
     assert not bool((drawn.bool() & (p.repeat(2000, 1) == 0)).any())
-
-
-def test_rates_are_the_slope_of_the_posterior_and_their_rows_sum_to_zero(case):
-    _, everything, process = case
-    dags = some(everything, 8, seed=5)
-    x_0 = process.clean(dags)
-    t, h = torch.full((8,), 0.6, dtype=torch.float64), 1e-5
-    x_t = process.noise(x_0, t.float(), generator(2))
-
-    def exact(x):
-        return GraphBatch(x.nodes.double(), x.edges.double(), x.mask)
-
-    allowed_nodes, allowed_edges = process.allowed(dags.mask)
-    soft = process.with_extra(
-        GraphBatch(
-            allowed_nodes.double() / allowed_nodes.sum(-1, keepdim=True),
-            allowed_edges.double() / allowed_edges.sum(-1, keepdim=True),
-            dags.mask,
-        )
-    )
-    process = process.double()
-    rates = process.rates(exact(x_t), soft, t)
-    earlier = process.posterior(exact(x_t), soft, t - h, t)
-    process.float()
-    free_nodes, free_edges = process.free(dags.mask)
-    for name, free in (("nodes", free_nodes), ("edges", free_edges)):
-        row, slope = getattr(rates, name), (getattr(earlier, name) - getattr(exact(x_t), name)) / h
-        assert torch.allclose(row.sum(-1), torch.zeros_like(row[..., 0]), atol=1e-9)
-        assert bool((row * (1 - getattr(x_t, name)) >= 0).all())
-        assert torch.allclose(row[free], slope[free], rtol=1e-3, atol=1e-3)
-        assert not bool(row[~free].any())

@@ -8,13 +8,12 @@ import torch
 from nag.core.errors import InvalidRequest
 from nag.diffusion import (
     AbsorbingKernel,
+    AncestralChain,
     CosineSchedule,
-    LeapingChain,
     LinearSchedule,
     MarginalKernel,
     UniformKernel,
-    sample_ancestral,
-    sample_unmasking,
+    UnmaskingChain,
     simulate,
 )
 from nag.graphs import GraphBatch
@@ -32,14 +31,14 @@ def prior(case, count: int, rng: torch.Generator) -> GraphBatch:
 @pytest.mark.parametrize("schedule", [LinearSchedule(), CosineSchedule()])
 def test_unmasking_one_position_at_a_time_is_exact(toy, order, schedule):
     case, rng = toy(AbsorbingKernel(), schedule), generator(1)
-    x_0 = sample_unmasking(case.denoise, case.process, prior(case, 6000, rng), None, rng, order)
+    x_0 = simulate(UnmaskingChain(case.denoise, case.process, None, order), prior(case, 6000, rng), rng)
     assert case.p_value(x_0.to_dags()) > 1e-4
 
 
 def test_unmasking_all_at_once_is_not_exact(toy):
     """The chi-square test of these laws can tell samples that are wrong."""
     case, rng = toy(AbsorbingKernel(), LinearSchedule()), generator(1)
-    x_0 = sample_unmasking(case.denoise, case.process, prior(case, 6000, rng), 1, rng, "random").to_dags()
+    x_0 = simulate(UnmaskingChain(case.denoise, case.process, 1, "random"), prior(case, 6000, rng), rng).to_dags()
     assert case.counts(x_0)[case.law < 1e-9].sum() > 100
 
 
@@ -47,20 +46,20 @@ def test_unmasking_all_at_once_is_not_exact(toy):
 @pytest.mark.parametrize("schedule", [LinearSchedule(), CosineSchedule()], ids=lambda s: type(s).__name__)
 def test_ancestral_sampling_with_many_steps_approaches_the_law(toy, kernel, schedule):
     case, rng = toy(kernel, schedule), generator(2)
-    dags = sample_ancestral(case.denoise, case.process, prior(case, 2500, rng), 200, rng).to_dags()
+    dags = simulate(AncestralChain(case.denoise, case.process, 200), prior(case, 2500, rng), rng).to_dags()
     share = case.counts(dags) / len(dags)
     noise = float((case.law * (1 - case.law) / len(dags)).sqrt().sum()) / 2
     assert float((share - case.law).abs().sum()) / 2 < noise + 0.02
-    few = sample_ancestral(case.denoise, case.process, prior(case, 2500, rng), 1, rng).to_dags()
+    few = simulate(AncestralChain(case.denoise, case.process, 1), prior(case, 2500, rng), rng).to_dags()
     assert float((case.counts(few) / len(few) - case.law).abs().sum()) / 2 > 0.1
 
 
 def test_each_step_is_reported(toy):
     case, rng = toy(AbsorbingKernel(), LinearSchedule()), generator()
     calls = []
-    sample_unmasking(case.denoise, case.process, prior(case, 4, rng), None, rng, on_step=lambda: calls.append(1))
+    simulate(UnmaskingChain(case.denoise, case.process), prior(case, 4, rng), rng, on_step=lambda: calls.append(1))
     assert len(calls) == 4  # one operation, three edges
-    sample_ancestral(case.denoise, case.process, prior(case, 4, rng), 9, rng, on_step=lambda: calls.append(1))
+    simulate(AncestralChain(case.denoise, case.process, 9), prior(case, 4, rng), rng, on_step=lambda: calls.append(1))
     assert len(calls) == 13
 
 
@@ -74,14 +73,14 @@ def test_the_denoiser_hears_the_time_at_which_so_much_is_masked(toy, schedule):
         survival.append(float(schedule.alpha(t)[0]))
         return case.denoise(x_t, t)
 
-    sample_unmasking(denoise, case.process, prior(case, 8, rng), None, rng)
+    simulate(UnmaskingChain(denoise, case.process), prior(case, 8, rng), rng)
     assert survival == pytest.approx([0, 0.25, 0.5, 0.75], abs=1e-6)
 
 
 def test_few_steps_unmask_everything(toy):
     case, rng = toy(AbsorbingKernel(), LinearSchedule()), generator()
     for steps in (1, 2, 3, 4, 50):
-        x_0 = sample_unmasking(case.denoise, case.process, prior(case, 50, rng), steps, rng)
+        x_0 = simulate(UnmaskingChain(case.denoise, case.process, steps), prior(case, 50, rng), rng)
         assert not bool(x_0.nodes[..., -1].any())
         assert not bool(x_0.edges[..., -1].any())
 
@@ -89,21 +88,10 @@ def test_few_steps_unmask_everything(toy):
 def test_unmasking_refuses_what_it_cannot_do(toy):
     case, rng = toy(UniformKernel(), LinearSchedule()), generator()
     with pytest.raises(InvalidRequest, match="absorbing kernel"):
-        sample_unmasking(case.denoise, case.process, prior(case, 2, rng), None, rng)
+        simulate(UnmaskingChain(case.denoise, case.process), prior(case, 2, rng), rng)
     case = toy(AbsorbingKernel(), LinearSchedule())
     with pytest.raises(InvalidRequest, match="unknown order 'sorted'"):
-        sample_unmasking(case.denoise, case.process, prior(case, 2, rng), None, rng, "sorted")
-
-
-@pytest.mark.parametrize("kernel", [AbsorbingKernel(), UniformKernel(), MarginalKernel()], ids=lambda k: type(k).__name__)
-def test_leaping_along_the_rates_approaches_the_law(toy, kernel):
-    case, rng = toy(kernel, LinearSchedule()), generator(2)
-    dags = simulate(LeapingChain(case.denoise, case.process, 300), prior(case, 2500, rng), rng).to_dags()
-    share = case.counts(dags) / len(dags)
-    noise = float((case.law * (1 - case.law) / len(dags)).sqrt().sum()) / 2
-    assert float((share - case.law).abs().sum()) / 2 < noise + 0.03
-    few = simulate(LeapingChain(case.denoise, case.process, 2), prior(case, 2500, rng), rng).to_dags()
-    assert float((case.counts(few) / len(few) - case.law).abs().sum()) / 2 > 0.08
+        simulate(UnmaskingChain(case.denoise, case.process, None, "sorted"), prior(case, 2, rng), rng)
 
 
 @pytest.mark.slow
@@ -111,5 +99,5 @@ def test_leaping_along_the_rates_approaches_the_law(toy, kernel):
 def test_with_many_steps_the_ancestral_sampler_matches_the_law_by_chi_square(toy, kernel):
     case, rng = toy(kernel, CosineSchedule()), generator(9)
     case.law = case.law.clamp(min=1e-3) / case.law.clamp(min=1e-3).sum()
-    dags = sample_ancestral(case.denoise, case.process, prior(case, 3000, rng), 1500, rng).to_dags()
+    dags = simulate(AncestralChain(case.denoise, case.process, 1500), prior(case, 3000, rng), rng).to_dags()
     assert case.p_value(dags) > 1e-3
