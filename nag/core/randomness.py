@@ -1,4 +1,4 @@
-"""The global random state stays the caller's."""
+"""Sources of randomness; the global random state stays the caller's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-__all__ = ["seeded"]
+__all__ = ["python_random", "seeded"]
 
 
 @contextmanager
@@ -44,3 +44,8 @@ def seeded(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(array)
+
+
+def python_random(rng: torch.Generator) -> random.Random:
+    """A fast source of single random numbers, seeded by a generator."""
+    return random.Random(int(torch.randint(1 << 62, (1,), generator=rng)))

@@ -13,9 +13,9 @@ from nag.diffusion import Score
 from nag.graphs import DagBatch
 from nag.search.draws import random_architectures
 from nag.search.history import History
-from nag.search.moves import random_neighbours
 from nag.search.problem import Problem
 from nag.spaces import SearchSpace
+from nag.spaces.neighbourhood import random_neighbours
 
 __all__ = ["CandidateSource", "Mutants", "unseen"]
 

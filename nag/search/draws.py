@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import random
 from functools import lru_cache
 from itertools import compress
 
 import torch
 
 from nag.core.errors import InvalidRequest
+from nag.core.randomness import python_random
 from nag.graphs import Architecture
 from nag.search.decision_tree import decision_tree
 from nag.spaces import SearchSpace, sample_uniform
 
-__all__ = ["python_random", "random_architectures"]
+__all__ = ["random_architectures"]
 
 _FEW = 1 << 26
 _ROUNDS = 50
@@ -40,11 +40,6 @@ def random_architectures(space: SearchSpace, count: int, rng: torch.Generator) -
             f"random decisions led to no valid architecture of {space.name}", "Loosen its constraints, or seed the search."
         )
     return found
-
-
-def python_random(rng: torch.Generator) -> random.Random:
-    """A fast source of single random numbers, seeded by a generator."""
-    return random.Random(int(torch.randint(1 << 62, (1,), generator=rng)))
 
 
 @lru_cache(maxsize=8)

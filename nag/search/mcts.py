@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import torch
 
 from nag.core.numbers import DerivedSeed, NonNegative
+from nag.core.randomness import python_random
 from nag.core.signatures import checked
 from nag.graphs import Architecture
 from nag.search.decision_tree import Decision, decision_tree, draw
-from nag.search.draws import python_random
 from nag.search.problem import Problem
 from nag.search.strategy import Strategy
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from torch import Tensor
 from nag.core.errors import InvalidArchitecture, InvalidRequest, did_you_mean
 from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, reduce
 from nag.spaces.codecs import Codec
-from nag.spaces.constraints import Constraint, OutputFromLeaves, satisfies_all
+from nag.spaces.constraints import Constraint, satisfies_all
 
 __all__ = ["SearchSpace", "SpaceMasks"]
 
@@ -226,88 +225,8 @@ class SearchSpace:
             raise InvalidRequest(f"the number of draws is {count}", "It is at least 0.")
         return self.to_architectures(sample_uniform(self, count, seed))
 
-    # -- edits ------------------------------------------------------------------------------------------------------
-
     def neighbours(self, arch: Architecture) -> list[Architecture]:
-        """All architectures one edit away, up to isomorphism; being neighbours is mutual.
+        """All architectures one edit away (see `nag.spaces.neighbourhood`)."""
+        from nag.spaces.neighbourhood import neighbours
 
-        An edit changes one operation; where edges are free it may also add, remove or move one edge, and where sizes
-        differ, add or remove a node with one input and one output. Where the space derives the output's edges from
-        the rest, they follow the edit.
-        """
-        candidates = self._other_operations(arch)
-        if self.wiring is None:
-            candidates += self._rewirings(arch) + self._shorter(arch) + self._longer(arch)
-        if not candidates:
-            return []
-        dags = self.to_dags(candidates)
-        keep = self.is_valid(dags).tolist()
-        seen = {self.hashes(self.to_dags([arch]))[0]}
-        found = []
-        for candidate, digest, good in zip(candidates, self.hashes(dags), keep, strict=True):
-            if good and digest not in seen:
-                seen.add(digest)
-                found.append(candidate)
-        return found
-
-    def num_edits(self, arch: Architecture) -> int:
-        """Upper bound of the number of edits that `neighbours` tries."""
-        size = arch.num_nodes
-        rows = self.masks.nodes[size, :size].sum(1)
-        edits = int((rows - 1).clamp(min=0).sum())
-        if self.wiring is not None:
-            return edits
-        present, pairs = len(arch.edges), size * (size - 1)
-        longer = size * size * len(self.vocabulary) // 2 if size < self.max_nodes else 0
-        return edits + (present + 1) * pairs + longer + size
-
-    def _allowed_names(self, size: int, position: int) -> list[str]:
-        row = self.masks.nodes[size, position].tolist()
-        return [name for name, good in zip(self.vocabulary, row, strict=True) if good]
-
-    def _other_operations(self, arch: Architecture) -> list[Architecture]:
-        return [
-            Architecture((*arch.ops[:i], name, *arch.ops[i + 1 :]), arch.edges)
-            for i, op in enumerate(arch.ops)
-            for name in self._allowed_names(arch.num_nodes, i)
-            if name != op
-        ]
-
-    def _rewirings(self, arch: Architecture) -> list[Architecture]:
-        """One edge added, removed or moved, in either direction that makes no cycle."""
-        present = set(arch.edges)
-        size = range(arch.num_nodes)
-        absent = [(u, v) for u in size for v in size if u != v and (u, v) not in present]
-        edits = [present | {new} for new in absent] + [present - {old} for old in present]
-        edits += [present - {old} | {new} for old in present for new in absent]
-        if self.constraint(OutputFromLeaves):
-            edits = [self._with_leaves(edges, arch.num_nodes - 1) for edges in edits]
-        found = []
-        for edges in sorted({tuple(sorted(edges)) for edges in edits}):
-            with suppress(InvalidArchitecture):  # a cycle
-                found.append(Architecture.from_unordered(dict(enumerate(arch.ops)), edges))
-        return found
-
-    def _shorter(self, arch: Architecture) -> list[Architecture]:
-        """Without one of the nodes that have one input and one output."""
-        found = []
-        for node in range(1, arch.num_nodes - 1 if arch.num_nodes > self.min_nodes else 1):
-            if sum(u == node for u, _ in arch.edges) == sum(v == node for _, v in arch.edges) == 1:
-                rest = [(u - (u > node), v - (v > node)) for u, v in arch.edges if node not in (u, v)]
-                found.append(Architecture((*arch.ops[:node], *arch.ops[node + 1 :]), tuple(rest)))
-        return found
-
-    def _longer(self, arch: Architecture) -> list[Architecture]:
-        """With one more node, which reads one node and feeds a later one."""
-        found = []
-        for u in range(arch.num_nodes - 1 if arch.num_nodes < self.max_nodes else 0):
-            moved = [(a + (a > u), b + (b > u)) for a, b in arch.edges]
-            for v in range(u + 2, arch.num_nodes + 1):
-                for name in self._allowed_names(arch.num_nodes + 1, u + 1):
-                    found.append(Architecture((*arch.ops[: u + 1], name, *arch.ops[u + 1 :]), (*moved, (u, u + 1), (u + 1, v))))
-        return found
-
-    @staticmethod
-    def _with_leaves(edges: set[tuple[int, int]], last: int) -> set[tuple[int, int]]:
-        inner = {(u, v) for u, v in edges if v != last}
-        return inner | {(u, last) for u in range(1, last) if u not in {source for source, _ in inner}}
+        return neighbours(self, arch)

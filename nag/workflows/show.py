@@ -7,6 +7,7 @@ from typing import Any
 from nag.evaluation import TableEvaluator
 from nag.graphs import Architecture, levels, reduce
 from nag.spaces import SearchSpace
+from nag.spaces.neighbourhood import num_edits
 from nag.tasks import Task
 
 __all__ = ["facts_of"]
@@ -36,7 +37,7 @@ def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -
         "canonical_nodes": int(reduced.num_nodes[0]),
         "canonical_edges": int(reduced.adjacency.sum()),
     }
-    if space.num_edits(arch) <= _MOST_EDITS:
+    if num_edits(space, arch) <= _MOST_EDITS:
         facts["neighbours"] = len(space.neighbours(arch))
     facts |= {f"estimated_{name}": round(float(value[0]), 4) for name, value in space.estimate_costs(dags).items()}
     if task is not None:

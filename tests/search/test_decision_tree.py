@@ -15,8 +15,8 @@ from nag.graphs import Architecture
 from nag.search.decision_tree import DecisionTree
 from nag.search.draws import random_architectures
 from nag.search.mcts import halvings
-from nag.search.moves import random_neighbour, random_neighbours
 from nag.spaces import SearchSpace, enumerate_space, layered_space, load_space, space_from_mapping
+from nag.spaces.neighbourhood import random_neighbours
 
 OPERATIONS = {"conv": "parametric", "pool": "mergeable"}
 PATHS = {"all_nodes_on_a_path": True}
@@ -129,7 +129,7 @@ def test_random_edits_are_valid_and_follow_the_generator(name):
 
 def test_what_has_no_neighbour_has_no_random_one():
     space = space_from_mapping({"name": "one", "operations": {"conv": "parametric"}, "nodes": 3, "edges": [[0, 1], [1, 2]]})
-    assert random_neighbour(space, Architecture(("input", "conv", "output"), ((0, 1), (1, 2))), torch.Generator()) is None
+    assert random_neighbours(space, Architecture(("input", "conv", "output"), ((0, 1), (1, 2))), 1, torch.Generator()) == []
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 8])
