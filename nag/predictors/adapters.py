@@ -1,4 +1,4 @@
-"""Transfer by adapters: one frozen network, small ones that read it for further tasks, and a process on all they see."""
+"""Transfer by adapters: a frozen network, small ones that read it for further tasks, and a Gaussian process on top."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nag.predictors.normal_scores import NormalScores
 from nag.predictors.ranked import RankedPredictor
 from nag.spaces import SearchSpace
 
-__all__ = ["AdapterPredictor", "SourceView"]
+__all__ = ["AdapterPredictor", "SourceFeatures"]
 
 _SIZES = ("width", "layers", "members", "directed")
 _TRUST = 0.6
@@ -29,8 +29,8 @@ _TRUST = 0.6
 
 
 @dataclass(frozen=True)
-class SourceView:
-    """B architectures as the networks of T source tasks see them.
+class SourceFeatures:
+    """Features of B architectures by the networks of T source tasks.
 
     Args:
         scores: (B, T) float64 normal scores of the source tasks, as predicted.
@@ -43,8 +43,8 @@ class SourceView:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, index: Tensor | slice) -> SourceView:
-        return SourceView(self.scores[index], self.embeddings[index])
+    def __getitem__(self, index: Tensor | slice) -> SourceFeatures:
+        return SourceFeatures(self.scores[index], self.embeddings[index])
 
 
 class AdapterPredictor(RankedPredictor):
@@ -109,7 +109,7 @@ class AdapterPredictor(RankedPredictor):
         self.sources.append(network.to(self.fitted.device))
         return network
 
-    def learn_source(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+    def fit_source(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Learns one more source task and forgets the target: the base if it is the first task, else an adapter.
 
         Args:
@@ -148,53 +148,55 @@ class AdapterPredictor(RankedPredictor):
         self.process, self.normal_scores = GaussianProcessModule().to(device), NormalScores().to(device)
         self.fitted = torch.full_like(self.fitted, bool(self.sources))  # to no labels: the heads are there
 
-    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+    def fit_scores(
+        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
+    ) -> Prediction:
         """Conditions on the labels; what is left out is predicted in closed form."""
         found = self._condition(self._look(dags), scores)
         on_progress(1.0)
         return found
 
-    def fit_view(self, seen: SourceView, targets: Tensor) -> None:
-        """As `fit`, of architectures whose view is at hand."""
+    def fit_features(self, seen: SourceFeatures, targets: Tensor) -> None:
+        """As `fit`, of architectures whose features were computed before."""
         self._condition(seen, self.normal_scores.fit(targets.to(self.fitted.device)))
 
-    def _condition(self, seen: SourceView, scores: Tensor) -> Prediction:
+    def _condition(self, seen: SourceFeatures, scores: Tensor) -> Prediction:
         expected = _TRUST * seen.scores.mean(1)
         targets = scores - expected
         posterior = self.process.fit([seen.embeddings], targets)
         residual = posterior.left_out(targets[: len(posterior.points)])
-        rest = self.predict_view(seen[len(residual) :])  # beyond the points of the process: left out anyway
+        rest = self.predict_features(seen[len(residual) :])  # beyond the points of the process: left out anyway
         mean = residual.mean + expected[: len(residual)]
         return Prediction.cat([Prediction(mean, residual.std, residual.measurement_std), rest])
 
-    def believe(self, dags: DagBatch) -> Prediction:
+    def predict_normal_forms(self, dags: DagBatch) -> Prediction:
         """Posterior of the process; without labels, what the heads expect."""
-        return self.predict_view(self._look(dags))
+        return self.predict_features(self._look(dags))
 
     @torch.no_grad()
-    def predict_view(self, view: SourceView) -> Prediction:
-        """As `predict_scores`, of architectures whose view is at hand."""
-        expected = _TRUST * view.scores.mean(1)
+    def predict_features(self, features: SourceFeatures) -> Prediction:
+        """As `predict_scores`, of architectures whose features were computed before."""
+        expected = _TRUST * features.scores.mean(1)
         if not len(self.process.weights):
             return Prediction(expected, (1 - _TRUST**2) ** 0.5 * torch.ones_like(expected))
-        residual = self.process([view.embeddings])
+        residual = self.process([features.embeddings])
         return Prediction(expected + residual.mean, residual.std, residual.measurement_std)
 
     @torch.no_grad()
-    def view(self, dags: DagBatch) -> SourceView:
-        """B architectures as the networks see them, in chunks; the costly part of a prediction."""
+    def features(self, dags: DagBatch) -> SourceFeatures:
+        """Features of B architectures by the networks, in chunks; the costly part of a prediction."""
         starts = range(0, max(len(dags), 1), self.chunk_size)
         device = self.fitted.device
         parts = [self._look(self.normal_form(dags[start : start + self.chunk_size].to(device))) for start in starts]
-        return SourceView(torch.cat([part.scores for part in parts]), torch.cat([part.embeddings for part in parts]))
+        return SourceFeatures(torch.cat([part.scores for part in parts]), torch.cat([part.embeddings for part in parts]))
 
-    def _look(self, dags: DagBatch) -> SourceView:
+    def _look(self, dags: DagBatch) -> SourceFeatures:
         if not self.sources:
-            raise InvalidRequest("adapters have no source task", "Give learn_source the labels of other tasks first.")
+            raise InvalidRequest("adapters have no source task", "Give fit_source the labels of other tasks first.")
         networks = self._networks()
         seen = networks[-1].read(dags)
         scores, embeddings = zip(*(network.look(dags, seen) for network in networks), strict=True)
-        return SourceView(torch.stack(scores, 1), torch.cat(embeddings, 1))
+        return SourceFeatures(torch.stack(scores, 1), torch.cat(embeddings, 1))
 
 
 def _same(a: nn.Module, b: nn.Module) -> bool:

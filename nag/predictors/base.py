@@ -118,7 +118,7 @@ class Predictor(SpaceModel, ABC):
 
     @abstractmethod
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
-        """Learns from labels, forgetting what was learned before.
+        """Fits to labels, discarding any earlier fit.
 
         Args:
             dags: B architectures of the space.

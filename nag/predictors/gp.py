@@ -63,7 +63,9 @@ class GPPredictor(RankedPredictor):
         empty = self.normal_form(self.space.to_dags([]).to(self.fitted.device))
         self.process.check_features(sum(group.shape[1] for group in self._groups(empty)))
 
-    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+    def fit_scores(
+        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
+    ) -> Prediction:
         """Conditions on the labels; what is left out is predicted in closed form."""
         groups = self._groups(dags)
         left_out = self.process.fit(groups, scores).left_out(scores[: self.max_points])
@@ -71,7 +73,7 @@ class GPPredictor(RankedPredictor):
         rest = self.process([group[len(left_out) :] for group in groups])  # not among the points: left out anyway
         return Prediction.cat([left_out, rest])
 
-    def believe(self, dags: DagBatch) -> Prediction:
+    def predict_normal_forms(self, dags: DagBatch) -> Prediction:
         """Posterior of the process."""
         return self.process(self._groups(dags))
 

@@ -96,7 +96,7 @@ class GPCostPredictor(Predictor):
         device = self.fitted.device
         order = torch.randperm(len(dags), generator=torch.Generator().manual_seed(self.seed))[: self.max_points]
         dags, targets = dags[order.to(dags.device)].to(device), targets[order.to(targets.device)].to(device).double()
-        self._learn_units(targets)
+        self._fit_units(targets)
         best, trials = float("inf"), list(product(range(len(self.views)), (_PLAIN, _RANKED)))
         for done, (view, kind) in enumerate(trials):
             process = GaussianProcessModule(max_points=self.max_points).to(device)
@@ -109,7 +109,7 @@ class GPCostPredictor(Predictor):
             on_progress((done + 1) / len(trials))
         self.fitted = torch.ones_like(self.fitted)
 
-    def _learn_units(self, targets: Tensor) -> None:
+    def _fit_units(self, targets: Tensor) -> None:
         self.normal_scores.fit(targets)
         spread = targets.std(correction=0)
         self.centre, self.spread = targets.mean(), torch.where(spread > 0, spread, torch.ones_like(spread))
@@ -122,18 +122,18 @@ class GPCostPredictor(Predictor):
             In target units, float64 on the device of `dags`.
         """
         kind = self._targets()
-        return _mapped(self._believe(dags), lambda values: self._to_targets(values, kind)).to(dags.device)
+        return _mapped(self._predict(dags), lambda values: self._to_targets(values, kind)).to(dags.device)
 
     @torch.no_grad()
     def predict_scores(self, dags: DagBatch) -> Prediction:
         """Predicts normal scores: the same order as `predict`, but on a standard normal scale whatever the task."""
-        belief = self._believe(dags)
+        prediction = self._predict(dags)
         if self._targets() == _RANKED:
-            return belief.to(dags.device)
-        found = _mapped(belief, lambda values: scores_of(self.normal_scores, self._to_targets(values, _PLAIN)))
+            return prediction.to(dags.device)
+        found = _mapped(prediction, lambda values: scores_of(self.normal_scores, self._to_targets(values, _PLAIN)))
         return found.to(dags.device)
 
-    def _believe(self, dags: DagBatch) -> Prediction:
+    def _predict(self, dags: DagBatch) -> Prediction:
         """Prediction in the units of the process, on its device."""
         if not bool(self.fitted):
             raise InvalidRequest("the predictor has not been fitted", "Fit it to labels, or load a trained one.")
@@ -164,10 +164,13 @@ class GPCostPredictor(Predictor):
         return self.centre + self.spread * values if kind == _PLAIN else self.normal_scores.to_targets(values)
 
 
-def _mapped(belief: Prediction, scale: Callable[[Tensor], Tensor]) -> Prediction:
+def _mapped(prediction: Prediction, scale: Callable[[Tensor], Tensor]) -> Prediction:
     """A prediction on another scale; a spread becomes half the distance between its two ends."""
-    spreads = ((scale(belief.mean + std) - scale(belief.mean - std)) / 2 for std in (belief.std, belief.measurement_std))
-    return Prediction(scale(belief.mean), *spreads)
+    spreads = (
+        (scale(prediction.mean + std) - scale(prediction.mean - std)) / 2
+        for std in (prediction.std, prediction.measurement_std)
+    )
+    return Prediction(scale(prediction.mean), *spreads)
 
 
 def scores_of(normal_scores: NormalScores, targets: Tensor) -> Tensor:

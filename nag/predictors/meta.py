@@ -1,4 +1,4 @@
-"""A predictor across tasks: what other tasks taught, weighted by how alike their data are, and corrected by a few labels."""
+"""A predictor across tasks: those of source tasks, weighted by the similarity of their data, corrected by a few labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace
 from nag.spaces.models import SpaceModel, least_elements_of
 
-__all__ = ["Episodes", "MetaPredictor", "View"]
+__all__ = ["Episodes", "MetaFeatures", "MetaPredictor"]
 
 _EPISODE_ROWS = 4000
 _TOP_SHARPNESS = 3.0
@@ -65,26 +65,26 @@ class Episodes:
 
 
 @dataclass(frozen=True)
-class View:
-    """B architectures as a meta-predictor sees them, whatever the task.
+class MetaFeatures:
+    """Features of B architectures for a meta-predictor, the same for every task.
 
     Args:
-        beliefs: (B, T) float64 normal scores that the source tasks' predictors give.
+        source_scores: (B, T) float64 normal scores that the source tasks' predictors give.
         counts: (B, F) float64 scaled structure counts.
     """
 
-    beliefs: Tensor
+    source_scores: Tensor
     counts: Tensor
 
     def __len__(self) -> int:
-        return len(self.beliefs)
+        return len(self.source_scores)
 
-    def __getitem__(self, index: Tensor | slice) -> View:
-        return View(self.beliefs[index], self.counts[index])
+    def __getitem__(self, index: Tensor | slice) -> MetaFeatures:
+        return MetaFeatures(self.source_scores[index], self.counts[index])
 
-    def of(self, sources: Tensor) -> View:
-        """As seen through some of the sources."""
-        return View(self.beliefs[:, sources], self.counts)
+    def of(self, sources: Tensor) -> MetaFeatures:
+        """The features by some of the sources alone."""
+        return MetaFeatures(self.source_scores[:, sources], self.counts)
 
 
 class MetaPredictor(ResizableState, SpaceModel):
@@ -163,37 +163,37 @@ class MetaPredictor(ResizableState, SpaceModel):
         if len(self.tasks) < 3:
             return
         few = torch.randperm(len(dags), generator=rng)[:_EPISODE_ROWS].to(dags.device)
-        view, scores = self.view(dags[few]), scores[few]
+        features, scores = self.features(dags[few]), scores[few]
         optimizer = torch.optim.Adam(self.prior.parameters(), lr=episodes.learning_rate)
         watch = LossWatch("the meta-predictor", "episodes.learning_rate", episodes.learning_rate, Episodes.learning_rate)
         with torch.enable_grad():
             for step in range(episodes.steps):
                 optimizer.zero_grad()
-                loss = torch.stack([self._loss(t, view, scores[:, t], episodes, rng) for t in range(len(self.tasks))])
+                loss = torch.stack([self._loss(t, features, scores[:, t], episodes, rng) for t in range(len(self.tasks))])
                 loss.mean().backward()
                 optimizer.step()
                 watch.see(loss.mean())
                 on_progress((step + 1) / episodes.steps)
         watch.look(self.prior.values())
 
-    def _loss(self, t: int, view: View, scores: Tensor, episodes: Episodes, rng: torch.Generator) -> Tensor:
+    def _loss(self, t: int, features: MetaFeatures, scores: Tensor, episodes: Episodes, rng: torch.Generator) -> Tensor:
         """How badly one task is predicted from the others, mean over the numbers of labels."""
         others = torch.tensor([s for s in range(len(self.tasks)) if s != t])
-        weights, view = self.weights(self.descriptors[t], others), view.of(others)
+        weights, features = self.weights(self.descriptors[t], others), features.of(others)
         known = scores.isfinite().nonzero().squeeze(1)
         losses = []
         for labels in episodes.labels:
             rows = known[torch.randperm(len(known), generator=rng)[: labels + episodes.queries]]
             if len(rows) < labels + 2:  # an order of at least two is predicted
                 continue
-            seen, asked = view[rows[:labels]], view[rows[labels:]]
-            mean = asked.beliefs @ weights
+            seen, asked = features[rows[:labels]], features[rows[labels:]]
+            mean = asked.source_scores @ weights
             if labels:
-                residual = NormalScores().fit(scores[rows[:labels]]) - seen.beliefs @ weights
+                residual = NormalScores().fit(scores[rows[:labels]]) - seen.source_scores @ weights
                 mean = mean + self.condition(seen, residual, 1.0).mean(self.covariance(asked, seen, 1.0))
             truth = scores[rows[labels:]]
             centred, wanted = mean - mean.mean(), truth - truth.mean()
-            spread = centred.square().sum().add(1e-12).sqrt()  # above 0: beliefs may be all alike
+            spread = centred.square().sum().add(1e-12).sqrt()  # above 0: source_scores may be all alike
             correlation = centred @ wanted / (spread * wanted.square().sum().add(1e-12).sqrt())
             best = softmax(_TOP_SHARPNESS * centred * (len(centred) - 1) ** 0.5 / spread, 0) @ truth
             losses.append(1 - (1 - episodes.top) * correlation - episodes.top * best / 2)
@@ -207,26 +207,26 @@ class MetaPredictor(ResizableState, SpaceModel):
         similar = softmax(-self.prior["sharpness"].exp() * distance, 0)
         return self.prior["gain"].exp() * ((1 - even) * similar + even / len(known))
 
-    def covariance(self, a: View, b: View, shrink: float) -> Tensor:
+    def covariance(self, a: MetaFeatures, b: MetaFeatures, shrink: float) -> Tensor:
         """Prior covariance of architectures: (A, B)."""
         length = self.prior["length"].exp()
         residual = self.prior["residual"].exp() * matern(squared_distances(a.counts, b.counts) / length)
-        linear = self.prior["weight"].exp() * a.beliefs @ b.beliefs.T
+        linear = self.prior["weight"].exp() * a.source_scores @ b.source_scores.T
         return shrink * (linear + residual) + self.prior["offset"].exp()
 
-    def condition(self, seen: View, residual: Tensor, shrink: float) -> Conditioned:
+    def condition(self, seen: MetaFeatures, residual: Tensor, shrink: float) -> Conditioned:
         """Conditions on (k,) scores less their prior mean."""
         noise = self.prior["noise"].exp() * torch.eye(len(residual), dtype=residual.dtype, device=residual.device)
         return Conditioned.on(self.covariance(seen, seen, shrink) + noise, residual)
 
     @torch.no_grad()
-    def view(self, dags: DagBatch) -> View:
-        """B architectures as they count for every task; the costly part of a prediction."""
-        return View(self.believe(dags), self._counts(dags))
+    def features(self, dags: DagBatch) -> MetaFeatures:
+        """Features of B architectures; the costly part of a prediction."""
+        return MetaFeatures(self.predict_sources(dags), self._counts(dags))
 
     @torch.no_grad()
-    def believe(self, dags: DagBatch) -> Tensor:
-        """Normal scores of B architectures on the source tasks, as predicted: (B, T) float64."""
+    def predict_sources(self, dags: DagBatch) -> Tensor:
+        """Predicted normal scores of B architectures on the source tasks: (B, T) float64."""
         found = []
         for source in self.sources:
             assert isinstance(source, Predictor)

@@ -108,7 +108,9 @@ class NetworkPredictor(RankedPredictor):
     def _study(self, dags: DagBatch) -> None:
         """Learns from the labelled normal forms what needs no labels, such as the scales of features."""
 
-    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+    def fit_scores(
+        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
+    ) -> Prediction:
         """Trains every member on all labels but those of its fold, by which the noise is measured."""
         folds = min(self.members, len(dags))
         label, member = (torch.arange(number, device=scores.device) for number in (len(dags), self.members))
@@ -151,7 +153,7 @@ class NetworkPredictor(RankedPredictor):
             on_progress((step + 1) / steps)
         watch.look(self._networks().parameters())
 
-    def believe(self, dags: DagBatch) -> Prediction:
+    def predict_normal_forms(self, dags: DagBatch) -> Prediction:
         """Mean and spread of the members."""
         size = _IN_CACHE if dags.device.type == "cpu" else max(len(dags), 1)
         chunks = [dags[start : start + size] for start in range(0, len(dags), size)] or [dags]

@@ -1,4 +1,4 @@
-"""What the predictors of accuracy share: they see what an architecture computes, and learn normal scores."""
+"""What the predictors of accuracy share: they read what an architecture computes, and are fitted to normal scores."""
 
 from __future__ import annotations
 
@@ -49,8 +49,10 @@ class RankedPredictor(Predictor):
         self.held_out: Prediction | None = None
 
     @abstractmethod
-    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
-        """Learns scores of normal forms, forgetting what was learned before.
+    def fit_scores(
+        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
+    ) -> Prediction:
+        """Fits to the scores of normal forms, discarding any earlier fit.
 
         Args:
             dags: B normal forms in random order.
@@ -59,18 +61,17 @@ class RankedPredictor(Predictor):
             on_progress: Called now and then with the share that is done.
 
         Returns:
-            What is believed of each label by parts that were not fitted to it.
+            Prediction of each label by parts that were not fitted to it.
         """
 
     @abstractmethod
-    def believe(self, dags: DagBatch) -> Prediction:
+    def predict_normal_forms(self, dags: DagBatch) -> Prediction:
         """Predicts the scores of B normal forms; float64."""
 
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
-        """Learns from labels, forgetting what was learned before; the same seed and labels give the same predictor.
+        """Fits to labels, discarding any earlier fit; the same seed and labels give the same predictor.
 
-        Afterwards `held_out` tells of each label, in the order given, what normal score is believed by parts that were not
-        fitted to it.
+        Afterwards `held_out` predicts the normal score of each label, in the order given, by parts that were not fitted to it.
         """
         check_labels(dags, targets)
         device = self.fitted.device
@@ -78,7 +79,7 @@ class RankedPredictor(Predictor):
         order = torch.randperm(len(dags), generator=rng)
         dags, targets = self.normal_form(dags[order.to(dags.device)].to(device)), targets[order.to(targets.device)].to(device)
         with torch.enable_grad():
-            found = self.learn(dags, self.normal_scores.fit(targets), rng, on_progress)
+            found = self.fit_scores(dags, self.normal_scores.fit(targets), rng, on_progress)
         back = order.argsort().to(device)
         self.held_out = found[back]
         self.fitted = torch.ones_like(self.fitted)
@@ -101,7 +102,7 @@ class RankedPredictor(Predictor):
         found = []
         for start in range(0, len(dags), self.chunk_size):
             chunk = dags[start : start + self.chunk_size].to(device)
-            found.append(self.believe(self.normal_form(chunk)).to(dags.device))
+            found.append(self.predict_normal_forms(self.normal_form(chunk)).to(dags.device))
         empty = torch.zeros(0, dtype=torch.float64, device=dags.device)
         return Prediction.cat(found) if found else Prediction(empty, empty)
 

@@ -97,7 +97,9 @@ class StackedPredictor(RankedPredictor):
     def _named(self) -> list[tuple[str, RankedPredictor]]:
         return [(name, part) for name, part in self.parts.items() if isinstance(part, RankedPredictor)]
 
-    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+    def fit_scores(
+        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
+    ) -> Prediction:
         """Fits every part, then the weights."""
         found, parts = [], self._named()
         for done, (_, part) in enumerate(parts):
@@ -105,7 +107,7 @@ class StackedPredictor(RankedPredictor):
             def progress(share: float, done: int = done) -> None:
                 on_progress((done + share) / len(parts))
 
-            found.append(part.learn(dags, scores, rng, progress))
+            found.append(part.fit_scores(dags, scores, rng, progress))
         held_out = torch.stack([prediction.mean for prediction in found])
         self.weights = stacking_weights(held_out, scores)
         self.stretch = torch.ones_like(self.stretch)
@@ -114,9 +116,9 @@ class StackedPredictor(RankedPredictor):
         self.stretch = ratio if bool(ratio > 0) else torch.ones_like(ratio)
         return self._mix(found)
 
-    def believe(self, dags: DagBatch) -> Prediction:
+    def predict_normal_forms(self, dags: DagBatch) -> Prediction:
         """Prediction of the mixture."""
-        return self._mix([part.believe(dags) for _, part in self._named()])
+        return self._mix([part.predict_normal_forms(dags) for _, part in self._named()])
 
     def _mix(self, found: Sequence[Prediction]) -> Prediction:
         means, weights = torch.stack([p.mean for p in found]), self.weights[:, None]

@@ -12,7 +12,7 @@ from nag.core.errors import InvalidRequest
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.gaussian_process import Conditioned
-from nag.predictors.meta import MetaPredictor, View
+from nag.predictors.meta import MetaFeatures, MetaPredictor
 from nag.predictors.normal_scores import NormalScores
 
 __all__ = ["TransferPredictor"]
@@ -39,20 +39,20 @@ class TransferPredictor(Predictor):
         super().__init__(meta.space)
         self.meta, self.descriptor, self.chunk_size = meta, meta.scaled(descriptor), chunk_size
         self.normal_scores = NormalScores()
-        self._seen: View | None = None
+        self._seen: MetaFeatures | None = None
         self._posteriors: list[tuple[float, float, Conditioned]] = []  # odds, shrinkage, posterior
 
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
         """Conditions on labels, forgetting those before."""
         check_labels(dags, targets)
-        self.fit_view(self.meta.view(dags), targets)
+        self.fit_features(self.meta.features(dags), targets)
         on_progress(1.0)
 
     @torch.no_grad()
-    def fit_view(self, seen: View, targets: Tensor) -> None:
-        """As `fit`, of architectures whose view is at hand."""
+    def fit_features(self, seen: MetaFeatures, targets: Tensor) -> None:
+        """As `fit`, of architectures whose features were computed before."""
         scores, weights = self.normal_scores.fit(targets), self.meta.weights(self.descriptor)
-        residual = scores - seen.beliefs @ weights
+        residual = scores - seen.source_scores @ weights
         found = [self.meta.condition(seen, residual, shrink) for shrink in _SHRINK]
         odds = torch.stack([posterior.log_likelihood(residual) for posterior in found]).softmax(0).tolist()
         self._seen, self._posteriors = seen, list(zip(odds, _SHRINK, found, strict=True))
@@ -61,19 +61,19 @@ class TransferPredictor(Predictor):
     def predict_scores(self, dags: DagBatch) -> Prediction:
         """Predicts normal scores: of all architectures before the fit, in the scale of the labels after it."""
         chunks = [dags[start : start + self.chunk_size] for start in range(0, len(dags), self.chunk_size)] or [dags]
-        return Prediction.cat([self.predict_view(self.meta.view(chunk)) for chunk in chunks])
+        return Prediction.cat([self.predict_features(self.meta.features(chunk)) for chunk in chunks])
 
     @torch.no_grad()
-    def predict_view(self, view: View) -> Prediction:
-        """As `predict_scores`, of architectures whose view is at hand."""
+    def predict_features(self, features: MetaFeatures) -> Prediction:
+        """As `predict_scores`, of architectures whose features were computed before."""
         meta, prior = self.meta, self.meta.prior
-        mean, noise = view.beliefs @ meta.weights(self.descriptor), prior["noise"].exp()
-        alone = prior["weight"].exp() * view.beliefs.square().sum(1) + prior["residual"].exp()
+        mean, noise = features.source_scores @ meta.weights(self.descriptor), prior["noise"].exp()
+        alone = prior["weight"].exp() * features.source_scores.square().sum(1) + prior["residual"].exp()
         if self._seen is None:
             return Prediction.of_variances(mean, alone, noise)
         means, variances = torch.zeros_like(mean), torch.zeros_like(mean)
         for odd, shrink, posterior in self._posteriors:
-            cross = meta.covariance(view, self._seen, shrink)
+            cross = meta.covariance(features, self._seen, shrink)
             means += odd * posterior.mean(cross)
             variances += odd * (shrink * alone + prior["offset"].exp() - posterior.explained(cross)).clamp(min=0)
         return Prediction.of_variances(mean + means, variances, noise)

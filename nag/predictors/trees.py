@@ -173,7 +173,9 @@ class TreesPredictor(RankedPredictor):
         if any(booster.num_feature() != features for booster in self.boosters.parse()):
             raise ValueError(f"a booster does not read the {features} features of the space")
 
-    def learn(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]) -> Prediction:
+    def fit_scores(
+        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
+    ) -> Prediction:
         """Boosts once for each fold."""
         features, targets = self._features(dags), scores.cpu().numpy()
         folds = min(self.folds, len(targets))
@@ -209,7 +211,7 @@ class TreesPredictor(RankedPredictor):
         }
         return lightgbm.train(options, lightgbm.Dataset(features, targets), self.trees)
 
-    def believe(self, dags: DagBatch) -> Prediction:
+    def predict_normal_forms(self, dags: DagBatch) -> Prediction:
         """Mean and spread of the boosters."""
         found = torch.from_numpy(self.boosters(self._features(dags))).to(self.noise.device)
         return Prediction.of_variances(found.mean(0), found.var(0, correction=0), self.noise)

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidence
-from nag.search.bayesian import BayesianOptimisation, Start
+from nag.search.bayesian import BayesianOptimisation, InitialDesign
 from nag.search.candidates import Mutants
 from nag.search.evolution import RegularisedEvolution
 from nag.search.evolutionary_denoising import EvolutionaryDenoising
@@ -17,13 +17,13 @@ from nag.search.guided import Generated
 from nag.search.history import History, Observation
 from nag.search.local_search import LocalSearch
 from nag.search.mcts import TreeSearch
-from nag.search.models import PredictorModel, ProcessModel
 from nag.search.problem import ForbiddenMetric, Measurable, Problem
 from nag.search.random_search import RandomSearch
 from nag.search.robot import RoBoT
 from nag.search.smbo import ModelBasedSearch
 from nag.search.strategy import SpaceExhausted, Strategy
 from nag.search.study import Study, search
+from nag.search.surrogates import GPSurrogate, PredictorSurrogate
 from nag.tasks import Goal, Objective
 
 __all__ = [
@@ -31,23 +31,23 @@ __all__ = [
     "EvolutionaryDenoising",
     "ExpectedImprovement",
     "ForbiddenMetric",
+    "GPSurrogate",
     "Generated",
     "Goal",
     "History",
+    "InitialDesign",
     "LocalSearch",
     "Measurable",
     "ModelBasedSearch",
     "Mutants",
     "Objective",
     "Observation",
-    "PredictorModel",
+    "PredictorSurrogate",
     "Problem",
-    "ProcessModel",
     "RandomSearch",
     "RegularisedEvolution",
     "RoBoT",
     "SpaceExhausted",
-    "Start",
     "Strategy",
     "Study",
     "Thompson",

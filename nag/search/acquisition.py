@@ -1,4 +1,4 @@
-"""Acquisition functions: how much an evaluation is worth, from what is believed of its outcome."""
+"""Acquisition functions: the value of an evaluation, from the posterior of its outcome."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _FAR = -1.0
 
 
 class Acquisition(Protocol):
-    """Tells which candidates are worth an evaluation."""
+    """Value of evaluating each of some candidates."""
 
-    def __call__(self, belief: Prediction, best: float, rng: torch.Generator) -> Tensor:
-        """Worth of each candidate: (C,) float64, only its order counts.
+    def __call__(self, posterior: Prediction, best: float, rng: torch.Generator) -> Tensor:
+        """Acquisition value of each candidate: (C,) float64, only its order counts.
 
         Args:
-            belief: Of C candidates, higher being better; the standard deviation is that of the truth, without noise.
-            best: The best value so far, or what is believed of it.
+            posterior: Of C candidates, higher being better; the standard deviation is that of the truth, without noise.
+            best: The best value so far, or its posterior mean.
             rng: Source of randomness, on the CPU.
         """
         ...
@@ -40,14 +40,14 @@ class ExpectedImprovement:
     """Logarithm of the expected improvement on the best value (Mockus 1978; Ament et al. 2023, eq. 9).
 
     Args:
-        margin: By how much more than the best value an improvement has to be, in the units of the belief.
+        margin: By how much more than the best value an improvement has to be, in the units of the posterior.
     """
 
     margin: float = 0.0
 
-    def __call__(self, belief: Prediction, best: float, rng: torch.Generator) -> Tensor:
+    def __call__(self, posterior: Prediction, best: float, rng: torch.Generator) -> Tensor:
         """See `Acquisition`."""
-        return expected_log_improvement(belief, best + self.margin)
+        return expected_log_improvement(posterior, best + self.margin)
 
 
 @checked
@@ -64,29 +64,29 @@ class UpperConfidence:
 
     beta: NonNegative = 1.0
 
-    def __call__(self, belief: Prediction, best: float, rng: torch.Generator) -> Tensor:
+    def __call__(self, posterior: Prediction, best: float, rng: torch.Generator) -> Tensor:
         """See `Acquisition`."""
-        return belief.mean.double() + self.beta * belief.std.double()
+        return posterior.mean.double() + self.beta * posterior.std.double()
 
 
 @dataclass(frozen=True)
 class Thompson:
-    """A draw from what is believed of each candidate, independently of the others (BANANAS; White et al. 2021, section 4)."""
+    """A draw from the posterior of each candidate, independently of the others (BANANAS; White et al. 2021, section 4)."""
 
-    def __call__(self, belief: Prediction, best: float, rng: torch.Generator) -> Tensor:
+    def __call__(self, posterior: Prediction, best: float, rng: torch.Generator) -> Tensor:
         """See `Acquisition`."""
-        noise = torch.randn(len(belief), generator=rng, dtype=torch.float64)
-        return belief.mean.double() + belief.std.double() * noise.to(belief.mean.device)
+        noise = torch.randn(len(posterior), generator=rng, dtype=torch.float64)
+        return posterior.mean.double() + posterior.std.double() * noise.to(posterior.mean.device)
 
 
-def expected_log_improvement(belief: Prediction, best: float) -> Tensor:
-    """Log E max(f - best, 0) of Gaussian beliefs, without underflow where an improvement is next to impossible.
+def expected_log_improvement(posterior: Prediction, best: float) -> Tensor:
+    """Log E max(f - best, 0) of Gaussian posteriors, without underflow where an improvement is all but impossible.
 
     With z = (mean - best) / std it is log(std) + log(phi(z) + z Phi(z)); below z = -1 the second term is
     log phi(z) + log(1 + z Phi(z) / phi(z)), with Phi / phi from the scaled complementary error function.
 
     Args:
-        belief: Of C candidates.
+        posterior: Of C candidates.
         best: What is to be exceeded.
 
     Returns:
@@ -97,8 +97,8 @@ def expected_log_improvement(belief: Prediction, best: float) -> Tensor:
     """
     if not math.isfinite(best):
         raise InvalidRequest(f"the best value is {best}", "Improve on a finite one.")
-    std = belief.std.double().clamp(min=_LEAST_STD)
-    z = (belief.mean.double() - best) / std
+    std = posterior.std.double().clamp(min=_LEAST_STD)
+    z = (posterior.mean.double() - best) / std
     log_phi = -z.square() / 2 - math.log(2 * math.pi) / 2
     near = z.clamp(min=_FAR)
     plain = (near.square() / -2 - math.log(2 * math.pi) / 2).exp() + near * log_ndtr(near).exp()

@@ -21,15 +21,15 @@ __all__ = ["CandidateSource", "Mutants", "unseen"]
 
 
 class CandidateSource(Protocol):
-    """Proposes architectures that may be worth a query."""
+    """Proposes architectures to score."""
 
-    def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
+    def __call__(self, problem: Problem, history: History, acquisition: Score, rng: torch.Generator) -> DagBatch:
         """Draws candidates of the space; they may be known already, and there may be none.
 
         Args:
             problem: The problem.
             history: What was observed.
-            worth: Acquisition function of architectures, the same throughout.
+            acquisition: Acquisition value of architectures, the same throughout.
             rng: Source of randomness, on the CPU.
         """
         ...
@@ -60,7 +60,7 @@ class Mutants:
         """Parts of the problem that candidates come from (see `Strategy.uses`)."""
         return frozenset()
 
-    def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
+    def __call__(self, problem: Problem, history: History, acquisition: Score, rng: torch.Generator) -> DagBatch:
         """See `CandidateSource`."""
         space, best = problem.space, history.ranks.argsort(stable=True)[: self.parents].tolist()
         parents = [history.observations[row].architecture for row in best]
@@ -71,7 +71,7 @@ class Mutants:
             found = unseen(space, DagBatch.cat([found, space.to_dags(children)]), history.dags)
             if not len(found):
                 break
-            promising = worth(found).topk(min(self.parents, len(found))).indices
+            promising = acquisition(found).topk(min(self.parents, len(found))).indices
             parents = space.to_architectures(found[promising])
         return found
 

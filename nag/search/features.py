@@ -1,4 +1,4 @@
-"""What a search sees of architectures without evaluating them: features, and what may be believed beforehand."""
+"""Features of architectures for surrogates, and their prior means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nag.predictors.structure import structure_counts
 from nag.predictors.wl import wl_counts
 from nag.search.problem import Problem
 
-__all__ = ["FeatureExtractor", "View"]
+__all__ = ["FeatureExtractor", "Features"]
 
 _CHUNK = 1 << 14
 _REFERENCE = 6000
@@ -21,43 +21,44 @@ _CONSTANT = 1e-9
 
 
 @dataclass(frozen=True)
-class View:
-    """C architectures as a search sees them.
+class Features:
+    """Features of C architectures.
 
     Args:
         dags: The architectures.
-        features: (C, F) float32, in groups, each at mean squared distance 1 over the space; then those that a trend may be
+        rows: (C, F) float32, in groups, each at mean squared distance 1 over the space; then those that a trend may be
             linear in, at mean square 1.
-        favour: (C,) float64, what is believed before any label, in any unit; 0 if nothing is.
-        hope: (C,) float64, mean of the training-free scores; `favour` if there are none.
-        repeats: Which share features, where that was worked out.
+        prior_mean: (C,) float64, what is predicted before any label, in any unit; 0 if nothing is.
+        proxy_mean: (C,) float64, mean of the training-free scores; `prior_mean` if there are none.
+        repeats: Which rows share features, where that was worked out.
     """
 
     dags: DagBatch
-    features: Tensor
-    favour: Tensor
-    hope: Tensor
+    rows: Tensor
+    prior_mean: Tensor
+    proxy_mean: Tensor
     repeats: Repeats | None = None
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.rows)
 
-    def __getitem__(self, index: Tensor | slice) -> View:
-        return View(self.dags[index], self.features[index], self.favour[index], self.hope[index])
+    def __getitem__(self, index: Tensor | slice) -> Features:
+        return Features(self.dags[index], self.rows[index], self.prior_mean[index], self.proxy_mean[index])
 
-    def joined(self, other: View) -> View:
+    def joined(self, other: Features) -> Features:
         """These architectures and others."""
         dags = DagBatch.cat([self.dags, other.dags])
-        favour, hope = torch.cat([self.favour, other.favour]), torch.cat([self.hope, other.hope])
-        return View(dags, torch.cat([self.features, other.features]), favour, hope)
+        prior_mean = torch.cat([self.prior_mean, other.prior_mean])
+        proxy_mean = torch.cat([self.proxy_mean, other.proxy_mean])
+        return Features(dags, torch.cat([self.rows, other.rows]), prior_mean, proxy_mean)
 
 
 class FeatureExtractor:
-    """Views the architectures of a problem.
+    """Computes the features of architectures of a problem.
 
     Features are counts of paths, operations by depth and on walks, and Weisfeiler-Lehman neighbourhoods of what an
-    architecture computes, as of `GPPredictor`. Training-free scores and what other tasks make one believe (`Problem.prior`)
-    join them and are what the trend is linear in. The belief beforehand is that of other tasks, else the mean of the
+    architecture computes, as of `GPPredictor`. Training-free scores and the prediction of other tasks (`Problem.prior`)
+    join them and are what the trend is linear in. The prior mean is the prediction of other tasks, else the mean of the
     training-free scores, each of which counts alike.
 
     Args:
@@ -77,19 +78,19 @@ class FeatureExtractor:
         self.linear = len(self._trend.kept)
 
     @torch.no_grad()
-    def __call__(self, dags: DagBatch) -> View:
-        """Views C architectures, in chunks."""
+    def __call__(self, dags: DagBatch) -> Features:
+        """Features of C architectures, in chunks."""
         parts = []
         for start in range(0, max(1, len(dags)), _CHUNK):
             raw = self._raw(dags[start : start + _CHUNK])
             columns = [scale(group) for scale, group in zip(self._groups, raw.groups, strict=True)]
-            parts.append((torch.cat([*columns, self._trend(raw.trend)], 1).float(), raw.favour, raw.hope))
-        features, favour, hope = (torch.cat(part) for part in zip(*parts, strict=True))
-        return View(dags, features, favour, hope)
+            parts.append((torch.cat([*columns, self._trend(raw.trend)], 1).float(), raw.prior_mean, raw.proxy_mean))
+        rows, prior_mean, proxy_mean = (torch.cat(part) for part in zip(*parts, strict=True))
+        return Features(dags, rows, prior_mean, proxy_mean)
 
     @property
-    def believes(self) -> bool:
-        """Whether anything is believed before the first label."""
+    def has_prior(self) -> bool:
+        """Whether anything is predicted before the first label."""
         return self.proxies is not None or self.problem.prior is not None
 
     def _raw(self, dags: DagBatch) -> _Raw:
@@ -97,24 +98,24 @@ class FeatureExtractor:
         normal = reduce(dags.pad(space.max_nodes), space.semantics)
         counts = structure_counts(normal, space.semantics)
         groups = [*counts.groups(), counts.walks, *wl_counts(normal, self.wl_rounds)]
-        beliefs = [] if self.proxies is None else [self.proxies(dags).double()]
-        favour = hope = beliefs[0].mean(1) if beliefs else torch.zeros(len(dags), dtype=torch.float64)
+        priors = [] if self.proxies is None else [self.proxies(dags).double()]
+        prior_mean = proxy_mean = priors[0].mean(1) if priors else torch.zeros(len(dags), dtype=torch.float64)
         if prior is not None:
-            favour = prior.predict_scores(dags).mean.double()
-            hope = hope if beliefs else favour
-            beliefs.append(favour.unsqueeze(1))
+            prior_mean = prior.predict_scores(dags).mean.double()
+            proxy_mean = proxy_mean if priors else prior_mean
+            priors.append(prior_mean.unsqueeze(1))
         nothing = torch.zeros(len(dags), 0, dtype=torch.float64)
-        return _Raw([*groups, *beliefs], torch.cat([nothing, *beliefs], 1), favour, hope)
+        return _Raw([*groups, *priors], torch.cat([nothing, *priors], 1), prior_mean, proxy_mean)
 
 
 @dataclass(frozen=True)
 class _Raw:
-    """In their own units: groups of features (C, F_g), what the trend is linear in (C, T), and the beliefs (C,)."""
+    """In their own units: groups of features (C, F_g), what the trend is linear in (C, T), and the priors (C,)."""
 
     groups: list[Tensor]
     trend: Tensor
-    favour: Tensor
-    hope: Tensor
+    prior_mean: Tensor
+    proxy_mean: Tensor
 
 
 @dataclass(frozen=True)

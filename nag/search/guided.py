@@ -1,4 +1,4 @@
-"""Candidates from the diffusion model: the generator proposes what the surrogate hopes for."""
+"""Candidates from the diffusion model: drawn under the guidance of the acquisition function."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Generated"]
 @checked
 @dataclass(frozen=True)
 class Generated:
-    """Architectures that the problem's generator draws, guided by what a query is worth, beside those of another source.
+    """Architectures that the problem's generator draws, guided by the acquisition function, beside those of another source.
 
     Args:
         guidance: How the draws are steered; its score is the acquisition function.
@@ -40,14 +40,18 @@ class Generated:
         """Parts of the problem that candidates come from (see `Strategy.uses`)."""
         return frozenset({"generator"}) | getattr(self.beside, "uses", frozenset())
 
-    def __call__(self, problem: Problem, history: History, worth: Score, rng: torch.Generator) -> DagBatch:
+    def __call__(self, problem: Problem, history: History, acquisition: Score, rng: torch.Generator) -> DagBatch:
         """See `CandidateSource`."""
-        found = self.beside(problem, history, worth, rng)
+        found = self.beside(problem, history, acquisition, rng)
         generator = problem.generator
         if generator is None:
             return found
         device = generator.sizes.device
         source = torch.Generator(device).manual_seed(int(torch.randint(1 << 62, (1,), generator=rng)))
-        drawn = self.guidance.sample(generator, self.count, source, lambda dags: worth(dags.to("cpu")).to(device)).to("cpu")
+
+        def score(dags: DagBatch) -> torch.Tensor:
+            return acquisition(dags.to("cpu")).to(device)
+
+        drawn = self.guidance.sample(generator, self.count, source, score).to("cpu")
         drawn = drawn[problem.space.is_valid(drawn)]
         return unseen(problem.space, DagBatch.cat([drawn.pad(problem.space.max_nodes), found]), history.dags)

@@ -1,4 +1,4 @@
-"""What a search has seen so far, and how good it is."""
+"""Observations of a search, and their order."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Observation:
 
     Args:
         architecture: What was evaluated.
-        function: Its canonical hash.
+        canonical_hash: Its canonical hash.
         values: Metric -> value, of the metrics of the goal alone; nan where the evaluation failed.
     """
 
     architecture: Architecture
-    function: str
+    canonical_hash: str
     values: Mapping[str, float]
 
     @classmethod
@@ -40,7 +40,7 @@ class Observation:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """Observations in the order in which they were told, n in number; no function appears twice.
+    """Observations in the order in which they were reported, n in number; no canonical hash appears twice.
 
     Args:
         space: Search space.
@@ -67,41 +67,45 @@ class History:
             known: Function -> architecture, of architectures that need not be checked.
 
         Raises:
-            InvalidRequest: A function was told before or twice, is not that of its architecture, or lacks a metric of the goal.
+            InvalidRequest: A canonical hash was reported before or is not that of its architecture, or a metric is missing.
             ForbiddenMetric: An observation has a metric that the goal does not name.
             InvalidArchitecture: An architecture is not of the space.
         """
         seen = set(self.functions)
         for observation in new:
             _check(observation, self.goal)
-            if observation.function in seen:
-                what = f"an architecture of function {observation.function[:8]} was told before"
-                raise InvalidRequest(what, "Tell each function once: twins are one query.")
-            seen.add(observation.function)
+            if observation.canonical_hash in seen:
+                what = f"an architecture of canonical hash {observation.canonical_hash[:8]} was reported before"
+                raise InvalidRequest(what, "Report each canonical hash once; equivalent architectures share one evaluation.")
+            seen.add(observation.canonical_hash)
         known = known or {}
-        self._check_functions([told for told in new if known.get(told.function) != told.architecture])
+        self._check_functions(
+            [observation for observation in new if known.get(observation.canonical_hash) != observation.architecture]
+        )
         longer = History(self.space, self.goal, (*self.observations, *new))
         longer.__dict__["functions"] = frozenset(seen)
         if "dags" in self.__dict__ and new:
-            longer.__dict__["dags"] = DagBatch.cat([self.dags, self.space.to_dags([told.architecture for told in new])])
+            longer.__dict__["dags"] = DagBatch.cat(
+                [self.dags, self.space.to_dags([observation.architecture for observation in new])]
+            )
         return longer
 
     def _check_functions(self, strangers: Sequence[Observation]) -> None:
         """Raises unless architectures are of the space and have the functions that they are said to have."""
         if not strangers:
             return
-        dags = self.space.to_dags([told.architecture for told in strangers])
+        dags = self.space.to_dags([observation.architecture for observation in strangers])
         for row in (~self.space.is_valid(dags)).nonzero().flatten().tolist():
             self.space.validate(strangers[row].architecture)
-        for told, function in zip(strangers, self.space.canonical_hashes(dags), strict=True):
-            if told.function != function:
-                what = f"{told.function[:8]} is not the function of the architecture told with it"
-                raise InvalidRequest(what, "Tell its canonical hash.")
+        for observation, function in zip(strangers, self.space.canonical_hashes(dags), strict=True):
+            if observation.canonical_hash != function:
+                what = f"{observation.canonical_hash[:8]} is not the canonical hash of the architecture reported with it"
+                raise InvalidRequest(what, "Report its canonical hash.")
 
     @cached_property
     def functions(self) -> frozenset[str]:
         """Canonical hashes of all that was observed."""
-        return frozenset(observation.function for observation in self.observations)
+        return frozenset(observation.canonical_hash for observation in self.observations)
 
     @cached_property
     def dags(self) -> DagBatch:
@@ -143,10 +147,10 @@ def _check(observation: Observation, goal: Goal) -> None:
     """Raises unless an observation has just the metrics of the goal."""
     beyond = sorted(set(observation.values) - set(goal.metrics))
     if beyond:
-        raise ForbiddenMetric(f"a strategy must not be told the metric '{beyond[0]}'", _known(goal))
+        raise ForbiddenMetric(f"a strategy must not see the metric '{beyond[0]}'", _known(goal))
     for metric in goal.metrics:
         if metric not in observation.values:
-            raise InvalidRequest(f"an observation lacks the metric '{metric}'", "Tell nan where an evaluation failed.")
+            raise InvalidRequest(f"an observation lacks the metric '{metric}'", "Report nan where an evaluation failed.")
 
 
 def _known(goal: Goal) -> str:

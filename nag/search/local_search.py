@@ -59,20 +59,20 @@ class LocalSearch(Strategy):
 
     def _centre(self) -> Observation | None:
         """Goes through the history once more to where the search stands; None at the start and right after a local optimum."""
-        told, place = self.history.observations, self.history.ranks.tolist()
-        if len(told) < self.initial:
+        observations, place = self.history.observations, self.history.ranks.tolist()
+        if len(observations) < self.initial:
             return None
-        seen = {told[i].function: i for i in range(self.initial)}
+        seen = {observations[i].canonical_hash: i for i in range(self.initial)}
         at, left = self._climb(min(range(self.initial), key=place.__getitem__), seen, place)
-        for i in range(self.initial, len(told)):
-            seen[told[i].function] = i
+        for i in range(self.initial, len(observations)):
+            seen[observations[i].canonical_hash] = i
             if not left:
                 at, left = self._climb(i, seen, place)
-            elif told[i].function in left:
-                left.discard(told[i].function)
+            elif observations[i].canonical_hash in left:
+                left.discard(observations[i].canonical_hash)
                 if place[i] < place[at]:
                     at, left = self._climb(i, seen, place)
-        return told[at] if left else None
+        return observations[at] if left else None
 
     def _climb(self, at: int, seen: dict[str, int], place: list[int]) -> tuple[int, set[str]]:
         """From an observation by way of known neighbours to where none is better, and its neighbours that are not known."""
@@ -85,15 +85,15 @@ class LocalSearch(Strategy):
 
     def _around(self, centre: Observation) -> dict[str, Architecture]:
         """Function -> architecture of the neighbours of a centre."""
-        if centre.function not in self._neighbours:
+        if centre.canonical_hash not in self._neighbours:
             space = self.problem.space
-            key = hashlib.blake2b(f"{self.seed}/{centre.function}".encode(), digest_size=7).digest()
+            key = hashlib.blake2b(f"{self.seed}/{centre.canonical_hash}".encode(), digest_size=7).digest()
             rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
             edited = random_neighbours(space, centre.architecture, _DRAWS * self.width, rng)
             found: dict[str, Architecture] = {}
             for function, arch in zip(space.canonical_hashes(space.to_dags(edited)) if edited else [], edited, strict=True):
-                useful = function != centre.function and self.problem.can_evaluate(function)
+                useful = function != centre.canonical_hash and self.problem.can_evaluate(function)
                 if useful and len(found) < self.width:
                     found.setdefault(function, arch)
-            self._neighbours[centre.function] = found
-        return self._neighbours[centre.function]
+            self._neighbours[centre.canonical_hash] = found
+        return self._neighbours[centre.canonical_hash]

@@ -79,7 +79,7 @@ class TreeSearch(Strategy):
         root, place = _Node(), self.history.ranks
         rewards = 1 - place.double() / max(1, int(place.max()) if len(place) else 1)
         for observation, reward in zip(self.history.observations, rewards.tolist(), strict=True):
-            _visit(root, self._steps(observation.function, observation.architecture), reward)
+            _visit(root, self._steps(observation.canonical_hash, observation.architecture), reward)
         for function, architecture in self.pending.items():
             _visit(root, self._steps(function, architecture), 0.0)
         return root

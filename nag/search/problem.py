@@ -48,7 +48,7 @@ class Problem:
         space: Where to search.
         goal: What for.
         proxies: Training-free scores, cheap enough to know of every architecture.
-        prior: What other tasks make one believe of this one before any label, such as a `TransferPredictor`.
+        prior: Predictor of this task before any label, from other tasks, such as a `TransferPredictor`.
         generator: A trained generator of the space.
         measurable: What can be evaluated, where that may be a part of the space, such as the rows of a table.
     """

@@ -25,13 +25,13 @@ class SpaceExhausted(NagError):
 
 
 class Strategy(ABC):
-    """Proposes architectures to evaluate, and is told what came out.
+    """Proposes architectures to evaluate, and receives the observations.
 
     What it asks is a function of the problem, the seed, the history and what is pending: randomness comes from
-    a generator made anew for each `ask`, so that a fresh strategy that is told a stored history goes on exactly as the one
+    a generator made anew for each `ask`, so that a fresh strategy that receives a stored history goes on exactly as the one
     that was killed would have. Whatever a subclass keeps beside the history must follow from it.
 
-    No function (canonical hash) is asked twice, and none that was told or cannot be evaluated is asked at all. Where
+    No canonical hash is asked twice, and none that was observed or cannot be evaluated is asked at all. Where
     `propose` gives too few new ones, random draws fill up.
 
     Args:
@@ -65,12 +65,12 @@ class Strategy(ABC):
 
     @property
     def history(self) -> History:
-        """All that was told."""
+        """All observations."""
         return self._history
 
     @property
     def pending(self) -> Mapping[str, Architecture]:
-        """Function -> architecture of what was asked and not told yet, in the order of asking."""
+        """Function -> architecture of what was asked and not observed yet, in the order of asking."""
         return self._pending
 
     def ask(self, n: int = 1) -> list[Architecture]:
@@ -110,16 +110,16 @@ class Strategy(ABC):
         """Adds to the history, also what was never asked, such as a stored history; the order counts.
 
         Raises:
-            InvalidRequest: A function was told before or twice, is not that of its architecture, or lacks a metric of the goal.
+            InvalidRequest: A canonical hash was reported before or is not that of its architecture, or a metric is missing.
             ForbiddenMetric: An observation has a metric that the goal does not name.
             InvalidArchitecture: An architecture is not of the space.
         """
         self._history = self._history.extended(observations, self._pending)
         for observation in observations:
-            self._pending.pop(observation.function, None)
+            self._pending.pop(observation.canonical_hash, None)
 
     def new(self, architectures: Sequence[Architecture]) -> dict[str, Architecture]:
-        """Function -> first architecture, in the given order, without what was told or is pending."""
+        """Function -> first architecture, in the given order, without what was observed or is pending."""
         found: dict[str, Architecture] = {}
         if not architectures:
             return found
@@ -130,7 +130,7 @@ class Strategy(ABC):
         return found
 
     def is_new(self, function: str) -> bool:
-        """Whether a function can be evaluated, and was neither told nor asked."""
+        """Whether a function can be evaluated, and was neither observed nor asked."""
         known = function in self._history.functions or function in self._pending
         return not known and self.problem.can_evaluate(function)
 

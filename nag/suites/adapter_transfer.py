@@ -66,13 +66,13 @@ def measure_adapters(job: AdapterJob, workshop: ArtifactCache) -> list[Measureme
     task, sources = load_task(job.target), [load_task(name) for name in job.sources]
     predictor, others = adapters_of(job.options, sources, job.device, workshop)
     order = np.random.default_rng(job.seed).permutation(task.rows)
-    view, found = predictor.view(task.table.dags), []
+    features, found = predictor.features(task.table.dags), []
     for labels in sorted(job.labels):  # without labels comes first: a fit cannot be undone
         seen = order[:labels]
         if labels:
-            predictor.fit_view(view[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen]))
-        belief = task.sign * predictor.predict_view(view).mean.cpu().numpy()
-        measured = measure_ranking(task, belief, np.setdiff1d(task.rows, seen), job.proposed)
+            predictor.fit_features(features[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen]))
+        prediction = task.sign * predictor.predict_features(features).mean.cpu().numpy()
+        measured = measure_ranking(task, prediction, np.setdiff1d(task.rows, seen), job.proposed)
         measured["labels_of_other_tasks"] = float(others)
         found += [
             Measurement(task.table.space.name, task.name, "adapters (AIO-P)", f"k={labels}", name, value, labels)
@@ -115,7 +115,7 @@ def _trained(options: AdapterTransfer, tasks: Sequence[Task], base: Path | None,
         run.start()
         predictor = _joined(options, task.table.space, [] if base is None else [base], device)
         rows = _bought(options, task)
-        predictor.learn_source(task.table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows]))
+        predictor.fit_source(task.table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows]))
         save_model(run.path / _FILE, predictor)
         run.finish({"tasks": len(tasks), "labels_used": len(rows)})
 

@@ -1,4 +1,4 @@
-"""How well a belief ranks the architectures of a task, and what its first proposals are worth."""
+"""Rank correlation of predictions with the values of a task, and the quality of the first proposals."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from nag.tasks import Task
 __all__ = ["measure_ranking"]
 
 
-def measure_ranking(task: Task, belief: np.ndarray, others: np.ndarray, proposed: int) -> dict[str, float]:
-    """Rank correlations, and percentiles and regret of what is believed best, by the search metric.
+def measure_ranking(task: Task, predicted: np.ndarray, others: np.ndarray, proposed: int) -> dict[str, float]:
+    """Rank correlations, and percentiles and regret of what is predicted best, by the search metric.
 
     Args:
         task: The task.
-        belief: (R,) what is believed of all rows of its table, more is better.
+        predicted: (R,) predictions of all rows of its table, greater is better.
         others: Rows to measure on: those that were not labelled.
         proposed: Number of architectures that are proposed.
     """
     sign, values = task.sign, task.search_values
-    chosen_rows = others[np.argsort(-belief[others], kind="stable")[:proposed]]
+    chosen_rows = others[np.argsort(-predicted[others], kind="stable")[:proposed]]
     percentiles = task.percentile(values[chosen_rows], task.search_metric)
     best = (sign * values[chosen_rows]).max()
-    both = rankdata(belief[others]), rankdata(sign * values[others])
+    both = rankdata(predicted[others]), rankdata(sign * values[others])
     return {
-        "kendall_tau": float(kendalltau(belief[others], sign * values[others]).statistic),
+        "kendall_tau": float(kendalltau(predicted[others], sign * values[others]).statistic),
         "spearman": float(np.corrcoef(*both)[0, 1]),
         "proposed_percentile": float(percentiles.mean()),
         "best_percentile": float(percentiles.max()),

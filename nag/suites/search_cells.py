@@ -174,7 +174,7 @@ def _generator(job: SearchJob, task: Task, workshop: ArtifactCache) -> tuple[Pat
 
 
 def _prior(job: SearchJob, task: Task, workshop: ArtifactCache) -> tuple[Predictor | None, float, float]:
-    """What the source task makes one believe, how many labels it had, and CPU seconds of learning it."""
+    """The prior from the source task, its number of labels, and CPU seconds of fitting it."""
     source = job.source
     if source is None:
         return None, 0.0, 0.0

@@ -214,22 +214,22 @@ def measure_transfer(job: TransferJob, workshop: ArtifactCache) -> list[Measurem
     assert isinstance(meta, MetaPredictor)
     nearest = meta.tasks.index(_nearest(meta, task))
     ranks = {"mean rank": _mean_rank(looked_up), "nearest task": looked_up[:, nearest]}
-    found, view = [], meta.view(table.dags)
+    found, features = [], meta.features(table.dags)
     others = int(trained.facts["labels_used"])
     for labels in job.preset.labels:
         seen = order[:labels]
         bought = (table.dags[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen])) if labels else None
-        beliefs = dict(ranks)
+        predicted = dict(ranks)
         predictor = TransferPredictor(meta, task.descriptor)
         if bought is not None:
-            predictor.fit_view(view[torch.from_numpy(seen)], bought[1])
-        beliefs["meta-predictor"] = sign * predictor.predict_view(view).mean.cpu().numpy()
+            predictor.fit_features(features[torch.from_numpy(seen)], bought[1])
+        predicted["meta-predictor"] = sign * predictor.predict_features(features).mean.cpu().numpy()
         if bought is not None:
             scratch = GPPredictor(table.space, seed=job.seed)
             scratch.fit(*bought)
-            beliefs["GP from scratch"] = sign * scratch.predict_scores(table.dags).mean.cpu().numpy()
-        for method, belief in beliefs.items():
-            measured = measure_ranking(task, belief, np.setdiff1d(rows, seen), job.preset.proposed)
+            predicted["GP from scratch"] = sign * scratch.predict_scores(table.dags).mean.cpu().numpy()
+        for method, prediction in predicted.items():
+            measured = measure_ranking(task, prediction, np.setdiff1d(rows, seen), job.preset.proposed)
             used = {"labels_of_other_tasks": float(0 if method == "GP from scratch" else others)}
             found += [
                 Measurement(table.space.name, task.name, method, f"k={labels}", name, value, labels)

@@ -151,7 +151,7 @@ def _learn_adapters(
     """The base learns the first task, an adapter each further one."""
     for done, values in enumerate(targets, start=1):
         known = values.isfinite()
-        adapters.learn_source(dags[known.to(dags.device)], values[known])
+        adapters.fit_source(dags[known.to(dags.device)], values[known])
         on_progress(done / len(targets))
 
 

@@ -27,7 +27,7 @@ def value(dags: DagBatch, *wanted: str) -> Tensor:
 def made(*tasks: tuple[str, ...], seed: int = 0) -> AdapterPredictor:
     predictor = AdapterPredictor(SPACE, base=BASE, adapter=ADAPTER, seed=seed)
     for wanted in tasks:
-        predictor.learn_source(TRAIN, value(TRAIN, *wanted))
+        predictor.fit_source(TRAIN, value(TRAIN, *wanted))
     return predictor
 
 
@@ -45,7 +45,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def test_each_head_knows_its_own_task_and_without_labels_their_mean_is_believed(trained):
-    view = trained.view(TEST)
+    view = trained.features(TEST)
     for task, op in enumerate(("nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")):
         found = [correlation(head, value(TEST, op)) for head in view.scores.T]
         assert found[task] > 0.85
@@ -59,7 +59,7 @@ def test_each_head_knows_its_own_task_and_without_labels_their_mean_is_believed(
 def test_an_adapter_leaves_the_base_and_the_adapters_before_it_as_they_were():
     predictor = made(("nor_conv_3x3",), ("nor_conv_1x1",))
     before = {name: value.clone() for name, value in predictor.sources.state_dict().items()}
-    predictor.learn_source(TRAIN, value(TRAIN, "avg_pool_3x3"))
+    predictor.fit_source(TRAIN, value(TRAIN, "avg_pool_3x3"))
     after = predictor.sources.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert len(predictor.sources) == 3
@@ -67,10 +67,10 @@ def test_an_adapter_leaves_the_base_and_the_adapters_before_it_as_they_were():
 
 def test_an_adapter_sees_the_graph_through_the_base(trained):
     predictor = copy(trained)
-    before = predictor.view(TEST).scores
+    before = predictor.features(TEST).scores
     with torch.no_grad():
         predictor.sources[0].scorers.encoder.updates[0].weight.mul_(2)
-    assert (predictor.view(TEST).scores != before).any(0).all()
+    assert (predictor.features(TEST).scores != before).any(0).all()
 
 
 def test_a_few_labels_with_the_sources_beat_the_same_labels_alone(trained):
@@ -98,9 +98,9 @@ def test_a_view_serves_as_the_architectures_themselves(trained):
     labelled, values = TEST[:20], value(TEST[:20], "avg_pool_3x3", "nor_conv_1x1")
     one.fit(labelled, values)
     other.chunk_size = 7
-    view = other.view(TEST)
-    other.fit_view(view[:20], values)
-    torch.testing.assert_close(one.predict_scores(TEST).mean, other.predict_view(view).mean, rtol=0, atol=1e-4)
+    view = other.features(TEST)
+    other.fit_features(view[:20], values)
+    torch.testing.assert_close(one.predict_scores(TEST).mean, other.predict_features(view).mean, rtol=0, atol=1e-4)
     assert len(one.held_out) == 20
 
 
@@ -108,14 +108,14 @@ def test_adapters_that_were_trained_apart_join_on_their_base(trained):
     parts = [made(("nor_conv_3x3",), (op,)) for op in ("nor_conv_1x1", "avg_pool_3x3")]
     joined = AdapterPredictor(SPACE)
     joined.join(parts)
-    assert torch.equal(joined.view(TEST).scores, trained.view(TEST).scores)
+    assert torch.equal(joined.features(TEST).scores, trained.features(TEST).scores)
     with pytest.raises(InvalidRequest, match="different bases"):
         joined.join([made(("avg_pool_3x3",))])
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(trained):
     again, other = made(("nor_conv_3x3",)), made(("nor_conv_3x3",), seed=1)
-    assert torch.equal(again.view(TEST).embeddings, trained.view(TEST).embeddings[:, : 2 * 3 * BASE["width"]])
+    assert torch.equal(again.features(TEST).embeddings, trained.features(TEST).embeddings[:, : 2 * 3 * BASE["width"]])
     assert not torch.equal(again.predict(TEST).mean, other.predict(TEST).mean)
 
 
@@ -136,6 +136,6 @@ def test_misuse_is_refused(trained):
     with pytest.raises(InvalidRequest, match="no source task"):
         empty.fit(TEST, value(TEST, "nor_conv_3x3"))
     with pytest.raises(InvalidRequest, match="targets of shape"):
-        copy(trained).learn_source(TEST, torch.zeros(2))
+        copy(trained).fit_source(TEST, torch.zeros(2))
     with pytest.raises(InvalidRequest, match="width"):
         AdapterPredictor(SPACE, adapter={"width": 0})

@@ -9,7 +9,7 @@ from torch import Tensor
 from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.graphs import DagBatch, reduce
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, NormalScores, TransferPredictor
-from nag.predictors.meta import View
+from nag.predictors.meta import MetaFeatures
 from nag.predictors.structure import structure_counts
 from nag.spaces import load_space, sample_uniform
 
@@ -132,13 +132,13 @@ def test_misuse_is_refused(meta):
 def test_episodes_ask_for_architectures_that_are_not_labelled(meta, monkeypatch):
     """Labels and queries of an episode are drawn without replacement, from what is measured."""
     dags = sample_uniform(SPACE, 30, seed=3)
-    view, drawn, whole = meta.view(dags), [], View.__getitem__
+    view, drawn, whole = meta.features(dags), [], MetaFeatures.__getitem__
 
-    def noted(self: View, rows):
+    def noted(self: MetaFeatures, rows):
         drawn.append(rows.tolist())
         return whole(self, rows)
 
-    monkeypatch.setattr(View, "__getitem__", noted)
+    monkeypatch.setattr(MetaFeatures, "__getitem__", noted)
     scores = value(dags, 0.3)
     scores[::3] = float("nan")
     rng = torch.Generator().manual_seed(0)

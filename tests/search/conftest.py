@@ -19,7 +19,7 @@ from nag.search import (
     ModelBasedSearch,
     Mutants,
     Observation,
-    PredictorModel,
+    PredictorSurrogate,
     Problem,
     RandomSearch,
     RegularisedEvolution,
@@ -52,7 +52,7 @@ STRATEGIES: dict[str, Callable[[Problem, int], Strategy]] = {
     "bananas": lambda problem, seed: bayesian(
         problem,
         seed,
-        model=PredictorModel(partial(GNNPredictor, width=8, layers=1, members=2, steps=3)),
+        model=PredictorSurrogate(partial(GNNPredictor, width=8, layers=1, members=2, steps=3)),
         acquisition=Thompson(),
         start=Start(labels=3, share=1.0, draws=60),
         pool=False,

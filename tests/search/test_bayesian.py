@@ -16,15 +16,15 @@ from nag.graphs import Architecture, DagBatch
 from nag.predictors import GNNPredictor, GPPredictor, Prediction, ProxyColumns, StackedPredictor, TreesPredictor
 from nag.search import Goal, Objective, Observation, Problem
 from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidence
-from nag.search.bayesian import BayesianOptimisation, Start
+from nag.search.bayesian import BayesianOptimisation, InitialDesign
 from nag.search.candidates import Mutants, unseen
 from nag.search.evolutionary_denoising import EvolutionaryDenoising
 from nag.search.features import FeatureExtractor
 from nag.search.guided import Generated
 from nag.search.history import History
-from nag.search.models import Model, PredictorModel, ProcessModel
 from nag.search.robot import RoBoT
 from nag.search.strategy import Strategy
+from nag.search.surrogates import GPSurrogate, PredictorSurrogate, Surrogate
 from nag.search.targets import targets_of
 from nag.spaces import SearchSpace, enumerate_space, load_space
 
@@ -66,26 +66,28 @@ def _run(strategy: Strategy, batches: Sequence[int]) -> list[Architecture]:
 
 @pytest.mark.parametrize("options", [{"proxies": False}, {}, {"pool": False}])
 def test_finds_the_best_sooner_than_chance(options) -> None:
-    strategy = BayesianOptimisation(_favoured(), 0, start=Start(3), candidates=SMALL, **options)
+    strategy = BayesianOptimisation(_favoured(), 0, start=InitialDesign(3), candidates=SMALL, **options)
     found = [_convolutions(arch) for arch in _run(strategy, [1] * 18)]
     assert max(found) == 6.0  # one of 15,625 cells
 
 
 def test_a_batch_spreads() -> None:
     problem = PLAIN
-    strategy = BayesianOptimisation(problem, 0, acquisition=UpperConfidence(1.0), start=Start(labels=8))
+    strategy = BayesianOptimisation(problem, 0, acquisition=UpperConfidence(1.0), start=InitialDesign(labels=8))
     _run(strategy, [8])
-    viewer = strategy._viewer
-    belief = strategy.model.fit(viewer, viewer(strategy.history.dags), targets_of(strategy.history, torch.Generator()), 0)
-    batch = viewer(problem.space.to_dags(strategy.ask(4)))
-    view = viewer(problem.pool)
-    greedy = view[UpperConfidence(1.0)(belief.predict(view), 0.0, torch.Generator()).topk(4).indices]
-    assert torch.pdist(batch.features).mean() > torch.pdist(greedy.features).mean()
+    extractor = strategy._extractor
+    posterior = strategy.model.fit(
+        extractor, extractor(strategy.history.dags), targets_of(strategy.history, torch.Generator()), 0
+    )
+    batch = extractor(problem.space.to_dags(strategy.ask(4)))
+    view = extractor(problem.pool)
+    greedy = view[UpperConfidence(1.0)(posterior.predict(view), 0.0, torch.Generator()).topk(4).indices]
+    assert torch.pdist(batch.rows).mean() > torch.pdist(greedy.rows).mean()
 
 
 def test_what_is_pending_counts_as_known() -> None:
     problem = PLAIN
-    strategy = BayesianOptimisation(problem, 0, start=Start(labels=4))
+    strategy = BayesianOptimisation(problem, 0, start=InitialDesign(labels=4))
     _run(strategy, [4])
     assert not set(strategy.ask(3)) & set(strategy.ask(3))
 
@@ -94,31 +96,31 @@ def test_fantasies_take_away_the_spread_of_a_predictor() -> None:
     problem = PLAIN
     dags = problem.pool[:40]
     view = FeatureExtractor(problem, problem.pool)(dags)
-    model = PredictorModel(partial(TreesPredictor))
+    model = PredictorSurrogate(partial(TreesPredictor))
     targets = torch.randn(20, generator=torch.Generator().manual_seed(0))
-    belief = model.fit(FeatureExtractor(problem, problem.pool), view[:20], targets, 0)
-    before, after = belief.predict(view), belief.believing(view[30:31]).predict(view)
+    posterior = model.fit(FeatureExtractor(problem, problem.pool), view[:20], targets, 0)
+    before, after = posterior.predict(view), posterior.with_fantasies(view[30:31]).predict(view)
     torch.testing.assert_close(before.mean, after.mean)
     assert float(after.std[30]) < 0.05 * float(before.std[30])
     assert (after.std <= before.std).all()
 
 
-SURROGATES: dict[str, Model] = {
-    "process": ProcessModel(),
-    "gp": PredictorModel(GPPredictor),
-    "gnn": PredictorModel(partial(GNNPredictor, steps=120, members=3, width=16)),
-    "trees": PredictorModel(TreesPredictor),
-    "stacked": PredictorModel(partial(StackedPredictor, parts={"gp": GPPredictor, "trees": TreesPredictor})),
+SURROGATES: dict[str, Surrogate] = {
+    "process": GPSurrogate(),
+    "gp": PredictorSurrogate(GPPredictor),
+    "gnn": PredictorSurrogate(partial(GNNPredictor, steps=120, members=3, width=16)),
+    "trees": PredictorSurrogate(TreesPredictor),
+    "stacked": PredictorSurrogate(partial(StackedPredictor, parts={"gp": GPPredictor, "trees": TreesPredictor})),
 }
 
 
-def _spreads(model: Model, labels: int, noise: float) -> Prediction:
-    """Belief at its own labels: of a function of deviation 1, plus noise."""
-    viewer, rng = FeatureExtractor(PLAIN, PLAIN.pool), torch.Generator().manual_seed(0)
-    seen = viewer(PLAIN.pool[torch.randperm(len(PLAIN.pool), generator=rng)[:labels]])
+def _spreads(model: Surrogate, labels: int, noise: float) -> Prediction:
+    """Posterior at its own labels: of a function of deviation 1, plus noise."""
+    extractor, rng = FeatureExtractor(PLAIN, PLAIN.pool), torch.Generator().manual_seed(0)
+    seen = extractor(PLAIN.pool[torch.randperm(len(PLAIN.pool), generator=rng)[:labels]])
     true = torch.tensor([_convolutions(arch) for arch in NB201.to_architectures(seen.dags)], dtype=torch.float64)
     true = (true - true.mean()) / true.std()
-    return model.fit(viewer, seen, true + noise * torch.randn(labels, generator=rng, dtype=torch.float64), 0).predict(seen)
+    return model.fit(extractor, seen, true + noise * torch.randn(labels, generator=rng, dtype=torch.float64), 0).predict(seen)
 
 
 @pytest.mark.parametrize("model", SURROGATES.values(), ids=SURROGATES)
@@ -137,8 +139,8 @@ def test_the_spread_that_acquisition_sees_leaves_out_the_noise_of_labels(model) 
 def test_acquisition_does_not_see_the_noise_of_a_measurement(acquisition) -> None:
     mean, std = torch.tensor([0.0, 0.1]), torch.tensor([0.3, 0.2])
     worth = [
-        acquisition(belief, 0.5, torch.Generator().manual_seed(0))
-        for belief in (Prediction(mean, std), Prediction(mean, std, std + torch.tensor([5.0, 9.0])))
+        acquisition(posterior, 0.5, torch.Generator().manual_seed(0))
+        for posterior in (Prediction(mean, std), Prediction(mean, std, std + torch.tensor([5.0, 9.0])))
     ]
     assert torch.equal(*worth)
 
@@ -148,9 +150,9 @@ def test_the_first_queries_are_favourites() -> None:
     proxies = problem.proxies
     assert proxies is not None
     order = proxies(problem.pool).mean(1)
-    asked = NB201.to_dags(BayesianOptimisation(problem, 0, start=Start(labels=5, share=0.05)).ask(5))
+    asked = NB201.to_dags(BayesianOptimisation(problem, 0, start=InitialDesign(labels=5, share=0.05)).ask(5))
     assert (proxies(asked).mean(1) >= order.quantile(0.95) - 1e-9).all()
-    plain = NB201.to_dags(BayesianOptimisation(problem, 0, start=Start(labels=20), proxies=False).ask(20))
+    plain = NB201.to_dags(BayesianOptimisation(problem, 0, start=InitialDesign(labels=20), proxies=False).ask(20))
     assert bool((proxies(plain).mean(1) < order.quantile(0.95)).any())
 
 
@@ -233,17 +235,17 @@ def test_evolutionary_denoising_asks_a_generation_before_the_next() -> None:
 
 def test_a_model_serves_for_as_many_queries_as_it_is_told_to(monkeypatch) -> None:
     fits = []
-    learn = ProcessModel.fit
+    learn = GPSurrogate.fit
 
-    def counted(self, viewer, seen, targets, seed):
+    def counted(self, extractor, seen, targets, seed):
         fits.append(len(targets))
-        return learn(self, viewer, seen, targets, seed)
+        return learn(self, extractor, seen, targets, seed)
 
-    monkeypatch.setattr(ProcessModel, "fit", counted)
-    strategy = BayesianOptimisation(PLAIN, 0, start=Start(4), refit=3)
+    monkeypatch.setattr(GPSurrogate, "fit", counted)
+    strategy = BayesianOptimisation(PLAIN, 0, start=InitialDesign(4), refit=3)
     _run(strategy, [1] * 12)
     assert fits == [4, 7, 10]
-    resumed = BayesianOptimisation(PLAIN, 0, start=Start(4), refit=3)
+    resumed = BayesianOptimisation(PLAIN, 0, start=InitialDesign(4), refit=3)
     resumed.tell(strategy.history.observations)
     assert resumed.ask(2) == strategy.ask(2)
     assert fits == [4, 7, 10, 10]

@@ -101,7 +101,7 @@ def test_twins_and_strangers_are_not_taken(make, observe):
     pooled = "|avg_pool_3x3~0|+|{}~0|{}~1|+|none~0|skip_connect~1|none~2|"
     arch, twin = (NB201.decode(pooled.format(*ops)) for ops in (("none", "skip_connect"), ("none", "none")))
     strategy.tell(observe(NB201, [arch], {"score": lambda _: 1.0}))
-    with pytest.raises(InvalidRequest, match="told before"):
+    with pytest.raises(InvalidRequest, match="reported before"):
         strategy.tell(observe(NB201, [twin], {"score": lambda _: 2.0}))
     (fresh,) = strategy.ask(1)
     with pytest.raises(InvalidRequest, match="not the function"):

@@ -200,7 +200,7 @@ def changed(**values: object) -> Callable[[dict], dict]:
         (changed(more=1), "unknown key 'more'"),
         (lambda row: {key: value for key, value in row.items() if key != "ops"}, "'ops' is missing"),
         (changed(search_value=float("nan")), "not JSON"),
-        (changed(canonical_hash="0" * 32), "is not the function"),
+        (changed(canonical_hash="0" * 32), "is not the canonical hash"),
     ],
 )
 def test_a_damaged_or_crafted_line_is_refused_with_its_number(task, tmp_path, change, words):

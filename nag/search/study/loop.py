@@ -34,7 +34,7 @@ def queries(
         except SpaceExhausted:
             return
         functions = {architecture: function for function, architecture in strategy.pending.items()}
-        known = {observation.function for observation in begun}
+        known = {observation.canonical_hash for observation in begun}
         new = [architecture for architecture in asked if functions[architecture] not in known]
         evaluations = evaluator.evaluate(new[: min(batch - len(begun), budget)])
         found = [observation_of(evaluation, strategy.problem.goal) for evaluation in evaluations]
