@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -83,47 +83,74 @@ def canonical_forms(dags: DagBatch, vocabulary: Sequence[str]) -> CanonicalForms
 
 def _label(dags: DagBatch) -> tuple[Tensor, list[bytes]]:
     """Canonical order and certificate of each graph, by breadth-first individualisation-refinement."""
-    level = levels(dags)
-    colour = _refine(dags, _mix(dags.ops + 1) * dags.mask)
-    root = torch.arange(len(dags), device=dags.device)
-    best_order = torch.zeros_like(dags.ops)
-    best: list[bytes | None] = [None] * len(dags)
-    leaves = torch.zeros(len(dags), dtype=torch.int64, device=dags.device)
+    leaves = _Leaves(dags)
     symmetric = torch.zeros(len(dags), dtype=torch.bool, device=dags.device)
-    while len(root):
-        order, tied = _sort(colour, level, dags.mask)
+    branches = _Branches(
+        dags, levels(dags), _refine(dags, _mix(dags.ops + 1) * dags.mask), torch.arange(len(dags), device=dags.device)
+    )
+    while len(branches.root):
+        order, tied = _sort(branches.colour, branches.level, branches.dags.mask)
         discrete = ~tied.any(1)
-        done = discrete.nonzero().squeeze(1)
-        if len(done):
-            certificates = _certificates(dags[done].take_nodes(order[done]))
-            better: dict[int, int] = {}
-            for leaf, (r, text) in enumerate(zip(root[done].tolist(), certificates, strict=True)):
-                current = best[r]
-                if current is None or text < current:
-                    best[r] = text
-                    better[r] = leaf
-            if better:
-                best_order[list(better)] = order[done][list(better.values())]
-            leaves.index_add_(0, root[done], torch.ones_like(done))
-            if int(leaves.max()) > _MAX_LEAVES:
-                raise InvalidArchitecture("a graph is too symmetric for an exact canonical form", "Use smaller graphs.")
-        rest = (~discrete).nonzero().squeeze(1)
-        if not len(rest):
+        leaves.add(branches.dags[discrete].take_nodes(order[discrete]), order[discrete], branches.root[discrete])
+        if bool(discrete.all()):
             break
-        dags, level, root = dags[rest], level[rest], root[rest]
-        parent, node = _branches(dags, colour[rest], order[rest], tied[rest])
-        colour = colour[rest][parent]
-        dags, level, root = dags[parent], level[parent], root[parent]
-        rows = torch.arange(len(parent), device=colour.device)
-        colour[rows, node] = _mix(colour[rows, node] + _INDIVIDUAL)
-        colour = _refine(dags, colour)
-        symmetric |= torch.bincount(root, minlength=len(symmetric)) > _MAX_BRANCHES
-        kept = _one_of_each_orbit(dags, colour, level, root, symmetric[root].nonzero().squeeze(1))
-        dags, level, root, colour = dags[kept], level[kept], root[kept], colour[kept]
-    return best_order, [text if text is not None else b"" for text in best]
+        branches = branches[~discrete].individualised(order[~discrete], tied[~discrete])
+        symmetric |= torch.bincount(branches.root, minlength=len(symmetric)) > _MAX_BRANCHES
+        many = symmetric[branches.root].nonzero().squeeze(1)
+        branches = branches[_one_of_each_orbit(branches.dags, branches.colour, branches.level, branches.root, many)]
+    return leaves.order, [text if text is not None else b"" for text in leaves.certificates]
 
 
-def _branches(dags: DagBatch, colour: Tensor, order: Tensor, tied: Tensor) -> tuple[Tensor, Tensor]:
+class _Leaves:
+    """The least certificate that was found of each graph of a batch, and its node order."""
+
+    def __init__(self, dags: DagBatch) -> None:
+        self.order = torch.zeros_like(dags.ops)
+        self.certificates: list[bytes | None] = [None] * len(dags)
+        self._counts = torch.zeros(len(dags), dtype=torch.int64, device=dags.device)
+
+    def add(self, dags: DagBatch, order: Tensor, root: Tensor) -> None:
+        """Adds leaves of the search: graphs in a discrete order, of the graphs `root` of the batch.
+
+        Raises:
+            InvalidArchitecture: A graph has too many leaves.
+        """
+        if not len(root):
+            return
+        better: dict[int, int] = {}
+        for leaf, (graph, text) in enumerate(zip(root.tolist(), _certificates(dags), strict=True)):
+            best = self.certificates[graph]
+            if best is None or text < best:
+                self.certificates[graph], better[graph] = text, leaf
+        if better:
+            self.order[list(better)] = order[list(better.values())]
+        self._counts.index_add_(0, root, torch.ones_like(root))
+        if int(self._counts.max()) > _MAX_LEAVES:
+            raise InvalidArchitecture("a graph is too symmetric for an exact canonical form", "Use smaller graphs.")
+
+
+@dataclass(frozen=True)
+class _Branches:
+    """Open branches of the search: coloured graphs, their levels, and which graph of the batch each belongs to."""
+
+    dags: DagBatch
+    level: Tensor
+    colour: Tensor
+    root: Tensor
+
+    def __getitem__(self, rows: Tensor) -> _Branches:
+        return _Branches(self.dags[rows], self.level[rows], self.colour[rows], self.root[rows])
+
+    def individualised(self, order: Tensor, tied: Tensor) -> _Branches:
+        """One branch for each node of the first tied cell, which gets a colour of its own."""
+        parent, node = _first_tied_cell(self.dags, self.colour, order, tied)
+        children = self[parent]
+        rows = torch.arange(len(parent), device=parent.device)
+        children.colour[rows, node] = _mix(children.colour[rows, node] + _INDIVIDUAL)
+        return replace(children, colour=_refine(children.dags, children.colour))
+
+
+def _first_tied_cell(dags: DagBatch, colour: Tensor, order: Tensor, tied: Tensor) -> tuple[Tensor, Tensor]:
     """The nodes to individualise: those of the first tied cell of each graph, but of exact twins only one."""
     first = order.gather(1, tied.float().argmax(1, keepdim=True))
     cell = (colour == colour.gather(1, first)) & dags.mask

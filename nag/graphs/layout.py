@@ -30,6 +30,8 @@ _MOST_COMPARISONS = 20_000  # of links, while one layer is sorted
 Slot = tuple[int, ...]
 """A node `(v,)`, or the passage `(u, v, layer)` of the edge u->v through a layer."""
 
+Neighbours = dict[Slot, list[Slot]]
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -54,45 +56,61 @@ def lay_out(arch: Architecture, widths: Sequence[float]) -> Layout:
     import networkx as nx
 
     nodes = [sorted(layer) for layer in nx.topological_generations(to_networkx(arch))]
-    level = {v: depth for depth, layer in enumerate(nodes) for v in layer}
-    # The shortest edges get their passages first; where these are very many, the long ones run straight.
-    left, bent = _MOST_PASSAGES, set()
-    for u, v in sorted(arch.edges, key=lambda edge: level[edge[1]] - level[edge[0]]):
-        left -= level[v] - level[u] - 1
-        if left >= 0:
-            bent.add((u, v))
-    routes: list[list[Slot]] = [
-        [(u,), *((u, v, depth) for depth in range(level[u] + 1, level[v]) if (u, v) in bent), (v,)] for u, v in arch.edges
-    ]
+    routes = _routes(arch, {v: depth for depth, layer in enumerate(nodes) for v in layer})
     layers: list[list[Slot]] = [[(v,) for v in layer] for layer in nodes]
     for route in routes:
         for passage in route[1:-1]:
             layers[passage[2]].append(passage)
-    before: dict[Slot, list[Slot]] = {slot: [] for layer in layers for slot in layer}
-    after: dict[Slot, list[Slot]] = {slot: [] for layer in layers for slot in layer}
-    for route in routes:
-        for a, b in itertools.pairwise(route):
-            after[a].append(b)
-            before[b].append(a)
-    links = sum(len(others) for others in after.values())
-    if links <= _MOST_LINKS:
+    before, after = _links(layers, routes)
+    if sum(map(len, after.values())) <= _MOST_LINKS:
         layers = _fewest_crossings(layers, before, after)
-    x = {slot: 0.0 for layer in layers for slot in layer}
-    size = {slot: widths[slot[0]] if len(slot) == 1 else _PASSAGE_WIDTH for slot in x}
-    for sweep in range(min(60, 2 + _MOST_VISITS // (links + 1))):
-        for layer in layers if sweep % 2 == 0 else layers[::-1]:
-            # Passages pull harder than nodes, so that long edges run straight.
-            pulls = [[(x[other], 1.0 if len(other) == 1 else 6.0) for other in before[slot] + after[slot]] for slot in layer]
-            wanted = [
-                sum(at * force for at, force in pull) / sum(force for _, force in pull) if pull else x[slot]
-                for slot, pull in zip(layer, pulls, strict=True)
-            ]
-            x.update(zip(layer, _keep_apart(wanted, [size[slot] for slot in layer]), strict=True))
+    size = {slot: widths[slot[0]] if len(slot) == 1 else _PASSAGE_WIDTH for layer in layers for slot in layer}
+    x = _places(layers, before, after, size)
     margin = min((x[slot] - size[slot] / 2 for slot in x), default=0.0)
     centre = {
         slot: (x[slot] - margin, depth * _LAYER_HEIGHT + BOX_HEIGHT / 2) for depth, layer in enumerate(layers) for slot in layer
     }
     return Layout(centre, routes)
+
+
+def _routes(arch: Architecture, level: Mapping[int, int]) -> list[list[Slot]]:
+    """Slots that each edge visits; the shortest edges get their passages first, beyond a limit the long ones run straight."""
+    left, bent = _MOST_PASSAGES, set()
+    for u, v in sorted(arch.edges, key=lambda edge: level[edge[1]] - level[edge[0]]):
+        left -= level[v] - level[u] - 1
+        if left >= 0:
+            bent.add((u, v))
+    return [[(u,), *((u, v, depth) for depth in range(level[u] + 1, level[v]) if (u, v) in bent), (v,)] for u, v in arch.edges]
+
+
+def _links(layers: Sequence[Sequence[Slot]], routes: Sequence[Sequence[Slot]]) -> tuple[Neighbours, Neighbours]:
+    """The slots that stand before and after each slot on some route."""
+    before: Neighbours = {slot: [] for layer in layers for slot in layer}
+    after: Neighbours = {slot: [] for layer in layers for slot in layer}
+    for route in routes:
+        for a, b in itertools.pairwise(route):
+            after[a].append(b)
+            before[b].append(a)
+    return before, after
+
+
+def _places(
+    layers: Sequence[Sequence[Slot]], before: Neighbours, after: Neighbours, size: Mapping[Slot, float]
+) -> dict[Slot, float]:
+    """Horizontal place of each slot: near the mean of its neighbours, in sweeps down and up."""
+    x = dict.fromkeys(size, 0.0)
+    links = sum(map(len, after.values()))
+    for sweep in range(min(60, 2 + _MOST_VISITS // (links + 1))):
+        for layer in layers if sweep % 2 == 0 else layers[::-1]:
+            wanted = [_pulled(slot, before[slot] + after[slot], x) for slot in layer]
+            x.update(zip(layer, _keep_apart(wanted, [size[slot] for slot in layer]), strict=True))
+    return x
+
+
+def _pulled(slot: Slot, neighbours: Sequence[Slot], x: Mapping[Slot, float]) -> float:
+    """Weighted mean of the neighbours' places; passages pull harder than nodes, so that long edges run straight."""
+    pull = [(x[other], 1.0 if len(other) == 1 else 6.0) for other in neighbours]
+    return sum(at * force for at, force in pull) / sum(force for _, force in pull) if pull else x[slot]
 
 
 def _fewest_crossings(
