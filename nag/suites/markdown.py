@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 
 from nag import __version__
 from nag.suites.rows import Row
@@ -12,6 +13,7 @@ from nag.suites.suite import Baseline, Column, Table
 __all__ = ["results_page"]
 
 _Group = Mapping[tuple[str, str], Mapping[str, Row]]  # (method, setting) -> metric -> row
+_Cell = Callable[[str, str, Mapping[str, Row]], str]  # method, setting and their rows -> what a column shows
 
 
 def results_page(title: str, header: Mapping[str, str], protocol: str, tables: Sequence[Table], rows: Sequence[Row]) -> str:
@@ -38,29 +40,50 @@ def results_page(title: str, header: Mapping[str, str], protocol: str, tables: S
 
 def _table(table: Table, rows: Sequence[Row]) -> str:
     """One Markdown table, or nothing where no row has a metric of it."""
+    shown = _groups(table, rows)
+    if not shown:
+        return ""
+    columns = _columns(table, shown)
+    titles = [title for title, _ in columns]
+    aligned = ["---" if title in ("method", "setting") else "---:" for title in titles]
+    baselines = _baseline_lines(table, shown, "setting" in titles, len(titles))
+    lines = [titles, aligned, *baselines, *([cell(*key, found) for _, cell in columns] for key, found in shown.items())]
+    return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
+
+
+def _groups(table: Table, rows: Sequence[Row]) -> _Group:
+    """Method and setting -> metric -> row, of those that have a metric of the table."""
     groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         if any(fnmatchcase(row.setting, pattern) for pattern in table.settings):
             groups.setdefault((row.method, row.setting), {})[row.metric] = row
-    shown = {key: found for key, found in groups.items() if any(column.metric in found for column in table.columns)}
-    if not shown:
-        return ""
-    with_setting = any(setting for _, setting in shown)
-    with_labels = any(row.labels for found in shown.values() for row in found.values())
-    versions = {key: min(row.version for row in found.values()) for key, found in shown.items()}
-    with_version = any(version != __version__ for version in versions.values())
-    head = ["method", *(["setting"] if with_setting else []), *(column.title for column in table.columns)]
-    head += [*(["labels"] if with_labels else []), "seeds", "CPU s", *(["nag"] if with_version else [])]
-    aligned = ["---" if name in ("method", "setting") else "---:" for name in head]
-    lines = [head, aligned, *_baseline_lines(table, shown, with_setting, len(head))]
-    for (method, setting), found in shown.items():
-        known = [found[column.metric] for column in table.columns if column.metric in found]
-        line = [method, *([setting] if with_setting else [])]
-        line += [_number(found.get(column.metric), column) for column in table.columns]
-        line += [f"{max(row.labels for row in known):g}"] if with_labels else []
-        line += [str(max(row.seeds for row in known)), f"{max(row.cpu_seconds for row in known):.0f}"]
-        lines.append([*line, *([versions[method, setting]] if with_version else [])])
-    return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
+    return {key: found for key, found in groups.items() if any(column.metric in found for column in table.columns)}
+
+
+def _columns(table: Table, shown: _Group) -> list[tuple[str, _Cell]]:
+    """Title and content of each column; settings, labels and versions only where they tell something."""
+
+    def known(found: Mapping[str, Row]) -> list[Row]:
+        return [found[column.metric] for column in table.columns if column.metric in found]
+
+    def version(found: Mapping[str, Row]) -> str:
+        return min(row.version for row in found.values())
+
+    columns: list[tuple[str, _Cell]] = [("method", lambda method, setting, found: method)]
+    if any(setting for _, setting in shown):
+        columns.append(("setting", lambda method, setting, found: setting))
+    columns += [(each.title, partial(_metric_cell, each)) for each in table.columns]
+    if any(row.labels for found in shown.values() for row in found.values()):
+        columns.append(("labels", lambda method, setting, found: f"{max(row.labels for row in known(found)):g}"))
+    columns.append(("seeds", lambda method, setting, found: str(max(row.seeds for row in known(found)))))
+    columns.append(("CPU s", lambda method, setting, found: f"{max(row.cpu_seconds for row in known(found)):.0f}"))
+    if any(version(found) != __version__ for found in shown.values()):
+        columns.append(("nag", lambda method, setting, found: version(found)))
+    return columns
+
+
+def _metric_cell(column: Column, method: str, setting: str, found: Mapping[str, Row]) -> str:
+    return _number(found.get(column.metric), column)
 
 
 def _baseline_lines(table: Table, groups: _Group, with_setting: bool, width: int) -> list[list[str]]:
