@@ -15,6 +15,7 @@ from nag.search import (
     EvolutionaryDenoising,
     Generated,
     Goal,
+    InitialDesign,
     LocalSearch,
     ModelBasedSearch,
     Mutants,
@@ -24,7 +25,6 @@ from nag.search import (
     RandomSearch,
     RegularisedEvolution,
     RoBoT,
-    Start,
     Strategy,
     Thompson,
     TreeSearch,
@@ -36,7 +36,7 @@ SMALL = Mutants(parents=3, count=20, rounds=2, random=20)
 
 def bayesian(problem: Problem, seed: int, **options) -> BayesianOptimisation:
     """Bayesian optimisation with few candidates; the pool of NAS-Bench-101 takes half a minute."""
-    options = {"start": Start(3, draws=60), "candidates": SMALL, "pool": problem.space.name != "nasbench101", **options}
+    options = {"start": InitialDesign(3, draws=60), "candidates": SMALL, "pool": problem.space.name != "nasbench101", **options}
     return BayesianOptimisation(problem, seed, **options)
 
 
@@ -54,7 +54,7 @@ STRATEGIES: dict[str, Callable[[Problem, int], Strategy]] = {
         seed,
         model=PredictorSurrogate(partial(GNNPredictor, width=8, layers=1, members=2, steps=3)),
         acquisition=Thompson(),
-        start=Start(labels=3, share=1.0, draws=60),
+        start=InitialDesign(labels=3, share=1.0, draws=60),
         pool=False,
         refit=3,
     ),
