@@ -70,7 +70,10 @@ def compose_options(name: str, command: Command, arguments: Sequence[str]) -> tu
     conform(command.schema, options)
     for key, annotation in annotations_of(command.schema).items():
         if is_group(annotation):
-            conform_all(options[key], key, signature_of)
+            own = {"console"} if key == "tracker" else set()  # taken by the command line, not by the tracker
+            part = options[key]
+            named = {name: value for name, value in part.items() if name not in own} if isinstance(part, Mapping) else part
+            conform_all(named, key, signature_of)
     return cfg, command.schema.model_validate(options)
 
 
