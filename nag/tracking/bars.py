@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, TextIO
 
 from nag.core.documents import printable
 from nag.core.secrets import masked
+from nag.tracking.lines import clock, told_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Display
     from rich.progress import TaskID
 
 __all__ = ["Bars"]
+
+_NAME, _BAR = 24, 8  # columns of the description and of the bar
 
 
 class Bars:
@@ -41,7 +44,15 @@ class Bars:
         with self.lock:
             display = self._display = self._display or _display(self.stream)
             self._depth += 1
-            task = display.add_task(description, total=total, completed=initial, visible=False, unit=unit, note="")
+            task = display.add_task(
+                description,
+                total=total,
+                completed=initial,
+                visible=False,
+                unit=unit,
+                of=f"/{'?' if total is None else total}",
+                note="",
+            )
         bar = _Bar(display, task)
         timer = Timer(self.delay, self._reveal, [display, task])
         timer.daemon = True
@@ -90,19 +101,31 @@ class _Bar:
 
 
 def _display(stream: TextIO) -> Display:
+    """A live display whose lines tell the elapsed and the remaining time in 80 columns; a long remark is cut."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    class Times(ProgressColumn):
+        """The elapsed and, if it is known, the remaining time."""
+
+        def render(self, task: Task) -> Text:
+            """The text of a bar."""
+            left = "" if task.finished else told_left(task.time_remaining)
+            return Text(f"elapsed {clock(task.finished_time or task.elapsed or 0)}{left}")
+
+    def fixed(text: str) -> TextColumn:
+        return TextColumn(text, markup=False, table_column=Column(no_wrap=True))
 
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left", style="dim"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=_NAME, overflow="ellipsis")),
+        BarColumn(bar_width=_BAR),
+        fixed("{task.completed:.0f}{task.fields[of]} {task.fields[unit]}"),
+        Times(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[note]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         console=Console(file=stream),
         refresh_per_second=4,
         redirect_stdout=False,  # results printed to stdout must not turn up on stderr
+        expand=True,
     )

@@ -9,7 +9,7 @@ from typing import TextIO
 from nag.core.documents import printable
 from nag.core.secrets import masked
 
-__all__ = ["LineProgress", "Pace"]
+__all__ = ["LineProgress", "Pace", "clock", "told_left"]
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Pace:
 
 
 class LineProgress:
-    """Writes `description: 120/1000 steps (12 %), 3.4 steps/s, 0:04:19 left, note` when the pace allows it.
+    """Writes `description: 120/1000 steps (12 %), 3.4 steps/s, elapsed 0:36, 4:19 left, note` when the pace allows it.
 
     Args:
         stream: Where to write; None writes nothing.
@@ -92,12 +92,18 @@ class LineProgress:
             parts[0] += f" {self._unit}"
         if speed > 0:
             parts.append(f"{speed:.3g} {self._unit}/s")
-            if self._total is not None and self._total > self._done:
-                parts.append(f"{clock((self._total - self._done) / speed)} left")
+        more = self._total is not None and self._total > self._done and speed > 0
+        left = ((self._total or 0) - self._done) / speed if more else None
+        parts.append(f"elapsed {clock(elapsed)}{told_left(left)}")
         return ", ".join([*parts, self._note] if self._note else parts)
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds, as `1:02:03`."""
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    """Minutes and seconds, as `2:03`, and hours where there are any, as `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+def told_left(seconds: float | None) -> str:
+    """The remaining time, to stand after the elapsed one; nothing where it is unknown."""
+    return "" if seconds is None else f", {clock(seconds)} left"

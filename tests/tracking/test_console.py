@@ -98,7 +98,7 @@ def test_lines_elsewhere_come_at_the_pace(capsys):
             time.sleep(0.005)
     lines = stream.getvalue().splitlines()
     assert 2 <= len(lines) <= 1 + (time.monotonic() - began) / 0.2
-    assert re.fullmatch(r"(outer|inner): \d+/1000 steps \(\d+ %\), \S+ steps/s, \d+:\d\d:\d\d left", lines[1])
+    assert re.fullmatch(r"(outer|inner): \d+/1000 steps \(\d+ %\), \S+ steps/s, elapsed \d+:\d\d, \d+:\d\d left", lines[1])
     assert capsys.readouterr() == ("", "")
 
 
