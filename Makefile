@@ -15,4 +15,4 @@ docs: # the site, into build/site
 	bash scripts/docs.sh
 
 bench: # one benchmark suite in minutes: make bench SUITE=search
-	bash -c '. scripts/venv.sh && set_up "[test]" && nag benchmark suite=$(SUITE) preset=quick resume=true out_dir=runs/bench/$(SUITE)'
+	bash -c '. scripts/venv.sh && set_up "[test]" && nag benchmark suite=$(SUITE) preset=quick out_dir=runs/bench/$(SUITE)'
