@@ -104,7 +104,7 @@ def test_twins_and_strangers_are_not_taken(make, observe):
     with pytest.raises(InvalidRequest, match="reported before"):
         strategy.tell(observe(NB201, [twin], {"score": lambda _: 2.0}))
     (fresh,) = strategy.ask(1)
-    with pytest.raises(InvalidRequest, match="not the function"):
+    with pytest.raises(InvalidRequest, match="not the canonical hash"):
         strategy.tell([Observation(fresh, "0" * 32, {"score": 1.0})])
     with pytest.raises(InvalidRequest, match="lacks the metric"):
         strategy.tell([Observation.of(NB201, fresh, {})])
