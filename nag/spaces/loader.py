@@ -43,8 +43,8 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
         return made if isinstance(made, SearchSpace) else space_from_mapping(made, shown, lambda named: named)
     if text in list_spaces():
         return space_from_mapping(read_space(text), text)
-    path = Path(text).expanduser()
-    return space_from_mapping(read_space(text), shown, lambda named: _beside(path, named))
+    described, path = read_space(text), Path(text).expanduser()
+    return space_from_mapping(described, shown, lambda named: _beside(path, named))
 
 
 def _beside(path: Path, named: str) -> str:
