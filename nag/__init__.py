@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from nag.graphs import Architecture
     from nag.search import Problem, Study, search
     from nag.spaces import SearchSpace, list_spaces, load_space
-    from nag.tasks import Metric, Observations, Task, list_tasks, load_task
+    from nag.tasks import Metric, Objective, Observations, Task, list_tasks, load_task
     from nag.training import FitOptions
     from nag.workflows.load import load
 
@@ -58,6 +58,7 @@ _HOMES = {
     "Guidance": "nag.evaluation.predicted",
     "Metric": "nag.tasks",
     "NagError": "nag.core.errors",
+    "Objective": "nag.tasks",
     "Observations": "nag.tasks",
     "Problem": "nag.search",
     "Samples": "nag.diffusion.generation",
@@ -89,6 +90,7 @@ __all__ = [
     "Guidance",
     "Metric",
     "NagError",
+    "Objective",
     "Observations",
     "Problem",
     "Samples",

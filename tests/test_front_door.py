@@ -145,8 +145,10 @@ def test_a_plain_function_is_searched(generator, tmp_path):
     def costs(architecture: nag.Architecture, seed: int) -> dict[str, float]:
         return {"edges": len(architecture.edges), "attention": architecture.ops.count("gat")}
 
-    goal = nag.search.Goal((nag.search.Objective("edges"), nag.search.Objective("attention", False)), {"edges": {"max": 6}})
-    study = nag.search(costs, generator.space, budget=6, objective=goal, seed=0)
+    objective = nag.Objective(
+        (nag.Metric("edges"), nag.Metric("attention", maximise=False)), {"edges": {"max": 6}}, pareto=True
+    )
+    study = nag.search(costs, generator.space, budget=6, objective=objective, seed=0)
     assert len(study.to_pandas()) == 6
     assert study.best is None or study.best.values["edges"] <= 6
     assert all(query.values["edges"] <= 6 for query in study.front)

@@ -15,8 +15,8 @@ def score(architecture, seed):
 
 
 # %% The best with at least two convolutions
-goal = nag.search.Goal.single("score", limits={"costly": {"min": 2}})
-study = nag.search(score, nag.load_space("nasbench201"), budget=15, objective=goal, seed=0)
+objective = nag.Objective.single("score", limits={"costly": {"min": 2}})
+study = nag.search(score, nag.load_space("nasbench201"), budget=15, objective=objective, seed=0)
 print(study.best)
 
 # %% What was asked

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from omegaconf import DictConfig
 
-    from nag.evaluation import Evaluator, ObjectiveSpec
-    from nag.evaluation.tasks import AnyTask
+    from nag.evaluation import Evaluator
     from nag.graphs import DagBatch
     from nag.networks import Builder
     from nag.spaces import SearchSpace
-    from nag.tasks import Task
+    from nag.tasks import Objective, Task
     from nag.tracking import RunTracker
     from nag.workflows.run import RunFolder
 
@@ -57,7 +56,7 @@ def task_of(cfg: DictConfig) -> Task:
     return load_task(str(cfg.task), cfg.data_dir)
 
 
-def any_task_of(cfg: DictConfig) -> AnyTask:
+def any_task_of(cfg: DictConfig) -> Task:
     """The task that the configuration names, of any kind."""
     from nag.evaluation.tasks import load_any_task
 
@@ -72,7 +71,7 @@ def builder_maker_of(cfg: DictConfig) -> Callable[..., Builder]:
     return made if accepts(locate(cfg.builder._target_), "space") else lambda space: made()
 
 
-def evaluator_of(cfg: DictConfig, task: AnyTask, folder: Path, probe: bool = False) -> Evaluator:
+def evaluator_of(cfg: DictConfig, task: Task, folder: Path, probe: bool = False) -> Evaluator:
     """The evaluator of a task, which keeps what it finds in the store, or in a run's folder."""
     from nag.workflows.evaluators import Bench
 
@@ -109,7 +108,7 @@ def try_generator(make_generator: Callable[..., Any], space: SearchSpace, condit
         make_generator(space=space, data=space.to_dags([]), **({"conditions": tuple(conditions)} if conditions else {}))
 
 
-def objective_of(cfg: DictConfig, maximised: Mapping[str, bool]) -> ObjectiveSpec | None:
+def objective_of(cfg: DictConfig, maximised: Mapping[str, bool]) -> Objective | None:
     """The objective; None where the configuration names nothing.
 
     Args:
@@ -118,14 +117,12 @@ def objective_of(cfg: DictConfig, maximised: Mapping[str, bool]) -> ObjectiveSpe
     """
     from omegaconf import OmegaConf
 
-    from nag.evaluation import parse_objective
+    from nag.tasks import parse_objective
 
     plain = OmegaConf.to_container(cfg.objective, resolve=True)
     assert isinstance(plain, dict)
-    named = {str(key): value for key, value in plain.items()}
-    if not any(named.get(key) for key in ("maximise", "minimise", "limits", "pareto")):
-        return None
-    return parse_objective(named, maximised=maximised)
+    named = {str(key): value for key, value in plain.items() if key not in ("risk", "daring")}
+    return parse_objective(named, maximised=maximised) if any(named.values()) else None
 
 
 def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) -> dict[str, Any] | None:

@@ -106,7 +106,8 @@ class TrainPredictorOptions(CommandOptions):
     """Options of `nag train-predictor`."""
 
     task: TaskName
-    num_train: Annotated[Architectures, Field(ge=2)]
+    labels: PathText | None
+    num_train: Annotated[Architectures, Field(ge=2)] | None
     metric: Text | None
     maximise: bool | None
     predictor: Group

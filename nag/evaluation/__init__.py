@@ -11,19 +11,17 @@ if TYPE_CHECKING:
     from nag.evaluation.data_sets import DataSet, list_data_sets, load_data_set
     from nag.evaluation.distances import graph_distances
     from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
+    from nag.evaluation.graph_metrics import ComputedMetric, GraphMetric, PredictedMetric, computed_metrics
+    from nag.evaluation.guidance_score import Feasibility, FrontScore, GuidanceScore
     from nag.evaluation.ledger import Ledger
-    from nag.evaluation.limits import HeldOut, Margin, cross_validate
-    from nag.evaluation.metric import ComputedMetric, Metric, PredictedMetric, computed_metrics
+    from nag.evaluation.margins import HeldOut, LimitRisk, Margin, cross_validate
     from nag.evaluation.network_training import NetworkTraining, suggested_training
-    from nag.evaluation.objective import Feasibility, Objective, ParetoObjective
-    from nag.evaluation.objective_spec import ObjectiveSpec, parse_objective
     from nag.evaluation.predictions import ranking_metrics
     from nag.evaluation.samples import SampleMetrics, sample_metrics
     from nag.evaluation.task_names import check_task_name, is_training_task, list_all_tasks, list_training_tasks
-    from nag.evaluation.training_task import TrainingTask, load_training_task
+    from nag.evaluation.training_tasks import load_task_data, load_training_task
     from nag.evaluation.training_trial import TrainingTrial
     from nag.evaluation.trial import Measurement, Trial
-    from nag.tasks import Limit
 
 __all__ = [
     "ComputedMetric",
@@ -31,22 +29,20 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "Feasibility",
+    "FrontScore",
+    "GraphMetric",
+    "GuidanceScore",
     "HeldOut",
     "Ledger",
-    "Limit",
+    "LimitRisk",
     "Margin",
     "Measurement",
-    "Metric",
     "NetworkTraining",
-    "Objective",
-    "ObjectiveSpec",
-    "ParetoObjective",
     "PredictedMetric",
     "SampleMetrics",
     "SpaceReference",
     "Stopwatch",
     "TableEvaluator",
-    "TrainingTask",
     "TrainingTrial",
     "Trial",
     "check_task_name",
@@ -62,8 +58,8 @@ __all__ = [
     "list_data_sets",
     "list_training_tasks",
     "load_data_set",
+    "load_task_data",
     "load_training_task",
-    "parse_objective",
     "ranking_metrics",
     "sample_metrics",
     "suggested_training",

@@ -84,11 +84,11 @@ class TableEvaluator:
             return []
         task, table = self.task, self.task.table
         dags = table.space.to_dags(archs)
-        found = table.values_of({task.search_metric, task.report_metric, *task.side_metrics}, dags)
+        found = table.values_of({task.search_metric, task.report_metric, *task.secondary_metrics}, dags)
         search, report = found[task.search_metric], found[task.report_metric]
         covered = np.isfinite(search) | np.isfinite(report)
         percentile = task.percentile(report)
-        side = {name: found[name] for name in task.side_metrics}
+        side = {name: found[name] for name in task.secondary_metrics}
         hashes = table.space.canonical_hashes(dags)
         return [
             Evaluation(

@@ -9,17 +9,14 @@ from typing import Any
 
 from nag.core.errors import InvalidRequest
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.custom_task import CustomTask
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator, ignore_count
 from nag.evaluation.function_names import canonical_functions
-from nag.evaluation.tasks import AnyTask
-from nag.evaluation.training_task import TrainingTask
 from nag.evaluation.training_trial import TrainingTrial
 from nag.evaluation.trial import Measurement, Trial, fault_of, ignore_progress
 from nag.evaluation.user_trials import measurement_of
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
-from nag.tasks import Task
+from nag.tasks import Task, TrainedNetworks
 
 __all__ = ["CallableTrial", "TrialEvaluator", "evaluator_of_task"]
 
@@ -99,7 +96,7 @@ class TrialEvaluator:
         return fault_of(measured) or measured
 
 
-def evaluator_of_task(task: AnyTask, seed: int = 0) -> Evaluator:
+def evaluator_of_task(task: Task, seed: int = 0) -> Evaluator:
     """What measures architectures of a task by itself: its table, or training on its data in this process.
 
     Args:
@@ -109,12 +106,12 @@ def evaluator_of_task(task: AnyTask, seed: int = 0) -> Evaluator:
     Raises:
         InvalidRequest: The task has neither a table nor data.
     """
-    if isinstance(task, Task):
+    if task.has_table:
         return TableEvaluator(task)
-    if isinstance(task, TrainingTask):
-        trial = TrainingTrial(task.space, task.data_set, image_size=task.image_size, layout=task.layout)
+    source = task.source
+    if isinstance(source, TrainedNetworks):
+        trial = TrainingTrial(task.space, source.data_set, image_size=source.image_size, layout=source.layout)
         return TrialEvaluator(task.space, trial, seed)
-    assert isinstance(task, CustomTask)
     raise InvalidRequest(f"task {task.name} has neither a table nor data", "Pass a function of an architecture.")
 
 

@@ -59,7 +59,7 @@ class LabelledReward:
             (B,) float64 on the graphs' device, the higher the better whatever the task; nan where there is no value:
             beyond the budget, invalid, or unknown to the evaluator.
         """
-        space = self.task.table.space
+        space = self.task.space
         own = dags.to("cpu")
         valid = space.is_valid(own).tolist()
         hashes = space.canonical_hashes(own)
@@ -69,12 +69,11 @@ class LabelledReward:
             left = len(rows) if self.budget is None else self.budget - self.labels_used
             self._buy(own[torch.tensor(rows[:left])], [hashes[i] for i in rows[:left]])
             rows = rows[left:]
-        sign = self.task.sign
-        found = [sign * self._values.get(h, math.nan) if good else math.nan for h, good in zip(hashes, valid, strict=True)]
-        return torch.tensor(found, dtype=torch.float64, device=dags.device)
+        found = [self._values.get(h, math.nan) if good else math.nan for h, good in zip(hashes, valid, strict=True)]
+        return self.task.utility(torch.tensor(found, dtype=torch.float64, device=dags.device))
 
     def _buy(self, dags: DagBatch, hashes: list[str]) -> None:
-        archs = self.task.table.space.to_architectures(dags)
+        archs = self.task.space.to_architectures(dags)
         for digest, arch, evaluation in zip(hashes, archs, self.evaluator.evaluate(archs), strict=True):
             value = evaluation.search_value
             self._values[digest] = math.nan if value is None else value
@@ -89,8 +88,7 @@ class LabelledReward:
         """The best architecture measured so far with its search metric; None before the first label."""
         if not self._bought:
             return None
-        choose = max if self.task.maximise else min
-        digest = choose(self._bought, key=self._values.__getitem__)
+        digest = max(self._bought, key=lambda digest: self.task.utility(self._values[digest]))
         return self._bought[digest], self._values[digest]
 
     def as_ledger(self) -> Ledger:

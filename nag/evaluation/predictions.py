@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from nag.tasks import Metric
+
 __all__ = ["ranking_metrics"]
 
 
@@ -19,11 +21,13 @@ def ranking_metrics(predicted: np.ndarray, true: np.ndarray, maximise: bool = Tr
     Returns:
         `kendall_tau` (tau-b) and `spearman`, both nan where either side is constant, `mae` (unit of the target), and
         `precision_at_10pct`, the share of the predicted best tenth that belongs to the true best tenth; where ties make a
-        tenth ambiguous, its expectation if they are broken at random.
+        tenth ambiguous, its expectation if they are broken at random. All are nan where there are no predictions.
     """
+    if not len(true):
+        return dict.fromkeys(("kendall_tau", "spearman", "mae", "precision_at_10pct"), float("nan"))
     count = max(1, len(true) // 10)
-    sign = 1.0 if maximise else -1.0
-    chosen, best = (_chances(sign * values, count) for values in (predicted, true))
+    metric = Metric("target", maximise)
+    chosen, best = (_chances(metric.utility(values), count) for values in (predicted, true))
     varied = bool(np.ptp(predicted) and np.ptp(true))
     return {
         "kendall_tau": float(stats.kendalltau(predicted, true).statistic) if varied else float("nan"),

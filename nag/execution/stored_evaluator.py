@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from nag.evaluation.evaluator import Evaluation, ignore_count
 from nag.evaluation.function_names import FunctionNames, Functions, canonical_functions
-from nag.evaluation.tasks import AnyTask
 from nag.evaluation.trial import Trial
 from nag.execution.executors import Executor
 from nag.execution.store import EvaluationKey, EvaluationStore, Record, Request
 from nag.graphs import Architecture
+from nag.tasks import Task
 
 __all__ = ["StoredEvaluator"]
 
@@ -30,7 +30,7 @@ class StoredEvaluator:
         retry_failed: Whether what had failed before is tried again, once by each evaluator.
     """
 
-    task: AnyTask
+    task: Task
     trial: Trial
     store: EvaluationStore
     executor: Executor

@@ -12,6 +12,7 @@ from nag.report.rows import SampleRow
 from nag.report.runs import Run
 from nag.report.sections import Card, Samples, Section, name_of
 from nag.report.text import format_value
+from nag.tasks import Metric
 
 __all__ = ["drawing_sections", "sample_card"]
 
@@ -24,10 +25,10 @@ def drawing_sections(runs: Sequence[Run], samples: Samples) -> list[Section]:
 
 
 def _section(run: Run, runs: Sequence[Run], rows: Sequence[SampleRow]) -> Section:
-    sign = -1.0 if "lower is better" in run.text("protocol") else 1.0
+    metric = Metric("predicted_mean", "lower is better" not in run.text("protocol"))
     looked_up = any(row.percentile is not None for row in rows)
-    order = _best_first(rows, sign)
-    pick = max(order, key=lambda row: _predicted(row, sign)) if any(r.predicted_mean is not None for r in order) else None
+    order = _best_first(rows, metric)
+    pick = max(order, key=lambda row: _predicted(row, metric)) if any(r.predicted_mean is not None for r in order) else None
     chosen = list(enumerate(order, start=1))[:_SHOWN]
     if pick is not None and all(row is not pick for _, row in chosen):
         chosen[-1] = (order.index(pick) + 1, pick)
@@ -42,11 +43,11 @@ def _section(run: Run, runs: Sequence[Run], rows: Sequence[SampleRow]) -> Sectio
     return Section(heading, f"{kinds} architectures{how}.", cards=cards)
 
 
-def _best_first(rows: Sequence[SampleRow], sign: float) -> list[SampleRow]:
+def _best_first(rows: Sequence[SampleRow], metric: Metric) -> list[SampleRow]:
     """One row a function, by percentile where it is known, else by prediction."""
 
     def merit(row: SampleRow) -> tuple[float, float]:
-        return (-1.0 if row.percentile is None else row.percentile, _predicted(row, sign))
+        return (-1.0 if row.percentile is None else row.percentile, _predicted(row, metric))
 
     unique: dict[str, SampleRow] = {}
     for row in sorted(rows, key=merit, reverse=True):
@@ -54,8 +55,8 @@ def _best_first(rows: Sequence[SampleRow], sign: float) -> list[SampleRow]:
     return list(unique.values())
 
 
-def _predicted(row: SampleRow, sign: float) -> float:
-    return -float("inf") if row.predicted_mean is None else sign * row.predicted_mean
+def _predicted(row: SampleRow, metric: Metric) -> float:
+    return -float("inf") if row.predicted_mean is None else metric.utility(row.predicted_mean)
 
 
 def _card(row: SampleRow, heading: str, predicted_best: bool) -> Card:

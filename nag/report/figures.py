@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from nag.report.rows import Curve, HeldOut, SampleRow
+from nag.tasks import Metric
 
 __all__ = [
     "COLOURS",
@@ -157,13 +158,13 @@ def _without_tail(values: np.ndarray, maximise: bool) -> list[float] | None:
     """An axis that ends at the worst fortieth, if what is worse would take up half of it or more; None for all."""
     if not len(values):
         return None
-    sign = 1.0 if maximise else -1.0
-    good = sign * values
+    metric = Metric("value", maximise)
+    good = metric.utility(values)
     least, best = float(np.quantile(good, 0.025)), float(good.max())
     if best - least <= 0 or good.min() > least - (best - least):
         return None
     ends = [least - 0.04 * (best - least), best + 0.08 * (best - least)]
-    return sorted(sign * end for end in ends)
+    return sorted(metric.utility(end) for end in ends)
 
 
 def predicted_and_true(groups: Sequence[Group], metric: str) -> go.Figure:

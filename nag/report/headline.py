@@ -14,6 +14,7 @@ from nag.report.search_figures import progress_figure
 from nag.report.searches import progress_caption, query_card
 from nag.report.sections import Card, Figure, Samples, Section, name_of
 from nag.report.text import format_exact, format_value
+from nag.tasks import Metric
 
 __all__ = ["Headline", "headline_of", "without_hero"]
 
@@ -86,10 +87,10 @@ def _of_searches(searches: Sequence[Search]) -> Headline:
     first = searches[0]
     same = [search for search in searches if _subject(search) == _subject(first)]
     figure = Figure.of(progress_figure(same), progress_caption(same)) if any(search.measured for search in same) else None
-    order = sorted((search for search in same if search.ranked), key=lambda search: -first.sign * search.ranked[0].value)
+    order = sorted((search for search in same if search.ranked), key=lambda search: -first.utility(search.ranked[0].value))
     task = first.run.text("task")
     if not order:
-        limits = ", ".join(f"{metric} {limit}" for metric, limit in first.goal.limits.items())
+        limits = ", ".join(f"{metric} {limit}" for metric, limit in first.objective.limits.items())
         why = f"no query kept the limits ({limits})" if limits else "no query was measured"
         return Headline(f"Nothing won on {task}: {why}.", figure=figure)
     winner, best = order[0], order[0].ranked[0]
@@ -103,7 +104,7 @@ def _subject(search: Search) -> tuple[str, str]:
 
 
 def _lead(winner: Search, second: Search) -> str:
-    gap = winner.sign * (winner.ranked[0].value - second.ranked[0].value)
+    gap = winner.utility(winner.ranked[0].value - second.ranked[0].value)
     queries = (len(winner.queries), len(second.queries))
     spent = f"{queries[0]} queries each" if len(set(queries)) == 1 else f"{queries[0]} queries against {queries[1]}"
     return f"{format_value(gap)} better than {second.name} ({spent})" if gap > 0 else f"as good as {second.name} ({spent})"
@@ -149,9 +150,10 @@ def _of_measured(run: Run, rows: Sequence[SampleRow], word: str) -> Headline | N
     known = [row for row in rows if row.report_value is not None]
     if not known:
         return None
-    sign = -1.0 if run.metrics.get("maximise") is False else 1.0
-    best = max(known, key=lambda row: sign * (row.search_value if row.search_value is not None else row.report_value or 0.0))
+    metric = Metric("value", run.metrics.get("maximise") is not False)
+    values = {row.arch: row.search_value if row.search_value is not None else row.report_value or 0.0 for row in known}
+    best = max(known, key=lambda row: metric.utility(values[row.arch]))
     middle = median(row.report_value or 0.0 for row in known)
-    metric = run.text("report_metric") or "value"
-    text = f"The best of {len(known)} {word} architectures has {metric} {format_value(best.report_value)}"
+    name = run.text("report_metric") or "value"
+    text = f"The best of {len(known)} {word} architectures has {name} {format_value(best.report_value)}"
     return Headline(f"{text}; the median is {format_value(middle)}.", card=sample_card(run, best, "The best"))

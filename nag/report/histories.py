@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from nag.core.errors import DamagedFile, InvalidRequest
 from nag.graphs import Architecture
 from nag.report.runs import Run
-from nag.search.study.results import Query, goal_of_metrics, values_of
-from nag.tasks import Goal
+from nag.search.study.results import Query, objective_of_metrics, values_of
+from nag.tasks import Objective
+from nag.tasks.metric import Values
 from nag.workflows.history import HistoryRow, read_history
 
 __all__ = ["Search", "SearchQuery", "read_search"]
@@ -50,24 +51,23 @@ class Search:
     Args:
         run: Its run.
         name: How the report calls it: its strategy, with the run's name where several have it.
-        goal: Objectives and limits.
+        objective: What was searched for.
         queries: All queries, in their order.
     """
 
     run: Run
     name: str
-    goal: Goal
+    objective: Objective
     queries: Sequence[SearchQuery]
 
-    @property
-    def sign(self) -> float:
-        """1 where more of the search metric is better, -1 where less is."""
-        return self.goal.objectives[0].sign
+    def utility(self, values: Values) -> Values:
+        """Values of the search metric, sign-adjusted so that greater is better."""
+        return self.objective.metrics[0].utility(values)
 
     @property
     def metric(self) -> str:
         """The search metric."""
-        return self.goal.objectives[0].metric
+        return self.objective.metrics[0].name
 
     @property
     def measured(self) -> list[SearchQuery]:
@@ -77,14 +77,14 @@ class Search:
     @property
     def ranked(self) -> list[SearchQuery]:
         """The feasible queries, the best first."""
-        return sorted((query for query in self.queries if query.feasible), key=lambda query: -self.sign * query.value)
+        return sorted((query for query in self.queries if query.feasible), key=lambda query: -self.utility(query.value))
 
     @property
     def improvements(self) -> list[SearchQuery]:
         """The feasible queries that were better than all before them."""
         found: list[SearchQuery] = []
         for query in self.queries:
-            if query.feasible and (not found or self.sign * (query.value - found[-1].value) > 0):
+            if query.feasible and (not found or self.utility(query.value - found[-1].value) > 0):
                 found.append(query)
         return found
 
@@ -97,18 +97,18 @@ def read_search(run: Run, runs: Sequence[Run]) -> Search:
         DamagedFile: A file is not what it should be.
     """
     try:
-        goal = goal_of_metrics(run.metrics)
+        objective = objective_of_metrics(run.metrics)
     except InvalidRequest as error:
         raise DamagedFile(f"'{run.path / 'metrics.json'}' is damaged: {error.what}", "Run the search again.") from error
     rows = read_history(run.file("history.jsonl"))
     sides = [{name: value for name, value in row.side.items() if value is not None} for row in rows]
-    values = [Query({}, values_of(goal, row.search_value, side)) for row, side in zip(rows, sides, strict=True)]
-    keeps = (goal.violation(values) == 0).tolist()
+    values = [Query({}, values_of(objective, row.search_value, side)) for row, side in zip(rows, sides, strict=True)]
+    keeps = objective.feasible(values).tolist()
     queries, cost = [], 0.0
     for row, side, feasible in zip(rows, sides, keeps, strict=True):
         cost += row.cpu_seconds + row.gpu_seconds
         queries.append(SearchQuery(row, side, feasible, cost))
-    return Search(run, _name(run, runs), goal, queries)
+    return Search(run, _name(run, runs), objective, queries)
 
 
 def _name(run: Run, runs: Sequence[Run]) -> str:

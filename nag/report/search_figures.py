@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from nag.report.figures import COLOURS, DASHES, INK, SERIES, finish, label
 from nag.report.histories import Search, SearchQuery
 from nag.report.importance import Choice
-from nag.tasks import Objective
+from nag.tasks import Metric
 
 __all__ = ["choices_figure", "front_figure", "progress_figure", "rank_figure"]
 
@@ -62,14 +62,14 @@ def _add_queries(
 
 def _window(searches: Sequence[Search]) -> list[float] | None:
     """The axis from the worst tenth of the queries to the best: a few failures do not flatten the rest. None for all."""
-    values = np.array([search.sign * query.value for search in searches for query in search.measured])
+    values = np.array([search.utility(query.value) for search in searches for query in search.measured])
     if len(values) < 10:
         return None
     low, high = float(np.quantile(values, 0.1)), float(values.max())
     if high <= low or float(values.min()) > low - (high - low):
         return None
     ends = [low - 0.1 * (high - low), high + 0.06 * (high - low)]
-    return sorted(searches[0].sign * end for end in ends)
+    return sorted(searches[0].utility(end) for end in ends)
 
 
 def rank_figure(searches: Sequence[Search]) -> go.Figure | None:
@@ -98,9 +98,9 @@ def rank_figure(searches: Sequence[Search]) -> go.Figure | None:
     return finish(figure, 360)
 
 
-def front_figure(search: Search, side: Objective | str, searches: int = 1) -> go.Figure:
+def front_figure(search: Search, side: Metric | str, searches: int = 1) -> go.Figure:
     """The search metric against another one; with an objective, the queries that no other dominates are joined."""
-    name = side if isinstance(side, str) else side.metric
+    name = side if isinstance(side, str) else side.name
     known = [query for query in search.measured if name in query.side]
     figure = go.Figure()
     for feasible in (True, False):
@@ -127,10 +127,10 @@ def _add_side(figure: go.Figure, group: Sequence[SearchQuery], name: str, feasib
     )  # fmt: skip
 
 
-def _undominated(search: Search, queries: Sequence[SearchQuery], side: Objective) -> list[SearchQuery]:
+def _undominated(search: Search, queries: Sequence[SearchQuery], side: Metric) -> list[SearchQuery]:
     front: list[SearchQuery] = []
-    for query in sorted(queries, key=lambda q: (-side.sign * q.side[side.metric], -search.sign * q.value)):
-        if not front or search.sign * (query.value - front[-1].value) > 0:
+    for query in sorted(queries, key=lambda q: (-side.utility(q.side[side.name]), -search.utility(q.value))):
+        if not front or search.utility(query.value - front[-1].value) > 0:
             front.append(query)
     return front
 

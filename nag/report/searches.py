@@ -53,7 +53,7 @@ def comparison_section(searches: Sequence[Search], progress: bool = True) -> Sec
 
 def progress_caption(searches: Sequence[Search]) -> str:
     """What the figure of progress shows."""
-    limits = " that keeps the limits" if any(search.goal.limits for search in searches) else ""
+    limits = " that keeps the limits" if any(search.objective.limits for search in searches) else ""
     apart = " Crosses break a limit." if any(not query.feasible for search in searches for query in search.measured) else ""
     return f"Each dot is a query; the line is the best so far{limits}.{apart}"
 
@@ -93,8 +93,8 @@ def _told(search: Search) -> list[str]:
     run, report = search.run, search.run.text("report_metric")
     names = (("queries", "queries"), ("best_report_metric", f"best {report}"), ("regret", "regret"))
     told = [f"{name} {format_value(value)}" for key, name in names if (value := run.number(key)) is not None]
-    if search.goal.limits:
-        limits = ", ".join(f"{metric} {limit}" for metric, limit in search.goal.limits.items())
+    if search.objective.limits:
+        limits = ", ".join(f"{metric} {limit}" for metric, limit in search.objective.limits.items())
         told.append(f"{sum(query.feasible for query in search.queries)} queries kept the limits ({limits})")
     if run.metrics.get("best_arch") is not None and run.number("best_report_metric") is None:
         told.append(f"{report} of the best was not measured")
@@ -104,8 +104,8 @@ def _told(search: Search) -> list[str]:
 def _trade_offs(search: Search, searches: int) -> list[Figure]:
     """One figure for each further objective, and for each limited metric that is none."""
     found = []
-    objectives = {side.metric: side for side in search.goal.objectives[1:]}
-    for name in list(dict.fromkeys([*objectives, *search.goal.limits]))[:_MOST_FRONTS]:
+    objectives = {side.name: side for side in search.objective.metrics[1:]}
+    for name in list(dict.fromkeys([*objectives, *search.objective.limits]))[:_MOST_FRONTS]:
         if name != search.metric and any(name in query.side for query in search.measured):
             joined = "; queries joined by the line are dominated by no other" if name in objectives else ""
             caption = f"The {search.metric} against {name}{joined}."
@@ -162,7 +162,7 @@ def query_card(search: Search, query: SearchQuery, heading: str) -> Card:
     measured = {**query.side, search.metric: row.search_value}
     limits = [
         (f"{name} {limit}", f"{format_value(measured.get(name))}, {'kept' if query.feasible else 'not all kept'}")
-        for name, limit in search.goal.limits.items()
+        for name, limit in search.objective.limits.items()
     ]
     card = Card(heading, "", query.architecture, row.arch, facts, drawing_of(query.architecture))
     return replace(card, limits=limits, command=export_command(search.run, row.arch))

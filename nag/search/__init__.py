@@ -14,7 +14,7 @@ from nag.search.candidates import Mutants
 from nag.search.evolution import RegularisedEvolution
 from nag.search.evolutionary_denoising import EvolutionaryDenoising
 from nag.search.guided import Generated
-from nag.search.history import History, Observation
+from nag.search.history import History
 from nag.search.local_search import LocalSearch
 from nag.search.mcts import TreeSearch
 from nag.search.problem import ForbiddenMetric, Measurable, Problem
@@ -24,7 +24,6 @@ from nag.search.smbo import ModelBasedSearch
 from nag.search.strategy import SpaceExhausted, Strategy
 from nag.search.study import Study, search
 from nag.search.surrogates import GPSurrogate, PredictorSurrogate
-from nag.tasks import Goal, Objective
 
 __all__ = [
     "BayesianOptimisation",
@@ -33,15 +32,12 @@ __all__ = [
     "ForbiddenMetric",
     "GPSurrogate",
     "Generated",
-    "Goal",
     "History",
     "InitialDesign",
     "LocalSearch",
     "Measurable",
     "ModelBasedSearch",
     "Mutants",
-    "Objective",
-    "Observation",
     "PredictorSurrogate",
     "Problem",
     "RandomSearch",

@@ -13,29 +13,9 @@ from nag.core.pareto import ranks
 from nag.graphs import Architecture, DagBatch
 from nag.search.problem import ForbiddenMetric
 from nag.spaces import SearchSpace
-from nag.tasks import Goal
+from nag.tasks import Objective, Observation
 
-__all__ = ["History", "Observation"]
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One evaluated architecture.
-
-    Args:
-        architecture: What was evaluated.
-        canonical_hash: Its canonical hash.
-        values: Metric -> value, of the metrics of the goal alone; nan where the evaluation failed.
-    """
-
-    architecture: Architecture
-    canonical_hash: str
-    values: Mapping[str, float]
-
-    @classmethod
-    def of(cls, space: SearchSpace, architecture: Architecture, values: Mapping[str, float]) -> Observation:
-        """The observation of an architecture whose hash is not at hand."""
-        return cls(architecture, space.canonical_hashes(space.to_dags([architecture]))[0], values)
+__all__ = ["History"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +24,12 @@ class History:
 
     Args:
         space: Search space.
-        goal: What is searched for.
+        objective: What is searched for.
         observations: n observations.
     """
 
     space: SearchSpace
-    goal: Goal
+    objective: Objective
     observations: tuple[Observation, ...] = ()
 
     def __len__(self) -> int:
@@ -57,7 +37,7 @@ class History:
 
     def first(self, number: int) -> History:
         """The first observations alone."""
-        return History(self.space, self.goal, self.observations[:number])
+        return History(self.space, self.objective, self.observations[:number])
 
     def extended(self, new: Sequence[Observation], known: Mapping[str, Architecture] | None = None) -> History:
         """This history and further observations.
@@ -68,12 +48,12 @@ class History:
 
         Raises:
             InvalidRequest: A canonical hash was reported before or is not that of its architecture, or a metric is missing.
-            ForbiddenMetric: An observation has a metric that the goal does not name.
+            ForbiddenMetric: An observation has a metric that the objective does not name.
             InvalidArchitecture: An architecture is not of the space.
         """
         seen = set(self.functions)
         for observation in new:
-            _check(observation, self.goal)
+            _check(observation, self.objective)
             if observation.canonical_hash in seen:
                 what = f"an architecture of canonical hash {observation.canonical_hash[:8]} was reported before"
                 raise InvalidRequest(what, "Report each canonical hash once; equivalent architectures share one evaluation.")
@@ -82,7 +62,7 @@ class History:
         self._check_functions(
             [observation for observation in new if known.get(observation.canonical_hash) != observation.architecture]
         )
-        longer = History(self.space, self.goal, (*self.observations, *new))
+        longer = History(self.space, self.objective, (*self.observations, *new))
         longer.__dict__["functions"] = frozenset(seen)
         if "dags" in self.__dict__ and new:
             longer.__dict__["dags"] = DagBatch.cat(
@@ -113,24 +93,24 @@ class History:
         return self.space.to_dags([observation.architecture for observation in self.observations])
 
     def metric(self, name: str) -> Tensor:
-        """One metric of the goal: (n,) float64, in its own units, nan where the evaluation failed.
+        """One metric of the objective: (n,) float64, in its own units, nan where the evaluation failed.
 
         Raises:
-            ForbiddenMetric: The goal does not name it.
+            ForbiddenMetric: The objective does not name it.
         """
-        if name not in self.goal.metrics:
-            raise ForbiddenMetric(f"the goal of the search does not name the metric '{name}'", _known(self.goal))
-        return self.goal.column(self.observations, name)
+        if name not in self.objective.names:
+            raise ForbiddenMetric(f"the objective of the search does not name the metric '{name}'", _known(self.objective))
+        return self.objective.column(self.observations, name)
 
     @cached_property
     def values(self) -> Tensor:
         """The D objectives, signed so that higher is better: (n, D) float64, nan where the evaluation failed."""
-        return self.goal.utilities(self.observations)
+        return self.objective.utilities(self.observations)
 
     @cached_property
     def violation(self) -> Tensor:
         """By what share each limit is broken, summed over the limits: (n,) float64; 0 is feasible, inf failed."""
-        return self.goal.violation(self.observations)
+        return self.objective.violation(self.observations)
 
     @cached_property
     def ranks(self) -> Tensor:
@@ -139,19 +119,19 @@ class History:
 
     @property
     def best(self) -> Observation | None:
-        """The best feasible observation (see `Goal.best`); None as long as nothing feasible was observed."""
-        return self.goal.best(self.observations)
+        """The best feasible observation (see `Objective.best`); None as long as nothing feasible was observed."""
+        return self.objective.best(self.observations)
 
 
-def _check(observation: Observation, goal: Goal) -> None:
-    """Raises unless an observation has just the metrics of the goal."""
-    beyond = sorted(set(observation.values) - set(goal.metrics))
+def _check(observation: Observation, objective: Objective) -> None:
+    """Raises unless an observation has just the metrics of the objective."""
+    beyond = sorted(set(observation.values) - set(objective.names))
     if beyond:
-        raise ForbiddenMetric(f"a strategy must not see the metric '{beyond[0]}'", _known(goal))
-    for metric in goal.metrics:
+        raise ForbiddenMetric(f"a strategy must not see the metric '{beyond[0]}'", _known(objective))
+    for metric in objective.names:
         if metric not in observation.values:
             raise InvalidRequest(f"an observation lacks the metric '{metric}'", "Report nan where an evaluation failed.")
 
 
-def _known(goal: Goal) -> str:
-    return f"The goal names: {', '.join(goal.metrics)}."
+def _known(objective: Objective) -> str:
+    return f"The objective names: {', '.join(objective.names)}."

@@ -10,10 +10,10 @@ from nag.core.numbers import Count, DerivedSeed
 from nag.core.signatures import checked
 from nag.graphs import Architecture
 from nag.search.draws import random_architectures
-from nag.search.history import Observation
 from nag.search.problem import Problem
 from nag.search.strategy import Strategy
 from nag.spaces.neighbourhood import random_neighbours
+from nag.tasks import Observation
 
 __all__ = ["LocalSearch"]
 

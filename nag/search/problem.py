@@ -13,7 +13,7 @@ from nag.diffusion import Generator
 from nag.graphs import DagBatch
 from nag.predictors import Predictor, ProxyColumns
 from nag.spaces import SearchSpace, enumerate_space, is_enumerable
-from nag.tasks import Goal
+from nag.tasks import Objective
 
 __all__ = ["ForbiddenMetric", "Measurable", "Problem"]
 
@@ -46,7 +46,7 @@ class Problem:
 
     Args:
         space: Where to search.
-        goal: What for.
+        objective: What for.
         proxies: Training-free scores, cheap enough to know of every architecture.
         prior: Predictor of this task before any label, from other tasks, such as a `TransferPredictor`.
         generator: A trained generator of the space.
@@ -54,7 +54,7 @@ class Problem:
     """
 
     space: SearchSpace
-    goal: Goal
+    objective: Objective
     proxies: ProxyColumns | None = None
     prior: Predictor | None = None
     generator: Generator | None = None
@@ -93,5 +93,5 @@ class Problem:
             ForbiddenMetric: Always.
         """
         raise ForbiddenMetric(
-            "a strategy cannot see the report metric", "It is kept for the results: search on the metrics of the goal."
+            "a strategy cannot see the report metric", "It is kept for the results: search on the metrics of the objective."
         )

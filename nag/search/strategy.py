@@ -11,8 +11,9 @@ import torch
 from nag.core.errors import InvalidRequest, NagError
 from nag.graphs import Architecture
 from nag.search.draws import random_architectures
-from nag.search.history import History, Observation
+from nag.search.history import History
 from nag.search.problem import Problem
+from nag.tasks import Observation
 
 __all__ = ["SpaceExhausted", "Strategy"]
 
@@ -41,7 +42,7 @@ class Strategy(ABC):
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self.problem, self.seed = problem, seed
-        self._history = History(problem.space, problem.goal)
+        self._history = History(problem.space, problem.objective)
         self._pending: dict[str, Architecture] = {}
 
     @abstractmethod
@@ -60,7 +61,7 @@ class Strategy(ABC):
 
     @property
     def uses(self) -> frozenset[str]:
-        """Parts of the problem that it looks at beside space and goal: of `generator`, `prior` and `proxies`."""
+        """Parts of the problem that it looks at beside space and objective: of `generator`, `prior` and `proxies`."""
         return frozenset({"generator", "prior", "proxies"})
 
     @property

@@ -1,4 +1,4 @@
-"""What a surrogate learns from a history: one number an observation, whatever the goal."""
+"""What a surrogate learns from a history: one number an observation, whatever the objective."""
 
 from __future__ import annotations
 

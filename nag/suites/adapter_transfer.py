@@ -71,7 +71,7 @@ def measure_adapters(job: AdapterJob, workshop: ArtifactCache) -> list[Measureme
         seen = order[:labels]
         if labels:
             predictor.fit_features(features[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen]))
-        prediction = task.sign * predictor.predict_features(features).mean.cpu().numpy()
+        prediction = task.utility(predictor.predict_features(features).mean.cpu().numpy())
         measured = measure_ranking(task, prediction, np.setdiff1d(task.rows, seen), job.proposed)
         measured["labels_of_other_tasks"] = float(others)
         found += [

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nag.predictors.base import Prediction
 from nag.predictors.learning_curves import CurvePredictor, CurveRegressor, CurveScale
+from nag.tasks import Metric
 from nag.tasks.splits import split_by_class
 from nag.tasks.tables.curves import CurveTable
 
@@ -75,5 +76,5 @@ class CurveHalves:
 
     def without_best(self, count: int) -> CurveTable:
         """The test runs without their best ones, best first."""
-        order = np.argsort(self.test.final * (-1 if self.test.maximise else 1), kind="stable")
+        order = np.argsort(-Metric("final", self.test.maximise).utility(self.test.final), kind="stable")
         return self.test.take(order[count:])

@@ -151,7 +151,7 @@ def measure_extrapolation(job: ExtrapolationJob, workshop: ArtifactCache) -> lis
     found = extrapolate(goal, generator, rows, preset.finetuning, preset.budget, job.seed, samples=preset.samples)
     draws = torch.randperm(len(task.rows), generator=torch.Generator().manual_seed(job.seed))[: preset.budget]
     values = task.report_values[task.rows[draws.numpy()]]
-    random_best = float(values.max() if goal.maximise else values.min())
+    random_best = goal.metrics[0].best(values)
     measured = {**found.as_metrics(), "pretraining_cpu_seconds": pretraining, "random_best": random_best}
     return [
         Measurement(task.table.space.name, task.name, job.run, "", metric, value, labels=measured["labels_used"])

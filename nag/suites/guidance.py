@@ -231,7 +231,7 @@ class _Found:
         values, searched = table.values(task.report_metric, self.dags), table.values(task.search_metric, self.dags)
         values, searched = values[np.isfinite(values)], searched[np.isfinite(searched)]
         percentile = task.percentile(values)
-        best = values.max() if task.maximise else values.min()
+        best = task.metrics[0].best(values)
         return {
             "percentile_mean": float(percentile.mean()),
             "percentile_best": float(percentile.max()),
@@ -328,7 +328,7 @@ def _mutated(job: GuidanceJob, task: Task) -> _Found:
     """One-edit neighbours of the best labelled architectures, distinct functions, in random order."""
     watch, space, table = Stopwatch(), task.table.space, task.table
     rows = buy_labels(task, job.preset.labels, job.seed).train
-    values = task.search_values[rows] * task.sign
+    values = task.utility(task.search_values[rows])
     parents = rows[np.argsort(-values, kind="stable")[:_PARENTS]]
     mutants = [mutant for row in parents for mutant in space.neighbours(table.architecture(int(row)))]
     dags = space.to_dags(mutants)

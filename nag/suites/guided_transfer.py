@@ -68,11 +68,11 @@ def measure_guided(
     labels = table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows])
     scratch = options.make_scratch(space=space, seed=seed)
     scratch.fit(*labels)
-    few = adapt(trained, task.descriptor, labels, task.name, task.search_metric)
+    few = adapt(trained, task.task_features, labels, task.name, task.search_metric)
     alone = {**few.facts, "labels_of_other_tasks": 0}
     predictors = {
         "meta-predictor": few,
-        "meta-predictor, zero-shot": adapt(trained, task.descriptor, None, task.name, task.search_metric),
+        "meta-predictor, zero-shot": adapt(trained, task.task_features, None, task.name, task.search_metric),
         "the same labels from scratch": TrainedPredictor(scratch.eval(), space, alone),
     }
     found = []

@@ -14,17 +14,17 @@ from nag.core.errors import InvalidRequest, did_you_mean
 from nag.diffusion import FrontGuidance, Guidance, Unguided
 from nag.diffusion.generation import load_generator
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation import Limit, ObjectiveSpec, Stopwatch, front, hypervolume
-from nag.evaluation.objective_spec import DARING
+from nag.evaluation import Stopwatch, front, hypervolume
+from nag.evaluation.margins import BOUNDARY
 from nag.evaluation.predicted import TrainedPredictor, load_predictor
-from nag.evaluation.predicted.objectives import complete_spec, make_guidance_target
+from nag.evaluation.predicted.objectives import complete_objective, make_guidance_target
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Cell, Measurement, cell_key
 from nag.suites.generators import trained_generator
 from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
-from nag.tasks import Task, load_task
+from nag.tasks import Limit, Metric, Objective, Task, load_task
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
 from nag.workflows.train_predictor import train_predictor
@@ -149,7 +149,7 @@ class LimitsSuite(Suite):
             "architectures, train two predictors; the margin of the limit is calibrated on those labels alone. Limits "
             f"are percentiles {', '.join(map(str, preset.percentiles))} of the side metric in the table; {preset.samples} "
             "architectures are generated and those not predicted to keep the limit with the margin are dropped "
-            f"(`returned` counts the rest); a share of {DARING:g} of them is drawn with the limit at even odds. *Best of "
+            f"(`returned` counts the rest); a share of {BOUNDARY:g} of them is drawn with the limit at even odds. *Best of "
             "N* does the same with as many unguided samples as the default makes predictor evaluations. `all limits` is "
             "the mean over the side metric's limits. Fronts: report metric up, side metric down; hypervolume of the true "
             "values of what is returned over that of the whole table's front, above the table's worst values and, "
@@ -167,8 +167,8 @@ class LimitsSuite(Suite):
         task = load_task(self.task)
         cells = []
         for metric in preset.metrics:
-            if metric not in task.side_metrics:
-                hint = did_you_mean(metric, task.side_metrics)
+            if metric not in task.secondary_metrics:
+                hint = did_you_mean(metric, task.secondary_metrics)
                 raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", hint)
             for seed in options.seeds_from(preset.seeds):
                 job = LimitsJob(self.task, metric, *self.parts, preset, seed, options.device)
@@ -186,10 +186,10 @@ def measure_limits(job: LimitsJob, workshop: ArtifactCache) -> list[Measurement]
     for percentile in job.preset.percentiles:
         bound = float(np.nanpercentile(task.table.metric(job.metric), percentile))
         setting = f"{job.metric}<=p{percentile}"
-        spec = complete_spec(ObjectiveSpec(limits={side.metric: Limit(max=bound)}), accuracy)
+        objective = complete_objective(Objective(limits={job.metric: Limit(max=bound)}), accuracy)
 
-        def target(guidance: Guidance, spec: ObjectiveSpec = spec) -> GuidanceTarget:
-            return make_guidance_target(task.table.space, spec, [accuracy, side], guidance)
+        def target(guidance: Guidance, objective: Objective = objective) -> GuidanceTarget:
+            return make_guidance_target(task.table.space, objective, [accuracy, side], guidance)
 
         guided = _limited(job, task, generator, target(job.guidance), bound)
         found["default", setting] = guided
@@ -228,10 +228,10 @@ def _limited(job: LimitsJob, task: Task, generator: Any, target: GuidanceTarget,
     cpu = watch.cpu
     values, side = table.values(task.report_metric, dags), table.values(job.metric, dags)
     under = task.report_values[(table.metric(job.metric) <= bound) & np.isfinite(task.report_values)]
-    optimum = float(under.max() if task.maximise else under.min())
+    optimum = task.metrics[0].best(under)
     kept = side <= bound
     true = values[kept & np.isfinite(values)]
-    best = float("nan") if not len(true) else float(true.max() if task.maximise else true.min())
+    best = float("nan") if not len(true) else task.metrics[0].best(true)
     return {
         "kept": float(kept.mean()) if len(kept) else float("nan"),
         "best": best,
@@ -247,11 +247,8 @@ def _limited(job: LimitsJob, task: Task, generator: Any, target: GuidanceTarget,
 
 def _front(job: LimitsJob, task: Task, generator: Any, accuracy: TrainedPredictor, side: TrainedPredictor) -> dict[str, float]:
     table, watch = task.table, Stopwatch()
-    direction = "maximise" if task.maximise else "minimise"
-    weights: dict[str, dict[str, float]] = {"maximise": {}, "minimise": {side.metric: 1.0}}
-    weights[direction][accuracy.metric] = 1.0
-    spec = ObjectiveSpec(**weights, pareto=True)  # type: ignore[arg-type]
-    target = make_guidance_target(table.space, spec, [accuracy, side], job.front, job.preset.samples)
+    objective = Objective((accuracy.metric, Metric(job.metric, maximise=False)), pareto=True)
+    target = make_guidance_target(table.space, objective, [accuracy, side], job.front, job.preset.samples)
     rng = torch.Generator(device=make_fabric(job.device).device).manual_seed(job.seed)
     dags = target.sample(generator, job.preset.samples, rng).kept.to("cpu")
     cpu = watch.cpu
@@ -270,6 +267,5 @@ def _front(job: LimitsJob, task: Task, generator: Any, accuracy: TrainedPredicto
 
 def _points(task: Task, metric: str, dags: DagBatch) -> torch.Tensor:
     """True report and side metric, higher being better: (B, 2) float64."""
-    values = np.stack([task.table.values(task.report_metric, dags), -task.table.values(metric, dags)], 1)
-    values[:, 0] *= task.sign
+    values = np.stack([task.utility(task.table.values(task.report_metric, dags)), -task.table.values(metric, dags)], 1)
     return torch.from_numpy(values[np.isfinite(values).all(1)])

@@ -168,21 +168,20 @@ def measure_predictor(job: PredictorJob, workshop: ArtifactCache) -> list[Measur
     split = buy_labels(task, job.labels, job.seed)
     more = {"proxies": proxies_of(task, job.method.proxies)} if job.method.proxies else {}
     predictor = job.method.make(space=table.space, seed=job.seed, **more).to(device)
-    sign = task.sign
     watch = Stopwatch()
-    predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(sign * values[split.train]))
+    predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(task.utility(values[split.train])))
     fitting, watch = watch.cpu, Stopwatch()
     others = np.setdiff1d(task.rows, split.train)
     parts = torch.from_numpy(others).split(_CHUNK)
     scores = torch.cat([predictor.predict_scores(table.dags[part].to(device)).mean.cpu() for part in parts]).numpy()
     scoring = watch.cpu
     alone = np.isin(others, split.test)
-    found = ranking_metrics(scores, sign * values[others])
+    found = ranking_metrics(scores, task.utility(values[others]))
     measured = {
         "kendall_tau": found["kendall_tau"],
-        "kendall_tau_no_twins": ranking_metrics(scores[alone], sign * values[others][alone])["kendall_tau"],
+        "kendall_tau_no_twins": ranking_metrics(scores[alone], task.utility(values[others][alone]))["kendall_tau"],
         "spearman": found["spearman"],
-        "kendall_tau_report": ranking_metrics(scores, sign * task.report_values[others])["kendall_tau"],
+        "kendall_tau_report": ranking_metrics(scores, task.utility(task.report_values[others]))["kendall_tau"],
         "precision_at_10pct": found["precision_at_10pct"],
         "tau_ceiling": noise_ceiling(task),
         "fit_cpu_seconds": fitting,

@@ -227,7 +227,7 @@ def measure_combination(job: ProxiesJob, workshop: ArtifactCache) -> list[Measur
 
 def _against(task: Task, rows: np.ndarray, values: np.ndarray) -> dict[str, float]:
     """Rank correlations of scores, (n,), with the search metric of the rows, (n,)."""
-    accuracy = task.sign * task.search_values[rows]
+    accuracy = task.utility(task.search_values[rows])
     top = np.argsort(-accuracy, kind="stable")[: max(3, len(rows) * _TOP // 100)]
     return {
         "spearman": float(spearmanr(values, accuracy).statistic),

@@ -19,15 +19,16 @@ def measure_ranking(task: Task, predicted: np.ndarray, others: np.ndarray, propo
         others: Rows to measure on: those that were not labelled.
         proposed: Number of architectures that are proposed.
     """
-    sign, values = task.sign, task.search_values
+    values = task.search_values
+    good = task.utility(values)
     chosen_rows = others[np.argsort(-predicted[others], kind="stable")[:proposed]]
     percentiles = task.percentile(values[chosen_rows], task.search_metric)
-    best = (sign * values[chosen_rows]).max()
-    both = rankdata(predicted[others]), rankdata(sign * values[others])
+    best = good[chosen_rows].max()
+    both = rankdata(predicted[others]), rankdata(good[others])
     return {
-        "kendall_tau": float(kendalltau(predicted[others], sign * values[others]).statistic),
+        "kendall_tau": float(kendalltau(predicted[others], good[others]).statistic),
         "spearman": float(np.corrcoef(*both)[0, 1]),
         "proposed_percentile": float(percentiles.mean()),
         "best_percentile": float(percentiles.max()),
-        "regret": float((sign * values[task.rows]).max() - best),
+        "regret": float(good[task.rows].max() - best),
     }

@@ -17,13 +17,13 @@ from nag.core.documents import read_json
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
-from nag.search import Goal, Problem, Strategy
+from nag.search import Problem, Strategy
 from nag.search.study.loop import queries
 from nag.search.study.measurable import measurable
 from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Measurement, cell_key
 from nag.suites.generators import trained_generator
-from nag.tasks import Task, load_task
+from nag.tasks import Objective, Task, load_task
 from nag.training import FitOptions, make_fabric
 from nag.workflows.proxies import proxies_of
 from nag.workflows.run import RunFolder
@@ -109,14 +109,13 @@ def measure_search(job: SearchJob, workshop: ArtifactCache) -> list[Measurement]
     before = cpu_seconds()
     found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, job.queries)))
     cost = cpu_seconds() - before
-    sign = task.sign
     best, incumbents = -math.inf, list[Evaluation]()
     for evaluation in found:
-        worth = -math.inf if evaluation.search_value is None else sign * evaluation.search_value
+        worth = -math.inf if evaluation.search_value is None else task.utility(evaluation.search_value)
         if worth > best or not incumbents:
             best, incumbent = worth, evaluation
         incumbents.append(incumbent)
-    optimal = [e.report_value is not None and sign * (e.report_value - task.best) >= -1e-9 for e in found]
+    optimal = [e.report_value is not None and task.utility(e.report_value - task.best) >= -1e-9 for e in found]
     top = [e.percentile is not None and e.percentile >= _TOP for e in found]
     regrets = [n for n in job.regrets if n <= job.queries]
     values: dict[str, float | None] = {
@@ -141,13 +140,12 @@ def measure_search(job: SearchJob, workshop: ArtifactCache) -> list[Measurement]
 def measure_favourites(name: str, regrets: Sequence[int], workshop: ArtifactCache) -> list[Measurement]:
     """What the best architectures by the search metric are worth: where a search that finds them at once would stand."""
     task = load_task(name)
-    sign = task.sign
     rows = task.distinct_rows  # a search is given each function once
-    order = np.argsort(-sign * task.search_values[rows], kind="stable")
+    order = np.argsort(-task.utility(task.search_values[rows]), kind="stable")
     found = []
     for number in (1, FAVOURITES):
         worth = float(task.report_values[rows][order[:number]].mean())
-        values = {**{f"regret_{n}": sign * (task.best - worth) for n in regrets}, "best_value": worth}
+        values = {**{f"regret_{n}": task.utility(task.best - worth) for n in regrets}, "best_value": worth}
         method = f"the {number} best by {task.search_metric}" if number > 1 else f"the best by {task.search_metric}"
         found += [
             Measurement(task.space.name, task.name, method, "whole table", metric, value, len(rows))
@@ -160,9 +158,11 @@ def measure_favourites(name: str, regrets: Sequence[int], workshop: ArtifactCach
 def _problem(task: str, proxies: tuple[str, ...], prior: Predictor | None, generator: Path | None) -> Problem:
     """The problem, the same for all seeds, so that what is known of the space is worked out once."""
     loaded = load_task(task)
-    goal = Goal.single(loaded.search_metric, loaded.maximise)
+    objective = Objective.single(loaded.search_metric, loaded.maximise)
     trained = None if generator is None else load_generator(generator, torch.device("cpu")).generator
-    return Problem(loaded.space, goal, proxies_of(loaded, proxies) if proxies else None, prior, trained, measurable(loaded))
+    return Problem(
+        loaded.space, objective, proxies_of(loaded, proxies) if proxies else None, prior, trained, measurable(loaded)
+    )
 
 
 def _generator(job: SearchJob, task: Task, workshop: ArtifactCache) -> tuple[Path | None, float]:
@@ -189,7 +189,7 @@ def _prior(job: SearchJob, task: Task, workshop: ArtifactCache) -> tuple[Predict
     path = folder / "meta_predictor.safetensors"
     trained = load_meta_predictor(path, device)
     assert isinstance(trained.meta, MetaPredictor)
-    predictor = TransferPredictor(trained.meta, task.descriptor)
+    predictor = TransferPredictor(trained.meta, task.task_features)
     return predictor, float(trained.facts["labels_used"]), _cost(path)
 
 
@@ -203,12 +203,10 @@ def _first(reached: Sequence[bool]) -> float | None:
 
 
 def _regret(task: Task, evaluation: Evaluation) -> float | None:
-    sign = task.sign
-    return None if evaluation.report_value is None else sign * (task.best - evaluation.report_value)
+    return None if evaluation.report_value is None else task.utility(task.best - evaluation.report_value)
 
 
 def _missed(task: Task, evaluation: Evaluation) -> float | None:
     """By how much the search metric is below the best of the table."""
-    sign = task.sign
-    best = float((sign * task.search_values[task.rows]).max())
-    return None if evaluation.search_value is None else best - sign * evaluation.search_value
+    best = float(task.utility(task.search_values[task.rows]).max())
+    return None if evaluation.search_value is None else best - task.utility(evaluation.search_value)

@@ -13,12 +13,12 @@ from nag.core.errors import InvalidRequest
 from nag.core.packages import require
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds, front, hypervolume
 from nag.graphs import Architecture
-from nag.search import Goal, Objective, Problem, Strategy
+from nag.search import Problem, Strategy
 from nag.search.study.loop import queries
 from nag.search.study.measurable import measurable
 from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Measurement
-from nag.tasks import Task, load_task
+from nag.tasks import Metric, Objective, Task, load_task
 from nag.workflows.proxies import proxies_of
 
 __all__ = ["FrontJob", "FrontRun", "measure_front"]
@@ -83,17 +83,20 @@ def measure_front(job: FrontJob, workshop: ArtifactCache) -> list[Measurement]:
     if job.make is None:
         found = list(_nsga(task, run, job.seed))
     else:
-        goal = Goal((Objective(task.search_metric, task.maximise), Objective(run.minimise, False)))
-        problem = Problem(task.space, goal, proxies_of(task, run.proxies) if run.proxies else None, measurable=measurable(task))
+        metrics = (Metric(task.search_metric, task.maximise), Metric(run.minimise, maximise=False))
+        objective = Objective(metrics, pareto=True)
+        problem = Problem(
+            task.space, objective, proxies_of(task, run.proxies) if run.proxies else None, measurable=measurable(task)
+        )
         strategy = job.make(problem=problem, seed=job.seed)
         found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, run.queries)))
-    cost, sign = cpu_seconds() - before, task.sign
-    every = _points(sign * task.report_values, task.table.metric(run.minimise))
+    cost = cpu_seconds() - before
+    every = _points(task.utility(task.report_values), task.table.metric(run.minimise))
     seen = [e for e in found if e.search_value is not None and e.report_value is not None and run.minimise in e.side]
     side = np.array([e.side[run.minimise] for e in seen])
-    searched = _points(sign * np.array([e.search_value for e in seen], dtype=np.float64), side)
+    searched = _points(task.utility(np.array([e.search_value for e in seen], dtype=np.float64)), side)
     chosen = front(searched)
-    kept = _points(sign * np.array([e.report_value for e in seen], dtype=np.float64), side)[chosen]
+    kept = _points(task.utility(np.array([e.report_value for e in seen], dtype=np.float64)), side)[chosen]
     true_front = every[front(every)]
     worst, corner = every.amin(0), true_front.amin(0)
     values = {

@@ -207,9 +207,8 @@ def measure_transfer(job: TransferJob, workshop: ArtifactCache) -> list[Measurem
     sources = [load_task(name) for name in job.sources]
     trained = load_meta_predictor(_meta(job, sources, workshop) / "meta_predictor.safetensors", make_fabric(job.device).device)
     table, rows = task.table, task.rows
-    sign = task.sign
     order = np.random.default_rng(job.seed).permutation(rows)
-    looked_up = np.stack([sign * source.table.values(source.search_metric, table.dags) for source in sources], 1)
+    looked_up = np.stack([task.utility(source.table.values(source.search_metric, table.dags)) for source in sources], 1)
     meta = trained.meta
     assert isinstance(meta, MetaPredictor)
     nearest = meta.tasks.index(_nearest(meta, task))
@@ -220,14 +219,14 @@ def measure_transfer(job: TransferJob, workshop: ArtifactCache) -> list[Measurem
         seen = order[:labels]
         bought = (table.dags[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen])) if labels else None
         predicted = dict(ranks)
-        predictor = TransferPredictor(meta, task.descriptor)
+        predictor = TransferPredictor(meta, task.task_features)
         if bought is not None:
             predictor.fit_features(features[torch.from_numpy(seen)], bought[1])
-        predicted["meta-predictor"] = sign * predictor.predict_features(features).mean.cpu().numpy()
+        predicted["meta-predictor"] = task.utility(predictor.predict_features(features).mean.cpu().numpy())
         if bought is not None:
             scratch = GPPredictor(table.space, seed=job.seed)
             scratch.fit(*bought)
-            predicted["GP from scratch"] = sign * scratch.predict_scores(table.dags).mean.cpu().numpy()
+            predicted["GP from scratch"] = task.utility(scratch.predict_scores(table.dags).mean.cpu().numpy())
         for method, prediction in predicted.items():
             measured = measure_ranking(task, prediction, np.setdiff1d(rows, seen), job.preset.proposed)
             used = {"labels_of_other_tasks": float(0 if method == "GP from scratch" else others)}
@@ -269,5 +268,5 @@ def _mean_rank(values: np.ndarray) -> np.ndarray:
 
 def _nearest(meta: MetaPredictor, task: Task) -> str:
     """The source task whose descriptor is the most similar."""
-    distance = (meta.descriptors - meta.scaled(task.descriptor)).square().sum(1)
+    distance = (meta.descriptors - meta.scaled(task.task_features)).square().sum(1)
     return meta.tasks[int(distance.argmin())]

@@ -30,11 +30,11 @@ class _Entry:
         reader: Module in `nag.tasks.benchmarks` and function that reads the table from what `locate` finds.
         search: Search metric.
         report: Report metric.
-        side: Side metrics; all `*_ms` columns of the table follow them.
+        side: Secondary metrics, of which less is better; all `*_ms` columns of the table follow them.
         find: Locates the package's file; None where the table lies in the data folder.
         files: What the data folder must hold.
         maximise: Whether more is better in both metrics.
-        descriptor: Facts of the data.
+        task_features: Numbers that describe the data.
         hint: How to get what the data folder lacks.
     """
 
@@ -46,7 +46,7 @@ class _Entry:
     find: Callable[[], Path] | None = None
     files: tuple[str, ...] = ()
     maximise: bool = True
-    descriptor: Mapping[str, float] = field(default_factory=dict)
+    task_features: Mapping[str, float] = field(default_factory=dict)
     hint: str = "Put it there, or set data_dir or NAG_DATA_DIR."
 
     def read(self, path: Path) -> BenchmarkTable:
@@ -87,14 +87,14 @@ def _graph_task(dataset: str) -> _Entry:
     find = partial(find_nas_bench_graph, dataset)
     facts = dict(zip(_GRAPH_FACTS, _GRAPHS[dataset], strict=True)) if dataset in _GRAPHS else {}
     return _Entry(
-        note, "nas_bench_graph:read_nas_bench_graph", "valid_perf", "perf", ("latency", "params_m"), find, descriptor=facts
+        note, "nas_bench_graph:read_nas_bench_graph", "valid_perf", "perf", ("latency", "params_m"), find, task_features=facts
     )
 
 
 def _analog_task(metric: str, what: str, analog: float, quantised: float) -> _Entry:
     note = f"AnalogNAS-Bench: CIFAR-10 accuracy of NAS-Bench-201's cells in percent, {what}"
     facts = {"analog": analog, "quantised": quantised}
-    return _Entry(note, "analog_nasbench:read_analog_nasbench", metric, metric, (), find_analog_nasbench, descriptor=facts)
+    return _Entry(note, "analog_nasbench:read_analog_nasbench", metric, metric, (), find_analog_nasbench, task_features=facts)
 
 
 def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
@@ -107,7 +107,7 @@ def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
         report,
         side,
         files=files,
-        descriptor=facts,
+        task_features=facts,
         hint=_IMPORT,
     )
 
@@ -195,6 +195,7 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
         DamagedFile: Its data is not what it should be.
         InvalidSpace: A user's task names no search space.
     """
+    from nag.tasks.metric import Metric
     from nag.tasks.task import Task
 
     name = str(name_or_path)
@@ -206,4 +207,5 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
     table = entry.read(entry.locate(data_dir))
     note = "; ".join([entry.note, *table.notes])
     latencies = tuple(metric for metric in table.metrics if metric.endswith("_ms"))
-    return Task(name, table, entry.search, entry.report, entry.maximise, (*entry.side, *latencies), note, entry.descriptor)
+    secondary = tuple(Metric(metric, maximise=False) for metric in (*entry.side, *latencies))
+    return Task(name, table, entry.search, entry.report, entry.maximise, secondary, note, entry.task_features)

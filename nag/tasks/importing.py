@@ -13,6 +13,7 @@ import yaml
 from nag.core.errors import InvalidRequest
 from nag.core.files import write_text
 from nag.spaces import load_space
+from nag.tasks.metric import Metric
 from nag.tasks.tables.csv_table import read_csv_table
 from nag.tasks.tables.table import BenchmarkTable
 from nag.tasks.task import Task
@@ -28,10 +29,10 @@ def import_table(
     search_metric: str,
     report_metric: str | None = None,
     maximise: bool = True,
-    side_metrics: Sequence[str] = (),
+    secondary_metrics: Sequence[str] = (),
     arch_column: str = "arch",
     name: str | None = None,
-    descriptor: Mapping[str, float] | None = None,
+    task_features: Mapping[str, float] | None = None,
     tell: Callable[[str], None] = lambda note: None,
 ) -> Path:
     """Checks a table and writes `table.csv`, `task.yaml` and, for a user's own space, `space.yaml`.
@@ -46,10 +47,11 @@ def import_table(
         search_metric: What a strategy may see.
         report_metric: What results show; the search metric if None.
         maximise: Whether more is better.
-        side_metrics: Hardware costs and the like.
+        secondary_metrics: Hardware costs and the like, of which less is better.
         arch_column: The column of native strings.
         name: Name of the task; the table's file name if None.
-        descriptor: Facts of the task's data, such as `{"classes": 10}`, by which a meta-predictor tells how alike tasks are.
+        task_features: Numbers that describe the task's data, such as `{"classes": 10}`, by which a
+            meta-predictor tells how alike tasks are.
         tell: Is told in one line each what was ignored, missing or repeated.
 
     Returns:
@@ -65,11 +67,12 @@ def import_table(
     if source.resolve() == (folder / "table.csv").resolve():
         raise InvalidRequest(f"importing '{csv_path}' into its own folder would replace it", "Choose another out_dir.")
     report_metric = report_metric or search_metric
-    table = read_csv_table(source, load_space(space), arch_column, metrics=(search_metric, report_metric, *side_metrics))
+    table = read_csv_table(source, load_space(space), arch_column, metrics=(search_metric, report_metric, *secondary_metrics))
     for note in table.notes:
         tell(note)
-    facts = dict(descriptor or {})
-    task = Task(name or table.name, table, search_metric, report_metric, maximise, tuple(side_metrics), descriptor=facts)
+    secondary = tuple(Metric(metric, maximise=False) for metric in secondary_metrics)
+    features = dict(task_features or {})
+    task = Task(name or table.name, table, search_metric, report_metric, maximise, secondary, task_features=features)
     own_space = Path(space).expanduser() if is_task_file(space) else None
     description = _describe(task, "space.yaml" if own_space else str(space))
     try:
@@ -91,8 +94,8 @@ def _describe(task: Task, space: str) -> dict[str, Any]:
         "search_metric": task.search_metric,
         "report_metric": task.report_metric,
         "maximise": task.maximise,
-        "side_metrics": list(task.side_metrics),
-        **({"descriptor": dict(task.descriptor)} if task.descriptor else {}),
+        "secondary_metrics": list(task.secondary_metrics),
+        **({"task_features": dict(task.task_features)} if task.task_features else {}),
     }
 
 

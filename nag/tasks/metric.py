@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -61,3 +62,7 @@ class Metric:
         Applied twice, it gives the values themselves.
         """
         return values if self.maximise else -values
+
+    def best(self, values: np.ndarray | Sequence[float]) -> float:
+        """The best of at least one value, none of which is nan."""
+        return float(np.max(values) if self.maximise else np.min(values))

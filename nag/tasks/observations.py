@@ -14,8 +14,8 @@ import pandas as pd
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.graphs import Architecture, DagBatch
 from nag.spaces import SearchSpace
-from nag.tasks.goal import Goal
 from nag.tasks.metric import Metric
+from nag.tasks.objective import Objective
 from nag.tasks.observation_frame import frame_of, read_frame
 from nag.tasks.tables.csv_table import read_csv_table
 
@@ -37,6 +37,11 @@ class Observation:
     architecture: Architecture
     canonical_hash: str
     values: Mapping[str, float]
+
+    @classmethod
+    def of(cls, space: SearchSpace, architecture: Architecture, values: Mapping[str, float]) -> Observation:
+        """The observation of an architecture whose hash is not at hand."""
+        return cls(architecture, space.canonical_hashes(space.to_dags([architecture]))[0], values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,14 +189,13 @@ class Observations(Sequence[Observation]):
         _check_name(name, self.columns)
         return self.columns[name]
 
-    def best(self, objective: Goal | None = None) -> Observation | None:
+    def best(self, objective: Objective | None = None) -> Observation | None:
         """The best feasible observation; None where none is feasible.
 
         Args:
             objective: What is best; the first metric in its direction if None.
         """
-        first = self.metrics[0]
-        return (objective or Goal.single(first.name, first.maximise)).best(self)
+        return (objective or Objective.single(self.metrics[0])).best(self)
 
     def to_pandas(self) -> pd.DataFrame:
         """A data frame with the columns `arch` (native string), `canonical_hash`, and one for each metric."""

@@ -1,4 +1,4 @@
-"""The task: which metric of a table a strategy may see, and which one the results show."""
+"""The task: which metric a strategy may see, which one the results show, and where measurements come from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nag.core.errors import InvalidRequest
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.graphs import Architecture, DagBatch
 from nag.spaces import SearchSpace
-from nag.tasks.goal import Objective
-from nag.tasks.metric import Metric
+from nag.tasks.metric import Metric, Values
 from nag.tasks.observations import Observations
+from nag.tasks.sources import Source, TrainedNetworks
 from nag.tasks.tables.table import BenchmarkTable
 
 __all__ = ["Task"]
@@ -22,54 +22,183 @@ __all__ = ["Task"]
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A benchmark table with a search metric and a report metric.
+    """A search space, metrics, and a source of measurements: a benchmark table, networks to train, or a user's evaluator.
 
-    All values are those of canonical classes (see `BenchmarkTable`), so that the optimum can be reached by a search and
-    percentiles, splits and look-ups agree.
+    All values of a table are those of canonical classes (see `BenchmarkTable`), so that the optimum can be reached by a
+    search and percentiles, splits and look-ups agree.
 
     Args:
         name: Name, such as `nas_bench_graph/cora`.
-        table: The measurements.
+        source: Where measurements come from.
         search_metric: What a strategy may see.
-        report_metric: What the results show; may be the same.
+        report_metric: What the results show; the search metric if empty.
         maximise: Whether more is better, in both.
-        side_metrics: Hardware costs and the like (parameters, latency) that limits can be put on.
+        secondary: Hardware costs and the like (parameters, latency) that limits can be put on, each with its direction.
         note: Units and source, one line.
-        descriptor: Facts of the task's data, such as its size, by which a meta-predictor tells how alike tasks are.
+        task_features: Numbers that describe the task's data, such as its size, by which a meta-predictor tells how alike
+            tasks are.
 
     Raises:
         InvalidRequest: The table has no such metric, or no row has both.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> from nag.tasks import UserEvaluator
+        >>> Task("mine", UserEvaluator(load_space("nasbench201")), "loss", maximise=False).protocol
+        'searched on the reported metric loss (lower is better)'
     """
 
     name: str
-    table: BenchmarkTable
-    search_metric: str
-    report_metric: str
+    source: Source
+    search_metric: str = "value"
+    report_metric: str = ""
     maximise: bool = True
-    side_metrics: tuple[str, ...] = ()
+    secondary: tuple[Metric, ...] = ()
     note: str = ""
-    descriptor: Mapping[str, float] = field(default_factory=dict)
+    task_features: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for metric in (self.search_metric, self.report_metric, *self.side_metrics):
-            if metric not in self.table.measured:
-                self.table.metric(metric)
-        measured = [self.table.measured[metric] for metric in (self.search_metric, self.report_metric)]
+        object.__setattr__(self, "report_metric", self.report_metric or self.search_metric)
+        if self.has_table:
+            self._check_table()
+
+    @classmethod
+    def of_networks(cls, name: str, source: TrainedNetworks, task_features: Mapping[str, float] | None = None) -> Task:
+        """The task of finding the network with the best accuracy after training: searched on validation, reported on test.
+
+        Args:
+            name: Name, such as `digits/nasbench201`.
+            source: Space and data set.
+            task_features: Numbers that describe the data.
+        """
+        return cls(
+            name,
+            source,
+            "validation_accuracy",
+            "test_accuracy",
+            secondary=(Metric("params", maximise=False),),
+            note="accuracy in percent of networks that are trained for it",
+            task_features=task_features or {},
+        )
+
+    def _check_table(self) -> None:
+        table = self.table
+        for metric in self.metrics:
+            if metric.name not in table.measured:
+                table.metric(metric.name)
+        measured = [table.measured[metric] for metric in (self.search_metric, self.report_metric)]
         together = np.isfinite(measured).all(0).any() and not np.isinf(measured).any()
         if not together and len(self.rows) == 0:  # where the rows tell, classes are not told apart before somebody needs them
             raise InvalidRequest(
                 f"task {self.name} has no row with both metrics", "Choose metrics that were measured together."
             )
 
+    # -- metrics ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The search metric, the report metric and the secondary metrics, each once."""
+        chief = [Metric(name, self.maximise) for name in dict.fromkeys((self.search_metric, self.report_metric))]
+        names = {metric.name for metric in chief}
+        return (*chief, *(metric for metric in self.secondary if metric.name not in names))
+
     @property
-    def sign(self) -> float:
-        """1 if more is better, else -1."""
-        return Objective(self.search_metric, self.maximise).sign
+    def secondary_metrics(self) -> tuple[str, ...]:
+        """Names of the secondary metrics."""
+        return tuple(metric.name for metric in self.secondary)
+
+    def metric(self, name: str) -> Metric:
+        """One of the metrics, by its name.
+
+        Raises:
+            InvalidRequest: The task has no such metric.
+        """
+        known = {metric.name: metric for metric in self.metrics}
+        if name not in known:
+            raise InvalidRequest(f"task {self.name} has no metric '{name}'", did_you_mean(name, known))
+        return known[name]
+
+    def utility(self, values: Values) -> Values:
+        """Values of the search or of the report metric, sign-adjusted so that greater is better (see `Metric.utility`)."""
+        return self.metrics[0].utility(values)
+
+    @property
+    def searches_reported_metric(self) -> bool:
+        """Whether the search sees what is reported."""
+        return self.search_metric == self.report_metric
+
+    @property
+    def protocol(self) -> str:
+        """How the numbers come about, one line to print beside them."""
+        better = self.metrics[0].direction
+        trained = " of trained networks" if isinstance(self.source, TrainedNetworks) else ""
+        if self.searches_reported_metric:
+            return f"searched on the reported metric {self.report_metric}{trained} ({better}){self._means}"
+        return f"searched on {self.search_metric}, reports {self.report_metric}{trained} ({better}){self._means}"
+
+    @property
+    def _means(self) -> str:
+        """What a table's values are means of; empty where they are none."""
+        if not self.has_table or len(self.rows) == len(self.distinct_rows):
+            return ""
+        return f"; means over equivalent rows: {len(self.rows)} rows, {len(self.distinct_rows)} functions"
+
+    # -- measurements -----------------------------------------------------------------------------------------------
 
     @property
     def space(self) -> SearchSpace:
         """The search space."""
-        return self.table.space
+        return self.source.space
+
+    @property
+    def has_table(self) -> bool:
+        """Whether all measurements stand in a table."""
+        return isinstance(self.source, BenchmarkTable)
+
+    @property
+    def table(self) -> BenchmarkTable:
+        """The table of measurements.
+
+        Raises:
+            InvalidRequest: The source of the task is no table.
+        """
+        if not isinstance(self.source, BenchmarkTable):
+            hint = "evaluator=train" if isinstance(self.source, TrainedNetworks) else "evaluator=function or evaluator=shell"
+            raise InvalidRequest(
+                f"task {self.name} has no table to look up", f"Measure architectures: nag evaluate or nag search, with {hint}."
+            )
+        return self.source
+
+    @property
+    def networks(self) -> TrainedNetworks:
+        """The data set that networks are trained on.
+
+        Raises:
+            InvalidRequest: The source of the task is no data set.
+        """
+        if not isinstance(self.source, TrainedNetworks):
+            raise InvalidRequest(f"task {self.name} has no data to train on", "Name one such as digits/nasbench201.")
+        return self.source
+
+    def measure(self, architectures: Sequence[Architecture]) -> Observations:
+        """All metrics of architectures, from the table; nan where neither an architecture nor a functional twin was measured.
+
+        Args:
+            architectures: n architectures of the space.
+
+        Raises:
+            InvalidArchitecture: An architecture is not of the space.
+            InvalidRequest: The task has no table: an evaluator measures (see `nag.evaluation`).
+
+        Example:
+            >>> from nag.tasks import load_task
+            >>> task = load_task("nas_bench_graph/cora")  # doctest: +SKIP
+            >>> task.measure(task.space.sample(100, seed=0)).to_pandas()  # doctest: +SKIP
+        """
+        names, dags = [metric.name for metric in self.metrics], self.space.to_dags(architectures)
+        for row in (~self.space.is_valid(dags)).nonzero().flatten().tolist():
+            self.space.validate(architectures[row])
+        return Observations(self.space, tuple(architectures), self.table.values_of(names, dags), self.metrics)
 
     @property
     def search_values(self) -> np.ndarray:
@@ -91,33 +220,6 @@ class Task:
         """The first row of each canonical class among `rows`, ascending, int64: one row for all that a search can find."""
         return np.intersect1d(self.rows, self.table.first_rows)
 
-    @cached_property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The search metric, the report metric and the side metrics, each once; less is better of a side metric."""
-        chief = [Metric(name, self.maximise) for name in dict.fromkeys((self.search_metric, self.report_metric))]
-        names = {metric.name for metric in chief}
-        return (*chief, *(Metric(name, maximise=False) for name in self.side_metrics if name not in names))
-
-    def measure(self, architectures: Sequence[Architecture]) -> Observations:
-        """All metrics of architectures; nan where neither an architecture nor a functional twin was measured.
-
-        Args:
-            architectures: n architectures of the space.
-
-        Raises:
-            InvalidArchitecture: An architecture is not of the space.
-
-        Example:
-            >>> from nag.tasks import load_task
-            >>> task = load_task("nas_bench_graph/cora")  # doctest: +SKIP
-            >>> task.measure(task.space.sample(100, seed=0)).to_pandas()  # doctest: +SKIP
-        """
-        names, dags = [metric.name for metric in self.metrics], self.space.to_dags(architectures)
-        for row in (~self.space.is_valid(dags)).nonzero().flatten().tolist():
-            self.space.validate(architectures[row])
-        found = self.table.values_of(names, dags)
-        return Observations(self.space, tuple(architectures), found, self.metrics)
-
     def covers(self, dags: DagBatch) -> np.ndarray:
         """Whether the table holds the report metric of each architecture or of a functional twin: (B,) bool.
 
@@ -126,26 +228,10 @@ class Task:
         """
         return np.isfinite(self.table.values(self.report_metric, dags))
 
-    @property
-    def searches_reported_metric(self) -> bool:
-        """Whether the search sees what is reported."""
-        return self.search_metric == self.report_metric
-
-    @property
-    def protocol(self) -> str:
-        """How the numbers come about, one line to print beside them."""
-        better = "higher is better" if self.maximise else "lower is better"
-        repeated = len(self.rows) > len(self.distinct_rows)
-        means = f"; means over equivalent rows: {len(self.rows)} rows, {len(self.distinct_rows)} functions" if repeated else ""
-        if self.searches_reported_metric:
-            return f"searched on the reported metric {self.report_metric} ({better}){means}"
-        return f"searched on {self.search_metric}, reports {self.report_metric} ({better}){means}"
-
     @cached_property
     def best(self) -> float:
         """The best report value that a search can be given: of a canonical class with both metrics."""
-        found = self.report_values[self.rows]
-        return float(found.max() if self.maximise else found.min())
+        return self.metrics[0].best(self.report_values[self.rows])
 
     def percentile(self, values: ArrayLike, metric: str | None = None) -> np.ndarray:
         """Percentile rank of values: percent of the table's rows that are worse, plus half of those that are equal.
@@ -158,8 +244,7 @@ class Task:
             Same shape, float64, 0 to 100; NaN where the value is NaN.
         """
         values = np.asarray(values, dtype=np.float64)
-        column = self.table.metric(metric or self.report_metric)
-        known = np.sort(column[np.isfinite(column)])
-        below, up_to = np.searchsorted(known, values, "left"), np.searchsorted(known, values, "right")
-        worse = below if self.maximise else len(known) - up_to
-        return np.where(np.isnan(values), np.nan, 100 * (worse + 0.5 * (up_to - below)) / len(known))
+        column = self.utility(self.table.metric(metric or self.report_metric))
+        known, good = np.sort(column[np.isfinite(column)]), self.utility(values)
+        worse, up_to = np.searchsorted(known, good, "left"), np.searchsorted(known, good, "right")
+        return np.where(np.isnan(values), np.nan, 100 * (worse + 0.5 * (up_to - worse)) / len(known))

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 
 from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
-from nag.search import ForbiddenMetric, Goal, Observation, Problem, SpaceExhausted, Strategy
+from nag.search import ForbiddenMetric, Problem, SpaceExhausted, Strategy
 from nag.spaces import SearchSpace, space_from_mapping
+from nag.tasks import Objective, Observation
 from nag.testing.laws import refused
 
 __all__ = ["StrategyContract"]
@@ -40,7 +41,7 @@ class StrategyContract(ABC):
 
     def problem(self) -> Problem:
         """The problem of the contract's space."""
-        return Problem(self.space, Goal.single("score"))
+        return Problem(self.space, Objective.single("score"))
 
     def test_asks_valid_architectures_of_functions_that_are_new(self) -> None:
         """No canonical hash twice."""
@@ -64,7 +65,7 @@ class StrategyContract(ABC):
 
     def test_a_finite_space_is_asked_out_and_then_exhausted(self) -> None:
         """Every function once, then `SpaceExhausted`."""
-        problem = Problem(space_from_mapping(_TINY), Goal.single("score"))
+        problem = Problem(space_from_mapping(_TINY), Objective.single("score"))
         strategy = self.make(problem, 0)
         while len(strategy.history) < len(problem.pool_functions):
             self.search(strategy, rounds=1, batch=3)

@@ -14,7 +14,6 @@ from nag.core.files import write_json_lines
 from nag.core.packages import require
 from nag.core.secrets import masked
 from nag.evaluation import Evaluation, Evaluator, TrainingTrial
-from nag.evaluation.tasks import AnyTask
 from nag.execution.stored_evaluator import StoredEvaluator
 from nag.graphs import Architecture
 from nag.networks import export
@@ -62,7 +61,7 @@ def _read(row: dict[str, object], space: SearchSpace) -> Architecture:
 
 
 @stage
-def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator, task: AnyTask) -> Path:
+def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator, task: Task) -> Path:
     """Measures architectures.
 
     Args:
@@ -100,7 +99,7 @@ def evaluate(run: RunFolder, archs: Sequence[Architecture], evaluator: Evaluator
     return run.path / "evaluations.jsonl"
 
 
-def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]:
+def _summary(evaluations: Sequence[Evaluation], task: Task) -> dict[str, Any]:
     """Counts, the best, and what it cost."""
     values = np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
     best, winner = _best_of([e.report_value for e in evaluations], task), _winner(evaluations, task)
@@ -120,8 +119,8 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
         "best": best,
         "best_search_metric": _best_of([e.search_value for e in evaluations], task),
         "best_report_metric": None if winner is None else winner.report_value,
-        "best_percentile": float(task.percentile(best)) if best is not None and isinstance(task, Task) else None,
-        "true_optimum": task.best if isinstance(task, Task) else None,
+        "best_percentile": float(task.percentile(best)) if best is not None and task.has_table else None,
+        "true_optimum": task.best if task.has_table else None,
         "queries": len({e.canonical_hash for e in evaluations}),
         "epochs": sum(e.epochs for e in fresh),
         "evaluation_cpu_seconds": round(sum(e.cpu_seconds for e in fresh), 3),
@@ -129,15 +128,15 @@ def _summary(evaluations: Sequence[Evaluation], task: AnyTask) -> dict[str, Any]
     }
 
 
-def _winner(evaluations: Sequence[Evaluation], task: AnyTask) -> Evaluation | None:
+def _winner(evaluations: Sequence[Evaluation], task: Task) -> Evaluation | None:
     """The best by the search metric, the first of equals: what is chosen without a look at the report metric."""
     best = _best_of([e.search_value for e in evaluations], task)
     return next((e for e in evaluations if best is not None and e.search_value == best), None)
 
 
-def _best_of(values: Sequence[float | None], task: AnyTask) -> float | None:
+def _best_of(values: Sequence[float | None], task: Task) -> float | None:
     known = [value for value in values if value is not None]
-    return (max(known) if task.maximise else min(known)) if known else None
+    return task.metrics[0].best(known) if known else None
 
 
 def check_export(evaluator: Evaluator) -> None:
@@ -152,7 +151,7 @@ def check_export(evaluator: Evaluator) -> None:
 
 
 @stage
-def export_best(run: RunFolder, evaluator: Evaluator, task: AnyTask) -> Path | None:
+def export_best(run: RunFolder, evaluator: Evaluator, task: Task) -> Path | None:
     """Exports the network that a run of `evaluate` trained best, by the search metric; None where it trained none.
 
     Args:
@@ -164,8 +163,7 @@ def export_best(run: RunFolder, evaluator: Evaluator, task: AnyTask) -> Path | N
         return None
     trial = evaluator.trial
     rows = [row for row in read_json_lines(run.path / "evaluations.jsonl") if row.get("search_value") is not None]
-    sign = task.sign
-    for row in sorted(rows, key=lambda row: -sign * float(row["search_value"])):
+    for row in sorted(rows, key=lambda row: -task.utility(float(row["search_value"]))):
         try:
             arch = task.space.decode(str(row["arch"]))
             network = trial.trained_network(arch, evaluator.seed)

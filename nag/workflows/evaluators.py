@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nag.core.errors import InvalidRequest
-from nag.evaluation import Evaluator, TableEvaluator, TrainingTask, TrainingTrial, suggested_training
+from nag.evaluation import Evaluator, TableEvaluator, TrainingTrial, load_task_data, suggested_training
 from nag.evaluation.function_names import Functions, canonical_functions
-from nag.evaluation.tasks import AnyTask
 from nag.evaluation.trial import Trial
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
 from nag.execution.executors import Executor, LocalExecutor
@@ -20,7 +19,7 @@ from nag.graphs import Architecture
 from nag.networks import Builder, ProbeHash, builder_of, check_builder
 from nag.proxies import proxy_named
 from nag.spaces import SearchSpace
-from nag.tasks import Task
+from nag.tasks import Task, TrainedNetworks
 from nag.workflows.proxy_trial import ProxyTrial
 
 __all__ = [
@@ -57,7 +56,7 @@ class Bench:
     probe: bool = False
     retry_failed: bool = True
 
-    def stored(self, task: AnyTask, trial: Trial, functions: Functions = canonical_functions) -> StoredEvaluator:
+    def stored(self, task: Task, trial: Trial, functions: Functions = canonical_functions) -> StoredEvaluator:
         """An evaluator that runs a trial for whatever the store does not know.
 
         Args:
@@ -69,10 +68,10 @@ class Bench:
         store = EvaluationStore(self.store)
         return StoredEvaluator(task, trial, store, self.executor, self.seed, functions, self.retry_failed)
 
-    def _probe_of(self, task: AnyTask) -> ProbeHash:
-        if not isinstance(task, TrainingTask):
+    def _probe_of(self, task: Task) -> ProbeHash:
+        if not isinstance(task.source, TrainedNetworks):
             raise InvalidRequest(f"{task.name} has no data to probe networks with", "Use probe=false.")
-        return ProbeHash(self.make_builder(space=task.space), task.load_data(self.data_dir).shape)
+        return ProbeHash(self.make_builder(space=task.space), load_task_data(task.source, self.data_dir).shape)
 
 
 @dataclass(frozen=True)
@@ -85,21 +84,22 @@ class _ByProbe:
         return [self.probe(arch) for arch in archs]
 
 
-def evaluate_by_table(task: AnyTask, bench: Bench) -> Evaluator:
+def evaluate_by_table(task: Task, bench: Bench) -> Evaluator:
     """Looks up the task's benchmark table.
 
     Raises:
         InvalidRequest: The task has none.
     """
-    if not isinstance(task, Task):
-        hint = "evaluator=train" if isinstance(task, TrainingTask) else "evaluator=function or evaluator=shell"
+    if not task.has_table:
+        trained = isinstance(task.source, TrainedNetworks)
+        hint = "evaluator=train" if trained else "evaluator=function or evaluator=shell"
         raise InvalidRequest(f"task {task.name} has no table to look up", f"Use {hint}.")
     if bench.probe:
         raise InvalidRequest("probe=true tells functions apart by networks, a table does so by graphs", "Use probe=false.")
     return TableEvaluator(task)
 
 
-def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **choices: Any) -> Evaluator:
+def evaluate_by_training(task: Task, bench: Bench, split_seed: int = 0, **choices: Any) -> Evaluator:
     """Trains networks on the task's data.
 
     Args:
@@ -111,17 +111,16 @@ def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **cho
     Raises:
         InvalidRequest: The task has no data, the builder cannot build the space's networks, or there is no such device.
     """
-    if not isinstance(task, TrainingTask):
-        raise InvalidRequest(f"task {task.name} has no data to train on", "Name one such as digits/nasbench201.")
+    source = task.networks
     trial = TrainingTrial(
         task.space,
-        task.data_set,
+        source.data_set,
         bench.make_builder(space=task.space),
         weights_folder=bench.weights_folder,
         data_dir=bench.data_dir,
         split_seed=split_seed,
-        image_size=task.image_size,
-        layout=task.layout,
+        image_size=source.image_size,
+        layout=source.layout,
     )
     given = {name: value for name, value in choices.items() if value is not None}
     shape = trial.load_data().shape
@@ -134,7 +133,7 @@ def evaluate_by_training(task: AnyTask, bench: Bench, split_seed: int = 0, **cho
 
 
 def evaluate_by_proxy(
-    task: AnyTask, bench: Bench, proxy: str, data_set: str | None = None, batch_size: int = 64, initialisations: int = 1
+    task: Task, bench: Bench, proxy: str, data_set: str | None = None, batch_size: int = 64, initialisations: int = 1
 ) -> Evaluator:
     """Scores networks without training.
 
@@ -149,7 +148,7 @@ def evaluate_by_proxy(
     Raises:
         InvalidRequest: No such proxy, or there is no data.
     """
-    own = task if isinstance(task, TrainingTask) and data_set is None else None
+    own = task.source if isinstance(task.source, TrainedNetworks) and data_set is None else None
     if data_set is None and own is None:
         raise InvalidRequest(f"task {task.name} has no data for networks to see", "Give evaluator.data_set=digits, say.")
     trial = ProxyTrial(
@@ -172,7 +171,7 @@ def spelled_functions(space: SearchSpace, archs: Sequence[Architecture]) -> list
     return [f"graph:{digest}" for digest in space.hashes(space.to_dags(archs))]
 
 
-def evaluate_by_function(task: AnyTask, bench: Bench, function: str) -> Evaluator:
+def evaluate_by_function(task: Task, bench: Bench, function: str) -> Evaluator:
     """Calls a Python function, `path/to/file.py:name` or `package.module:name`."""
     place, _, name = function.rpartition(":")
     if place.endswith(".py"):
@@ -180,6 +179,6 @@ def evaluate_by_function(task: AnyTask, bench: Bench, function: str) -> Evaluato
     return bench.stored(task, FunctionTrial(task.space, function, task.search_metric, task.report_metric))
 
 
-def evaluate_by_shell(task: AnyTask, bench: Bench, command: str) -> Evaluator:
+def evaluate_by_shell(task: Task, bench: Bench, command: str) -> Evaluator:
     """Runs a command; see `ShellTrial`."""
     return bench.stored(task, ShellTrial(task.space, command, task.search_metric, task.report_metric))

@@ -117,8 +117,9 @@ def slice_of(task: Task, which: Slice, share: float = 0.07, seed: int = 0) -> np
         raise InvalidRequest(f"no slice '{which}' of {share}", "Known: worst, random, best, of a share between 0 and 1.")
     rows = task.rows
     classes = np.unique(task.table.canonical[rows], return_inverse=True)[1].reshape(-1)
-    sign = 1.0 if (which == "worst") == task.maximise else -1.0
-    keys = sign * task.search_values[rows]
+    keys = task.utility(task.search_values[rows])
+    if which != "worst":
+        keys = -keys
     if which == "random":
         keys = np.random.default_rng(seed).random(classes.max() + 1)[classes]
     # a class stands where its last member does, so that no twin of a chosen row is better than the slice's ceiling
@@ -183,15 +184,14 @@ def worth_of_samples(
     kept = dags[valid]
     values = task.table.values(task.report_metric, kept)
     values = values[np.isfinite(values)]
-    sign = task.sign
     found = len(values) > 0
     return SampleWorth(
         mean=float(values.mean()) if found else float("nan"),
-        best=float(sign * (sign * values).max()) if found else float("nan"),
+        best=task.metrics[0].best(values) if found else float("nan"),
         percentile=float(task.percentile(values).mean()) if found else float("nan"),
         validity=float(valid.double().mean()),
         distinct=len(task.table.space.function_codes(kept).unique()),
-        beyond=float((sign * values > sign * ceiling).sum() / max(int(valid.sum()), 1)),
+        beyond=float((task.utility(values) > task.utility(ceiling)).sum() / max(int(valid.sum()), 1)),
     )
 
 
@@ -217,10 +217,9 @@ def extrapolate(
         on_round: Called after each round; a true answer ends the fine-tuning.
         samples: Fresh samples before and after.
     """
-    sign = task.sign
     device = generator.sizes.device
     known = task.report_values[rows]
-    ceiling = float(sign * (sign * known).max())
+    ceiling = task.metrics[0].best(known)
     watch = Stopwatch()
     reward = LabelledReward(task, TableEvaluator(task), budget)
     rng = torch.Generator(device=device).manual_seed(seed)
@@ -238,10 +237,10 @@ def extrapolate(
         before=worth_of_samples(task, generator, ceiling, fresh, samples),
         after=worth_of_samples(task, result.generator, ceiling, fresh, samples),
         best_found=best,
-        beyond_ceiling=sign * (best - ceiling),
+        beyond_ceiling=task.utility(best - ceiling),
         optimum=task.best,
         kl=kl_to(generator, result.generator, _KL_SAMPLES, fresh),
-        labels_to_beat=_labels_to_beat(sign * searched, float((sign * task.search_values[rows]).max())),
+        labels_to_beat=_labels_to_beat(task.utility(searched), float(task.utility(task.search_values[rows]).max())),
         ledger=ledger,
     )
 

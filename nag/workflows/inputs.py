@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nag.core.errors import MissingData
-from nag.evaluation import TrainingTask
-from nag.evaluation.tasks import AnyTask
+from nag.evaluation import load_task_data
 from nag.graphs import DagBatch
-from nag.tasks import Task
+from nag.tasks import Task, TrainedNetworks
 
 __all__ = ["digest_of_graphs", "digest_of_path", "digest_of_task"]
 
@@ -59,19 +58,19 @@ def digest_of_graphs(dags: DagBatch) -> str:
     return digest.hexdigest()
 
 
-def digest_of_task(task: AnyTask, data_dir: Path | str | None = None) -> str:
+def digest_of_task(task: Task, data_dir: Path | str | None = None) -> str:
     """Digest of what a task is: its space, its metrics, and the content of its table or of its data.
 
     Args:
         task: The task.
         data_dir: Folder of data; the environment variable NAG_DATA_DIR if None.
     """
-    names = (task.search_metric, task.report_metric, *task.side_metrics)
+    names = (task.search_metric, task.report_metric, *task.secondary_metrics)
     digest = hashlib.sha256(repr((task.space.fingerprint, names, task.maximise)).encode())
-    if isinstance(task, Task):
+    if task.has_table:
         digest.update(digest_of_graphs(task.table.dags).encode())
         for name in names:
             digest.update(task.table.metric(name).tobytes())
-    elif isinstance(task, TrainingTask):
-        digest.update(task.load_data(data_dir).digest.encode())
+    elif isinstance(task.source, TrainedNetworks):
+        digest.update(load_task_data(task.source, data_dir).digest.encode())
     return digest.hexdigest()

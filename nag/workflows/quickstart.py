@@ -148,8 +148,7 @@ def _pick(task: Task, guided: Path) -> dict[str, Any]:
     rows = read_json_lines(guided)
     if not rows:
         raise InvalidRequest("the generator makes no valid architecture", "Train it longer: training.max_steps=N.")
-    sign = task.sign
-    chosen = max(rows, key=lambda row: sign * row["predicted_mean"])
+    chosen = max(rows, key=lambda row: task.utility(row["predicted_mean"]))
     found = TableEvaluator(task).evaluate([task.table.space.decode(chosen["arch"])])[0]
     return {
         "guided_pick": chosen["arch"],
@@ -162,7 +161,7 @@ def _random_search(task: Task, budget: int, seed: int) -> dict[str, Any]:
     """Random search with the same labels: of those architectures, the one with the best search metric."""
     rows = buy_labels(task, budget, seed).train
     values = task.search_values[rows]
-    chosen = rows[int(np.argmax(values) if task.maximise else np.argmin(values))]
+    chosen = rows[int(np.argmax(task.utility(values)))]
     true = float(task.report_values[chosen])
     return {
         "random_search_pick": task.table.space.encode(task.table.architecture(int(chosen))),

@@ -17,14 +17,15 @@ from nag.core.secrets import masked
 from nag.diffusion import ClassifierFree, FrontGuidance, Guidance, Unguided
 from nag.diffusion.generation import TrainedGenerator, check_request, draw_valid
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation import Evaluation, Ledger, ObjectiveSpec, Stopwatch, TableEvaluator, front, sample_metrics
+from nag.evaluation import Evaluation, Ledger, LimitRisk, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.evaluation.labelled_reward import LabelledReward
+from nag.evaluation.margins import USUAL_RISK
 from nag.evaluation.predicted import TrainedPredictor
-from nag.evaluation.predicted.objectives import AnyValid, Measured, complete_spec, make_guidance_target
+from nag.evaluation.predicted.objectives import AnyValid, Measured, complete_objective, make_guidance_target
 from nag.graphs import Architecture, DagBatch, draw_png
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
-from nag.tasks import Goal, Limit, Objective, Task
+from nag.tasks import Limit, Metric, Objective, Task
 from nag.tracking import Image
 from nag.workflows.run import RunFolder, stage
 
@@ -42,9 +43,10 @@ def sample(
     task: Task | None = None,
     guidance: Guidance | FrontGuidance | None = None,
     steps: int | None = None,
-    spec: ObjectiveSpec | None = None,
+    objective: Objective | None = None,
     others: Sequence[TrainedPredictor] = (),
     reward: LabelledReward | None = None,
+    risk: LimitRisk = USUAL_RISK,
 ) -> Path:
     """Generates architectures.
 
@@ -59,11 +61,12 @@ def sample(
         task: Looks the samples up.
         guidance: How to steer; none without a predictor.
         steps: Network evaluations of the sampler; None for its default.
-        spec: What the samples shall be good at; the predictor's metric if None. With limits, only samples that are
+        objective: What the samples shall be good at; the predictor's metric if None. With limits, only samples that are
             predicted to keep them are returned; where a front is wanted, the best for each of its directions, with a mark
             (`on_front`) for those that no other is predicted to dominate.
-        others: Predictors of further metrics that the spec names.
+        others: Predictors of further metrics that the objective names.
         reward: Buys labels while sampling; what is measured is then made high, in place of what is predicted.
+        risk: How far samples may go toward limits on predicted metrics.
 
     Returns:
         Path of `architectures.jsonl`.
@@ -75,7 +78,7 @@ def sample(
     space = trained.space
     _check_spaces(space, [p for p in (predictor, *others) if p is not None], task)
     check_request(trained.generator, trained.reference, num_samples, None)
-    target = _guidance_target(space, num_samples, predictor, guidance, spec, others, reward)
+    target = _guidance_target(space, num_samples, predictor, guidance, objective, risk, others, reward)
     check_request(trained.generator, trained.reference, num_samples, target)
     guided = target is not None and getattr(guidance, "scale", 1) != 0
     run.start()
@@ -121,8 +124,8 @@ def sample(
         if can_sample_uniform(space):
             uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, num_samples, run.seed)))
             write_json_lines(run.output("uniform.jsonl"), (evaluation_row(space, e) for e in uniform))
-        metrics |= _truth(task, evaluations, uniform, {} if spec is None else spec.limits)
-    _track_table(run, space, archs, prediction, predictor.sign if predictor else 1.0, evaluations)
+        metrics |= _truth(task, evaluations, uniform, {} if objective is None else objective.limits)
+    _track_table(run, space, archs, prediction, predictor.metric if predictor else None, evaluations)
     run.finish({**metrics, **ledger.as_metrics()}, outdated=("evaluations.jsonl", "uniform.jsonl"))
     return run.path / "architectures.jsonl"
 
@@ -145,22 +148,23 @@ def _guidance_target(
     count: int,
     predictor: TrainedPredictor | None,
     guidance: Guidance | FrontGuidance | None,
-    spec: ObjectiveSpec | None,
+    objective: Objective | None,
+    risk: LimitRisk,
     others: Sequence[TrainedPredictor],
     reward: LabelledReward | None,
 ) -> GuidanceTarget | None:
     """The target; None for unguided samples."""
     if reward is not None:
-        if spec is not None or predictor is not None or not isinstance(guidance, Guidance):
+        if objective is not None or predictor is not None or not isinstance(guidance, Guidance):
             raise InvalidRequest(
                 "a budget of labels takes no predictor and no objective", "Give task=T budget=N guidance=evolution alone."
             )
         if guidance.scale == 0:
             raise InvalidRequest("a budget of labels is given, but no guidance to spend it", "Use guidance=evolution.")
         return GuidanceTarget(guidance, Measured(space, reward))
-    if guidance is None or (spec is None and isinstance(guidance, Guidance) and guidance.scale == 0):
+    if guidance is None or (objective is None and isinstance(guidance, Guidance) and guidance.scale == 0):
         return None
-    if predictor is None and spec is None:
+    if predictor is None and objective is None:
         if isinstance(guidance, FrontGuidance):
             raise InvalidRequest(
                 "a front needs metrics", "Give objective.pareto=true, objective.maximise and objective.minimise."
@@ -170,13 +174,13 @@ def _guidance_target(
             steered = type(guidance.proposal).__name__
             raise InvalidRequest(f"guidance by {steered} is given no score", "Give predictor=PATH, or use guidance=none.")
         return GuidanceTarget(guidance, AnyValid(space)) if told else None
-    if spec is None or (not spec.directions and predictor is not None):
+    if objective is None or (not objective.metrics and predictor is not None):
         assert predictor is not None
-        spec = complete_spec(spec, predictor)
-    if spec.pareto != isinstance(guidance, FrontGuidance):
+        objective = complete_objective(objective, predictor)
+    if objective.pareto != isinstance(guidance, FrontGuidance):
         raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
     teachers = [trained for trained in (predictor, *others) if trained is not None]
-    return make_guidance_target(space, spec, teachers, guidance, count)
+    return make_guidance_target(space, objective, teachers, guidance, count, risk)
 
 
 def _rows(
@@ -247,8 +251,8 @@ def _truth(
 
     The best of either truly keeps those limits whose metrics the table holds; null where none does.
     """
-    held = {name: limit for name, limit in limits.items() if name in (task.search_metric, *task.side_metrics)}
-    goal = Goal((Objective(task.report_metric, task.maximise),), held)
+    held = {name: limit for name, limit in limits.items() if name in (task.search_metric, *task.secondary_metrics)}
+    objective = Objective.single(task.report_metric, task.maximise, held)
 
     def known(evaluations: Sequence[Evaluation]) -> np.ndarray:
         return np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
@@ -268,7 +272,7 @@ def _truth(
         if not len(numbers):
             continue
         truths = [_Truth.of(task, evaluation) for evaluation in evaluations]
-        chosen = goal.best(truths)
+        chosen = objective.best(truths)
         best = None if chosen is None else chosen.values[task.report_metric]
         result |= {
             f"{prefix}true_mean": float(numbers.mean()),
@@ -277,7 +281,7 @@ def _truth(
             f"{prefix}true_percentile_best": None if best is None else float(task.percentile(best)),
         }
         if held:
-            result[f"{prefix}true_feasible"] = int((goal.violation(truths) == 0).sum())
+            result[f"{prefix}true_feasible"] = int(objective.feasible(truths).sum())
     if len(searched):
         result["search_percentile_mean"] = float(task.percentile(searched, task.search_metric).mean())
     return result
@@ -288,12 +292,13 @@ def _track_table(
     space: SearchSpace,
     archs: Sequence[Architecture],
     prediction: Prediction | None,
-    sign: float,
+    metric: Metric | None,
     evaluations: Sequence[Evaluation],
 ) -> None:
     """Sends the samples that look best, with drawings, to the tracker."""
     means = prediction.mean.tolist() if prediction else [0.0] * len(archs)
-    order = sorted(range(len(archs)), key=lambda i: -sign * means[i])[:_DRAWN]
+    utilities = means if metric is None else [metric.utility(mean) for mean in means]
+    order = sorted(range(len(archs)), key=lambda i: -utilities[i])[:_DRAWN]
     rows = [
         [
             space.encode(archs[i]),

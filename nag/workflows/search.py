@@ -12,12 +12,12 @@ from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.files import finite
 from nag.core.secrets import masked
 from nag.evaluation import Evaluation, Evaluator
-from nag.evaluation.tasks import AnyTask
 from nag.graphs import Architecture
-from nag.search import Goal, Observation, Strategy
+from nag.search import Strategy
 from nag.search.study.loop import queries
 from nag.search.study.results import SearchResults, check_limits, values_of
 from nag.spaces import SearchSpace
+from nag.tasks import Objective, Observation, Task
 from nag.workflows.export import best_network
 from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
 from nag.workflows.run import RunFolder, stage
@@ -50,7 +50,7 @@ class SearchPlan:
 @stage
 def search(
     run: RunFolder,
-    task: AnyTask,
+    task: Task,
     evaluator: Evaluator,
     strategy: Strategy,
     plan: SearchPlan,
@@ -67,7 +67,7 @@ def search(
 
     Args:
         run: Run folder; gets `history.jsonl`, one line a query.
-        task: What is searched for; the strategy sees the metrics of its goal alone.
+        task: What is searched for; the strategy sees the metrics of its objective alone.
         evaluator: Measures.
         strategy: Proposes; nothing was told to it.
         plan: How long.
@@ -86,20 +86,20 @@ def search(
     """
     run.depends_on(batch=str(plan.batch))
     run.lock()
-    check_limits(task, strategy.problem.goal)
+    check_limits(task, strategy.problem.objective)
     path = run.path / "history.jsonl"
     history = HistoryFile(path, run.identity, resume, overwrite, warn, run.differences)
-    rows, goal, space = history.rows, strategy.problem.goal, task.space
+    rows, objective, space = history.rows, strategy.problem.objective, task.space
     if len(rows) > plan.budget:
         raise InvalidRequest(f"'{run.path}' holds {len(rows)} queries, the budget is {plan.budget}", f"Use budget={len(rows)}.")
-    told = [_told(row, goal, space, path) for row in rows]
+    told = [_told(row, objective, space, path) for row in rows]
     whole = len(rows) - len(rows) % plan.batch
     _tell_stored(strategy, told[:whole], path)
     for name in run.changes() if rows else ():
         warn(f"the content of '{name}' has changed since the search began; what was measured before stays as it is")
     run.start()
     run.record_identity()
-    results = SearchResults(goal)
+    results = SearchResults(objective)
     results.add(rows)
     with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress, history:
         progress.update(len(rows))
@@ -122,7 +122,7 @@ def search(
     return path
 
 
-def _tell_shortfall(results: SearchResults, task: AnyTask, plan: SearchPlan, warn: Callable[[str], None]) -> None:
+def _tell_shortfall(results: SearchResults, task: Task, plan: SearchPlan, warn: Callable[[str], None]) -> None:
     """Tells what the search could not give; its files stay.
 
     Raises:
@@ -172,11 +172,11 @@ def _tell_stored(strategy: Strategy, told: Sequence[Observation], path: Path) ->
         raise DamagedFile(f"'{path}' is damaged: {error.what}", "Start the search again: overwrite=true.") from error
 
 
-def _told(row: dict[str, Any], goal: Goal, space: SearchSpace, path: Path) -> Observation:
+def _told(row: dict[str, Any], objective: Objective, space: SearchSpace, path: Path) -> Observation:
     """What the strategy was told of a query."""
     try:
         arch = Architecture(tuple(str(op) for op in row["ops"]), tuple((int(u), int(v)) for u, v in row["edges"]))
         space.validate(arch)
-        return Observation(arch, str(row["canonical_hash"]), values_of(goal, row["search_value"], row["side"]))
+        return Observation(arch, str(row["canonical_hash"]), values_of(objective, row["search_value"], row["side"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedFile(f"'{path}' is damaged", "Start the search again: overwrite=true.") from error

@@ -76,7 +76,7 @@ def check_sources(tasks: Sequence[Task]) -> None:
             raise InvalidRequest(f"{task.name} is not on {first.table.space.name}", "Source tasks share a search space.")
         if task.maximise != first.maximise:
             raise InvalidRequest(f"{task.name} and {first.name} differ in what is better", "Source tasks share a direction.")
-        if set(task.descriptor) != set(first.descriptor):
+        if set(task.task_features) != set(first.task_features):
             raise InvalidRequest(f"the descriptors of {task.name} and {first.name} differ", "Give each the same facts.")
 
 
@@ -170,9 +170,9 @@ def _learn_weights(
         source.fit(dags[known.to(dags.device)], values[known])
         source.eval()
         on_progress(0.8 * done / len(tasks))
-    meta = MetaPredictor(tasks[0].table.space, sorted(tasks[0].descriptor), sources).to(dags.device)
+    meta = MetaPredictor(tasks[0].table.space, sorted(tasks[0].task_features), sources).to(dags.device)
     meta.fit(
-        [task.descriptor for task in tasks],
+        [task.task_features for task in tasks],
         dags,
         torch.stack([_known_scores(values) for values in targets], 1).to(dags.device),
         torch.Generator().manual_seed(seed),

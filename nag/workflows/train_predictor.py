@@ -139,9 +139,9 @@ def side_task(task: Task, metric: str, maximise: bool = False) -> Task:
     Raises:
         InvalidRequest: The task has no such side metric.
     """
-    if metric not in task.side_metrics:
-        raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", did_you_mean(metric, task.side_metrics))
-    return replace(task, search_metric=metric, report_metric=metric, maximise=maximise, side_metrics=())
+    if metric not in task.secondary_metrics:
+        raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", did_you_mean(metric, task.secondary_metrics))
+    return replace(task, search_metric=metric, report_metric=metric, maximise=maximise, secondary=())
 
 
 def _observations(task: Task, rows: np.ndarray) -> Observations:
@@ -153,7 +153,7 @@ def _observations(task: Task, rows: np.ndarray) -> Observations:
 
 def _predict_all(run: RunFolder, predictor: Predictor, dags: DagBatch) -> tuple[np.ndarray, np.ndarray]:
     """Means and standard deviations of measurements, with progress: two (B,) float64."""
-    parts = []
+    parts = [torch.zeros(2, 0, dtype=torch.float64)]
     with run.tracker.progress(len(dags), "scoring the held-out architectures", "architectures") as progress:
         for start in range(0, len(dags), _CHUNK):
             prediction = predictor.predict(dags[start : start + _CHUNK])

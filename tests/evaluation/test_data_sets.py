@@ -40,7 +40,7 @@ def test_a_data_set_is_what_its_shape_says(name):
             assert data.graph.x.shape[1] == data.shape.channels
             assert data.graph.edge_index.max() < len(data.graph.x)
     assert len(data.train.labels.unique()) == data.shape.classes
-    assert data.descriptor["classes"] == data.shape.classes
+    assert data.task_features["classes"] == data.shape.classes
 
 
 @pytest.mark.parametrize("name", ["digits", "sbm"])
@@ -123,7 +123,7 @@ def test_the_generated_graph_is_undirected_and_needs_its_edges():
     data = load_data_set("sbm")
     edges = set(map(tuple, data.graph.edge_index.T.tolist()))
     assert edges == {(v, u) for u, v in edges}
-    assert 0.6 < data.descriptor["homophily"] < 0.75
+    assert 0.6 < data.task_features["homophily"] < 0.75
     x, rows = data.graph.x, data.train.inputs
     centres = torch.stack([x[rows][data.train.labels == c].mean(0) for c in range(6)])
     guesses = torch.cdist(x[data.test.inputs], centres).argmin(1)

@@ -20,7 +20,7 @@ def test_values_are_those_of_the_table(task):
     assert [evaluation.report_value for evaluation in found] == [task.report_values[row] for row in rows]
     assert [evaluation.percentile for evaluation in found] == task.percentile(task.report_values[rows]).tolist()
     for evaluation, row in zip(found, rows, strict=True):
-        assert evaluation.side == {name: task.table.metric(name)[row] for name in task.side_metrics}
+        assert evaluation.side == {name: task.table.metric(name)[row] for name in task.secondary_metrics}
     hashes = task.table.space.canonical_hashes(task.table.dags)
     assert [evaluation.canonical_hash for evaluation in found] == [hashes[row] for row in rows]
 

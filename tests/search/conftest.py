@@ -14,12 +14,10 @@ from nag.search import (
     BayesianOptimisation,
     EvolutionaryDenoising,
     Generated,
-    Goal,
     InitialDesign,
     LocalSearch,
     ModelBasedSearch,
     Mutants,
-    Observation,
     PredictorSurrogate,
     Problem,
     RandomSearch,
@@ -30,6 +28,7 @@ from nag.search import (
     TreeSearch,
 )
 from nag.spaces import SearchSpace, layered_space, load_space, space_from_mapping
+from nag.tasks import Objective, Observation
 
 SMALL = Mutants(parents=3, count=20, rounds=2, random=20)
 
@@ -142,7 +141,7 @@ def space(request) -> SearchSpace:
 @cache
 def problem_of(name: str) -> Problem:
     """The same for all tests, as its pool is made once."""
-    return Problem(SPACES[name](), Goal.single("score"))
+    return Problem(SPACES[name](), Objective.single("score"))
 
 
 @pytest.fixture(params=STRATEGIES)

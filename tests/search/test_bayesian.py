@@ -14,7 +14,7 @@ from nag.core.errors import InvalidRequest
 from nag.diffusion import Evolution, UniformGenerator
 from nag.graphs import Architecture, DagBatch
 from nag.predictors import GNNPredictor, GPPredictor, Prediction, ProxyColumns, StackedPredictor, TreesPredictor
-from nag.search import Goal, Objective, Observation, Problem
+from nag.search import Problem
 from nag.search.acquisition import ExpectedImprovement, Thompson, UpperConfidence
 from nag.search.bayesian import BayesianOptimisation, InitialDesign
 from nag.search.candidates import Mutants, unseen
@@ -27,9 +27,10 @@ from nag.search.strategy import Strategy
 from nag.search.surrogates import GPSurrogate, PredictorSurrogate, Surrogate
 from nag.search.targets import targets_of
 from nag.spaces import SearchSpace, enumerate_space, load_space
+from nag.tasks import Metric, Objective, Observation
 
 NB201 = load_space("nasbench201")
-GOAL = Goal.single("score")
+GOAL = Objective.single("score")
 PLAIN = Problem(NB201, GOAL)  # shared, as its pool is made once
 SMALL = Mutants(parents=3, count=20, rounds=2, random=20)
 
@@ -195,7 +196,7 @@ def test_unseen_keeps_the_first_of_each_function() -> None:
 
 
 def test_targets_put_limits_before_values_and_failures_last() -> None:
-    goal = Goal.single("score", limits={"cost": 3.0})
+    goal = Objective.single("score", limits={"cost": 3.0})
     problem = Problem(NB201, goal)
     archs = NB201.to_architectures(problem.pool[:4])
     rows = zip(archs, [5.0, 1.0, 9.0, math.nan], [1.0, 2.0, 4.0, 1.0], strict=True)
@@ -205,7 +206,7 @@ def test_targets_put_limits_before_values_and_failures_last() -> None:
 
 
 def test_targets_of_several_objectives_prefer_what_dominates_and_change_with_the_weights() -> None:
-    goal = Goal((Objective("a"), Objective("b", maximise=False)))
+    goal = Objective((Metric("a"), Metric("b", maximise=False)), pareto=True)
     problem = Problem(NB201, goal)
     archs = NB201.to_architectures(problem.pool[:6])
     rows = zip(archs, [0.0, 1.0, 2.0, 3.0, 4.0, 0.5], [0.0, 1.0, 2.0, 3.0, 4.0, 1.5], strict=True)

@@ -7,14 +7,15 @@ import torch
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.graphs import Architecture
-from nag.search import ForbiddenMetric, Goal, Measurable, Observation, Problem, SpaceExhausted
+from nag.search import ForbiddenMetric, Measurable, Problem, SpaceExhausted
 from nag.search.draws import random_architectures
 from nag.spaces import is_enumerable, load_space, space_from_mapping
 from nag.spaces.layered import layered_space
+from nag.tasks import Objective, Observation
 
 TINY = {"name": "tiny", "operations": {"a": "parametric", "skip": "identity"}, "nodes": 4, "edges": "free"}
 NB201 = load_space("nasbench201")
-GOAL = Goal.single("score")
+GOAL = Objective.single("score")
 
 
 def test_asks_valid_architectures_of_functions_that_are_new(make, problem, search):

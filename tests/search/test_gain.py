@@ -9,17 +9,15 @@ import numpy as np
 import pytest
 
 from nag.search import (
-    Goal,
     LocalSearch,
     ModelBasedSearch,
-    Observation,
     Problem,
     RandomSearch,
     RegularisedEvolution,
     Strategy,
     TreeSearch,
 )
-from nag.tasks import load_task
+from nag.tasks import Objective, Observation, load_task
 
 
 @cache
@@ -27,7 +25,7 @@ def measured() -> tuple[Problem, dict[str, float]]:
     """NAS-Bench-201 and the accuracy of each of its functions."""
     table = load_task("nasbench201/cifar10_12ep").table
     accuracy = dict(zip(table.space.canonical_hashes(table.dags), table.metric("cifar10_val_acc_12ep").tolist(), strict=True))
-    return Problem(table.space, Goal.single("accuracy")), accuracy
+    return Problem(table.space, Objective.single("accuracy")), accuracy
 
 
 @cache

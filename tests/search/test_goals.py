@@ -10,8 +10,9 @@ import torch
 from nag.core.errors import InvalidRequest
 from nag.core.pareto import crowding, front_numbers, ranks
 from nag.graphs import Architecture
-from nag.search import Goal, History, Objective, Problem, RandomSearch, TreeSearch
+from nag.search import History, Problem, RandomSearch, TreeSearch
 from nag.spaces import load_space
+from nag.tasks import Metric, Objective
 
 NB201 = load_space("nasbench201")
 WORTH = {"nor_conv_3x3": 3.0, "nor_conv_1x1": 2.0, "avg_pool_3x3": 1.0}
@@ -52,23 +53,23 @@ def test_of_one_front_the_lonely_stand_first():
 
 
 def test_a_history_knows_its_best_and_what_exceeds_a_limit(observe):
-    goal = Goal((Objective("cost", maximise=False),), {"convolutions": 2.0})
+    objective = Objective.single("cost", maximise=False, limits={"convolutions": 2.0})
     cell = "|{}~0|+|{}~0|{}~1|+|nor_conv_1x1~0|none~1|skip_connect~2|"
     conv, pool = "nor_conv_3x3", "avg_pool_3x3"
     archs = [NB201.decode(cell.format(*ops)) for ops in [(conv, conv, conv), (conv, conv, pool), (conv, pool, pool)]]
     archs = [archs[0], archs[2], archs[1]]
     metrics = {"cost": cost, "convolutions": convolutions}
-    history = History(NB201, goal).extended(observe(NB201, archs, metrics))
+    history = History(NB201, objective).extended(observe(NB201, archs, metrics))
     assert history.violation.tolist() == [0.5, 0.0, 0.0]
     assert history.values[:, 0].tolist() == [-cost(arch) for arch in archs]
     assert history.best is history.observations[1]
-    assert History(NB201, goal).best is None
+    assert History(NB201, objective).best is None
     longer = history.extended([])
     assert torch.equal(longer.dags.ops, NB201.to_dags(archs).ops)
 
 
 def test_histories_keep_their_graphs_as_they_grow(observe, search):
-    strategy = RandomSearch(Problem(NB201, Goal.single("score")), 0)
+    strategy = RandomSearch(Problem(NB201, Objective.single("score")), 0)
     search(strategy, rounds=1, batch=3)
     before = strategy.history.dags
     asked = [told.architecture for told in strategy.history.observations] + search(strategy, rounds=2, batch=3)
@@ -76,27 +77,25 @@ def test_histories_keep_their_graphs_as_they_grow(observe, search):
     assert torch.equal(strategy.history.dags.ops[:3], before.ops)
 
 
-@pytest.mark.parametrize(
-    ("objectives", "limits"), [((), {}), ((Objective("a"), Objective("a")), {}), ((Objective("a"),), {"b": math.nan})]
-)
-def test_goals_that_make_no_sense_are_refused(objectives, limits):
+@pytest.mark.parametrize(("metrics", "limits"), [((), {}), ((Metric("a"), Metric("a")), {}), ((Metric("a"),), {"b": math.nan})])
+def test_objectives_that_make_no_sense_are_refused(metrics, limits):
     with pytest.raises(InvalidRequest):
-        Goal(objectives, limits)
+        Objective(metrics, limits)
 
 
 def test_a_search_finds_the_best_that_is_feasible(make, cells, search):
     """Of cells that cost at most 20, none is worth more than 4; the best of all, worth 15, are far from feasible."""
-    strategy = make(Problem(cells, Goal((Objective("worth"),), {"cost": 20.0})), 0)
+    strategy = make(Problem(cells, Objective.single("worth", limits={"cost": 20.0})), 0)
     search(strategy, rounds=25, batch=3, worth=worth, cost=cost)
     assert strategy.history.best is not None
     assert worth(strategy.history.best.architecture) == 4
 
 
-def test_a_search_goes_where_the_goal_points(make, search):
+def test_a_search_goes_where_the_objective_points(make, search):
     """Maximising and minimising one metric lead to opposite ends."""
     ends = []
     for maximise in (True, False):
-        strategy = make(Problem(NB201, Goal.single("worth", maximise)), 1)
+        strategy = make(Problem(NB201, Objective.single("worth", maximise)), 1)
         search(strategy, rounds=15, batch=4, worth=worth)
         ends.append(float(strategy.history.metric("worth")[30:].mean()))
         assert strategy.history.best.values["worth"] == (max if maximise else min)(strategy.history.metric("worth")).item()
@@ -105,7 +104,7 @@ def test_a_search_goes_where_the_goal_points(make, search):
 
 
 def test_a_tree_search_does_without_halving(search):
-    strategy = TreeSearch(Problem(NB201, Goal.single("worth")), 0, bisect=False)
+    strategy = TreeSearch(Problem(NB201, Objective.single("worth")), 0, bisect=False)
     search(strategy, rounds=15, batch=4, worth=worth)
     first, second = strategy.history.metric("worth").view(2, 30).mean(1).tolist()
     assert second > first + 1
@@ -113,8 +112,8 @@ def test_a_tree_search_does_without_halving(search):
 
 def test_two_objectives_give_a_front(make, search):
     """Worth up and cost down pull apart: both ends of the front, at 18 and at 0, are neared."""
-    goal = Goal((Objective("worth"), Objective("cost", maximise=False)))
-    strategy = make(Problem(NB201, goal), 0)
+    objective = Objective((Metric("worth"), Metric("cost", maximise=False)), pareto=True)
+    strategy = make(Problem(NB201, objective), 0)
     search(strategy, rounds=20, batch=4, worth=worth, cost=cost)
     on_front = strategy.history.values[front_numbers(strategy.history.values) == 0]
     assert float(on_front[:, 0].max()) >= 10

@@ -8,14 +8,15 @@ import torch
 
 from nag.diffusion import UniformGenerator
 from nag.predictors import Prediction, ProxyColumns, TreesPredictor
-from nag.search import Goal, Problem
+from nag.search import Problem
 from nag.spaces import enumerate_space, space_from_mapping
+from nag.tasks import Objective
 
 TINY = space_from_mapping(
     {"name": "tiny", "operations": {"a": "parametric", "b": "parametric", "c": "parametric"}, "nodes": 6,
      "edges": [[i, i + 1] for i in range(5)]}
 )  # fmt: skip
-PLAIN = Problem(TINY, Goal.single("score"))
+PLAIN = Problem(TINY, Objective.single("score"))
 
 
 class Prior(TreesPredictor):

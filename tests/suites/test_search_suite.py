@@ -6,12 +6,12 @@ import pytest
 
 from nag.core.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
-from nag.search import ForbiddenMetric, Goal, LocalSearch, Problem, RandomSearch
+from nag.search import ForbiddenMetric, LocalSearch, Problem, RandomSearch
 from nag.search.study.loop import queries
 from nag.suites import ArtifactCache
 from nag.suites.search_cells import SearchJob, measure_favourites, measure_search
 from nag.suites.search_front import FrontJob, FrontRun, measure_front
-from nag.tasks import load_task
+from nag.tasks import Objective, load_task
 
 TASK = "nas_bench_graph/cora"
 
@@ -26,7 +26,7 @@ def measured(tmp_path, make, **options):
 @pytest.mark.slow
 def test_regret_is_that_of_the_best_by_the_search_metric_and_counts_begin_at_one(tmp_path):
     found, task = measured(tmp_path, RandomSearch), load_task(TASK)
-    strategy = RandomSearch(Problem(task.space, Goal.single(task.search_metric, task.maximise)), 0)
+    strategy = RandomSearch(Problem(task.space, Objective.single(task.search_metric, task.maximise)), 0)
     asked = [e for (e,) in queries(TableEvaluator(task), strategy, 60)]
     for number in (10, 60):
         best = max(asked[:number], key=lambda e: e.search_value)
@@ -56,7 +56,7 @@ def test_a_search_learns_from_what_it_is_told(tmp_path):
 
 def test_what_is_told_in_a_search_is_the_search_metric_alone():
     task = load_task(TASK)
-    strategy = RandomSearch(Problem(task.space, Goal.single(task.search_metric, task.maximise)), 0)
+    strategy = RandomSearch(Problem(task.space, Objective.single(task.search_metric, task.maximise)), 0)
     next(queries(TableEvaluator(task), strategy, 1))
     assert set(strategy.history.observations[0].values) == {task.search_metric} != {task.report_metric}
     with pytest.raises(ForbiddenMetric):

@@ -105,7 +105,7 @@ def test_nasbench201_rows_are_its_native_strings():
 @pytest.mark.data
 def test_nasbench201_side_metrics():
     task = load_task("nasbench201/cifar10")
-    assert sum(metric.endswith("_ms") for metric in task.side_metrics) == 22
+    assert sum(metric.endswith("_ms") for metric in task.secondary_metrics) == 22
     vocabulary, ops = task.table.space.vocabulary, task.table.dags.ops.numpy()
     counts = {size: (ops == vocabulary.index(f"nor_conv_{size}")).sum(1) for size in ("3x3", "1x1")}
     flops = 7.78304 + 35.38944 * counts["3x3"] + 3.93216 * counts["1x1"]
@@ -121,7 +121,7 @@ def test_nasbench201_side_metrics():
 @pytest.mark.data
 def test_optional_files_may_be_absent(tmp_path):
     folder = copy(tmp_path, "nasbench201.csv.gz")
-    assert load_task("nasbench201/cifar10", folder).side_metrics == ("params_m", "flops_m_computed")
+    assert load_task("nasbench201/cifar10", folder).secondary_metrics == ("params_m", "flops_m_computed")
     with pytest.raises(MissingData, match=r"no nasbench201_hp12\.csv\.gz"):
         load_task("nasbench201/cifar10_12ep", folder)
 

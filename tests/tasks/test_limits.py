@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from nag.core.errors import InvalidRequest
-from nag.evaluation import parse_objective
-from nag.search import Goal, Objective
-from nag.tasks import Limit, parse_limits
+from nag.tasks import Limit, Metric, Objective, parse_limits, parse_objective
 
 
 def test_a_number_is_the_bound_on_the_bad_side_of_a_metric():
@@ -21,16 +19,16 @@ def test_a_number_is_the_bound_on_the_bad_side_of_a_metric():
 
 @pytest.mark.parametrize("limits", [{"a": 1.5}, {"a": {"min": 1}}, {"b": {"max": 2, "min": 1}}, {"a": 2, "b": 3}])
 def test_searching_and_sampling_read_the_same_syntax(limits):
-    goal = Goal((Objective("a", True), Objective("b", False)), limits)
-    spec = parse_objective({"maximise": ["a"], "minimise": ["b"], "limits": limits})
-    assert dict(goal.limits) == dict(spec.limits) == parse_limits(limits, {"a": True})
-    assert parse_limits({name: limit.bounds for name, limit in goal.limits.items()}) == goal.limits
+    objective = Objective((Metric("a"), Metric("b", maximise=False)), limits, pareto=True)
+    found = parse_objective({"maximise": ["a"], "minimise": ["b"], "limits": limits})
+    assert dict(objective.limits) == dict(found.limits) == parse_limits(limits, {"a": True})
+    assert parse_limits({name: limit.bounds for name, limit in objective.limits.items()}) == objective.limits
 
 
 def test_a_number_in_an_objective_knows_the_direction_of_a_predictors_metric():
     assert parse_objective({"limits": {"accuracy": 90}}, maximised={"accuracy": True}).limits == {"accuracy": Limit(min=90.0)}
-    spec = parse_objective({"minimise": ["accuracy"], "limits": {"accuracy": 90}}, maximised={"accuracy": True})
-    assert spec.limits == {"accuracy": Limit(max=90.0)}
+    found = parse_objective({"minimise": ["accuracy"], "limits": {"accuracy": 90}}, maximised={"accuracy": True})
+    assert found.limits == {"accuracy": Limit(max=90.0)}
 
 
 @pytest.mark.parametrize("bound", [math.nan, math.inf, "x", True, None, {}, [1], {"max": math.nan}, {"max": "3"}, {"most": 3}])

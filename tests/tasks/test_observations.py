@@ -11,7 +11,7 @@ import torch
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.spaces import load_space
-from nag.tasks import BenchmarkTable, Goal, Metric, Observations, Task
+from nag.tasks import BenchmarkTable, Metric, Objective, Observations, Task
 
 SPACE = load_space("nasbench201")
 METRICS = (Metric("accuracy"), Metric("latency", maximise=False, unit="ms"))
@@ -87,9 +87,9 @@ def test_parts_make_the_whole(seen):
 
 def test_the_best_is_feasible(seen):
     assert seen.best().values["accuracy"] == 5.0
-    assert seen.best(Goal.single("accuracy", True, {"latency": 3})).values["accuracy"] == 4.0
-    assert seen.best(Goal.single("latency", False)).values["latency"] == 1.0
-    assert seen.best(Goal.single("accuracy", True, {"latency": 0.5})) is None
+    assert seen.best(Objective.single("accuracy", True, {"latency": 3})).values["accuracy"] == 4.0
+    assert seen.best(Objective.single("latency", False)).values["latency"] == 1.0
+    assert seen.best(Objective.single("accuracy", True, {"latency": 0.5})) is None
 
 
 def test_columns_that_do_not_fit_are_refused(seen):
@@ -107,7 +107,7 @@ def test_a_notebook_shows_a_short_table(seen):
 
 def test_a_task_measures_what_its_table_holds(seen):
     table = BenchmarkTable("toy", SPACE, seen.dags[:2], {name: seen.values(name)[:2] for name in seen.columns})
-    task = Task("toy", table, "accuracy", "accuracy", side_metrics=("latency",))
+    task = Task("toy", table, "accuracy", "accuracy", secondary=(METRICS[1],))
     found = task.measure(list(seen.architectures))
     assert [(metric.name, metric.maximise) for metric in found.metrics] == [("accuracy", True), ("latency", False)]
     assert found.values()[:2].tolist() == [1.0, 5.0]

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from nag.evaluation import TableEvaluator
-from nag.search import Goal, Problem
+from nag.search import Problem
 from nag.spaces import is_enumerable
-from nag.tasks import list_tasks, load_task
+from nag.tasks import Objective, list_tasks, load_task
 
 QUICK = ("nas_bench_graph/cora", "analog_nasbench/analog")
 """Packaged tasks of which the others of their spaces say the same."""
@@ -28,7 +28,7 @@ NAMES = [pytest.param(name, marks=_marks(name)) for name in list_tasks() if name
 def test_twins_have_one_value_wherever_it_is_read(name):
     task = load_task(name)
     table = task.table
-    looked_up = table.values_of({task.search_metric, task.report_metric, *task.side_metrics}, table.dags)
+    looked_up = table.values_of({task.search_metric, task.report_metric, *task.secondary_metrics}, table.dags)
     first = table.first_rows[table.canonical]
     for metric, values in looked_up.items():
         np.testing.assert_array_equal(values, table.metric(metric))
@@ -47,7 +47,7 @@ def test_the_optimum_is_the_best_of_what_a_search_can_be_given(name):
     rows = torch.from_numpy(task.distinct_rows)
     pool = task.table.dags[rows]
     if is_enumerable(task.space) and task.space.name != "nas_bench_graph":  # the smaller tables of that space lack some
-        found = Problem(task.space, Goal.single(task.search_metric, task.maximise)).pool
+        found = Problem(task.space, Objective.single(task.search_metric, task.maximise)).pool
         assert found is not None
         assert len(found) == len(pool)
         pool = found

@@ -40,7 +40,7 @@ def test_graph_tables_are_whole_and_valid(dataset):
     assert time.process_time() - start < 1.5
     assert len(task.rows) == (2_021 if dataset == "proteins" else 26_206)
     assert task.table.space.is_valid(task.table.dags).all()
-    assert set(task.side_metrics) == {"latency", "params_m"} <= set(task.table.metrics)
+    assert set(task.secondary_metrics) == {"latency", "params_m"} <= set(task.table.metrics)
     assert 0 < task.search_values.min() < task.search_values.max() < 1
     assert spearmanr(task.search_values, task.report_values).statistic > 0.4
 

@@ -5,7 +5,7 @@ import torch
 from nag.core.errors import DamagedFile, InvalidArchitecture, InvalidRequest
 from nag.graphs import DagBatch
 from nag.spaces import load_space
-from nag.tasks import BenchmarkTable, Task, load_task
+from nag.tasks import BenchmarkTable, Metric, Task, load_task
 
 SPACE = load_space("nasbench201")
 NATIVES = (
@@ -154,7 +154,7 @@ def test_protocol_says_when_the_reported_metric_is_searched(table):
 
 def test_a_task_needs_metrics_of_its_table(table):
     with pytest.raises(InvalidRequest, match="no metric 'speed'"):
-        Task("toy", table, "acc", "acc", side_metrics=("speed",))
+        Task("toy", table, "acc", "acc", secondary=(Metric("speed", maximise=False),))
     empty = BenchmarkTable("toy", SPACE, table.dags, {"a": np.array([1.0, 2.0, np.nan]), "b": np.array([np.inf, 3.0, 1.0])})
     with pytest.raises(InvalidRequest, match="no row with both"):
         Task("toy", empty, "a", "b")

@@ -7,7 +7,7 @@ import pytest
 
 from nag.core.errors import DamagedFile, InvalidRequest, InvalidSpace, MissingData
 from nag.spaces import load_space
-from nag.tasks import import_table, load_task, read_csv_table
+from nag.tasks import Metric, import_table, load_task, read_csv_table
 
 SPACE_YAML = """
 name: tiny
@@ -18,7 +18,7 @@ edges: [[0, 1], [1, 2], [2, 3], [3, 4]]
 codec: {name: op_list}
 """
 CSV = 'arch,top1,test,size\n"conv,conv,pool",91.5,90,3\n"conv, skip,pool",,88,2\n"pool,pool,pool",70,71.25,1\n'
-TASK = "space: tiny.yaml\ntable: results.csv\nsearch_metric: top1\nreport_metric: test\nside_metrics: [size]\n"
+TASK = "space: tiny.yaml\ntable: results.csv\nsearch_metric: top1\nreport_metric: test\nsecondary_metrics: [size]\n"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_users_space_and_table_anywhere_on_disk(folder, tmp_path, monkeypatch)
     assert (task.name, task.table.space.name, len(task.table)) == ("mine", "tiny", 3)
     np.testing.assert_array_equal(task.search_values, [91.5, np.nan, 70])
     assert task.rows.tolist() == [0, 2]
-    assert task.side_metrics == ("size",)
+    assert task.secondary_metrics == ("size",)
     assert task.best == 90
     assert load_task(folder / "mine.yaml").table is task.table
 
@@ -57,11 +57,11 @@ def test_lower_can_be_better(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (TASK + "side_metric: [size]\n", "Did you mean 'side_metrics'"),
+        (TASK.replace("secondary_metrics", "secondary_metric"), "Did you mean 'secondary_metrics'"),
         (TASK + "maximise: 3\n", "'maximise' is 3. Input should be a valid boolean"),
-        (TASK.replace("[size]", "size"), "'side_metrics' is 'size'. Input should be a valid list"),
-        (TASK + "descriptor: {classes: .nan}\n", "'descriptor.classes' is nan. Input should be a finite number"),
-        (TASK + "descriptor: {classes: many}\n", "'descriptor.classes' is 'many'"),
+        (TASK.replace("[size]", "size"), "'secondary_metrics' is 'size'. Input should be a valid list"),
+        (TASK + "task_features: {classes: .nan}\n", "'task_features.classes' is nan. Input should be a finite number"),
+        (TASK + "task_features: {classes: many}\n", "'task_features.classes' is 'many'"),
         (TASK + "descriptor: &a [*a]\n", "alias"),
         (TASK + "name: a\nname: b\n", "a key occurs twice"),
         (TASK.replace("top1", "device"), "no metric 'device'"),
@@ -78,6 +78,36 @@ def test_a_faulty_task_file_is_refused(folder, text, message):
     (folder / "mine.yaml").write_text(text)
     with pytest.raises((DamagedFile, InvalidRequest, InvalidSpace, MissingData), match=message):
         load_task(folder / "mine.yaml")
+
+
+def test_earlier_keys_are_read(folder):
+    now = load_task(folder / "mine.yaml")
+    earlier = TASK.replace("secondary_metrics", "side_metrics") + "descriptor: {classes: 10}\n"
+    (folder / "mine.yaml").write_text(earlier)
+    task = load_task(folder / "mine.yaml")
+    assert (task.secondary, task.task_features) == (now.secondary, {"classes": 10})
+    (folder / "mine.yaml").write_text(earlier + "secondary_metrics: [size]\n")
+    with pytest.raises(DamagedFile, match="earlier name"):
+        load_task(folder / "mine.yaml")
+
+
+def test_secondary_metrics_have_directions(folder):
+    (folder / "mine.yaml").write_text(TASK.replace("[size]", "{size: maximise}"))
+    assert load_task(folder / "mine.yaml").secondary == (Metric("size"),)
+    (folder / "mine.yaml").write_text(TASK.replace("[size]", "{size: up}"))
+    with pytest.raises(DamagedFile, match="direction of 'size'"):
+        load_task(folder / "mine.yaml")
+
+
+def test_a_task_of_the_users_evaluator(folder):
+    (folder / "mine.yaml").write_text("space: tiny.yaml\nsearch_metric: loss\nmaximise: false\n")
+    task = load_task(folder / "mine.yaml")
+    assert (task.space.name, task.report_metric, task.has_table) == ("tiny", "loss", False)
+    assert [(metric.name, metric.maximise) for metric in task.metrics] == [("loss", False)]
+    with pytest.raises(InvalidRequest, match="no table"):
+        task.measure([])
+    with pytest.raises(InvalidRequest, match="no data"):
+        assert task.networks
 
 
 def test_a_missing_task_file(tmp_path):
@@ -208,21 +238,23 @@ def test_features_of_the_data_are_imported_and_notes_are_told(folder, tmp_path):
     told = []
     written(folder / "x.csv", ROWS, ";")
     path = import_table(
-        folder / "x.csv", folder / "tiny.yaml", tmp_path / "out", "test", descriptor={"classes": 10}, tell=told.append
+        folder / "x.csv", folder / "tiny.yaml", tmp_path / "out", "test", task_features={"classes": 10}, tell=told.append
     )
     assert told == ["ignored columns of text: when"]
-    assert load_task(path).descriptor == {"classes": 10}
+    assert load_task(path).task_features == {"classes": 10}
 
 
 def test_an_imported_table_is_a_task_that_can_be_moved(folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    path = import_table(folder / "results.csv", folder / "tiny.yaml", out, "top1", "test", side_metrics=["size"], name="mine")
+    path = import_table(
+        folder / "results.csv", folder / "tiny.yaml", out, "top1", "test", secondary_metrics=["size"], name="mine"
+    )
     original = load_task(folder / "mine.yaml")
     shutil.rmtree(folder)
     shutil.move(out, tmp_path / "moved")
     monkeypatch.chdir("/")
     task = load_task(tmp_path / "moved" / path.name)
-    assert (task.name, task.search_metric, task.report_metric, task.side_metrics) == ("mine", "top1", "test", ("size",))
+    assert (task.name, task.search_metric, task.report_metric, task.secondary_metrics) == ("mine", "top1", "test", ("size",))
     assert task.table.hashes == original.table.hashes
     for metric, values in original.table.metrics.items():
         np.testing.assert_array_equal(task.table.metrics[metric], values)

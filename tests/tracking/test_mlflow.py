@@ -11,10 +11,10 @@ import pytest
 from nag.core.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
 from nag.graphs import Architecture, draw_png
-from nag.search import Goal, Objective, Problem
+from nag.search import Problem
 from nag.search.random_search import RandomSearch
 from nag.spaces import enumerate_space, load_space
-from nag.tasks import BenchmarkTable, Task
+from nag.tasks import BenchmarkTable, Metric, Objective, Task
 from nag.tracking import Image, MlflowTracker, RunContext
 from nag.workflows.run import RunFolder
 from nag.workflows.search import SearchPlan, search
@@ -49,8 +49,14 @@ def run_search(folder: Path, budget: int, resume: bool = False) -> MlflowTracker
     space = load_space(str(folder.parent / "space.yaml"))
     dags = enumerate_space(space)
     columns = {"accuracy": dags.ops.sum(1).double().numpy(), "cost": dags.ops[:, 1].double().numpy()}
-    task = Task("chains", BenchmarkTable("chains", space, dags, columns), "accuracy", "accuracy", side_metrics=("cost",))
-    strategy = RandomSearch(Problem(space, Goal((Objective("accuracy", True),), {})), 0)
+    task = Task(
+        "chains",
+        BenchmarkTable("chains", space, dags, columns),
+        "accuracy",
+        "accuracy",
+        secondary=(Metric("cost", maximise=False),),
+    )
+    strategy = RandomSearch(Problem(space, Objective.single("accuracy")), 0)
     tracker = MlflowTracker(RunContext(folder, "search", resume), group="g", tags=["one", "two"])
     config = {"budget": budget, "store": f"postgresql://me:{SECRET}@host/nag", "deep": {"api_key": SECRET}}
     run = RunFolder(folder, "search", 0, "cpu", config, tracker, ("budget",))

@@ -12,10 +12,10 @@ import pytest
 
 from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.evaluation import TableEvaluator
-from nag.search import Goal, Objective, Problem
+from nag.search import Problem
 from nag.search.evolution import RegularisedEvolution
 from nag.spaces import enumerate_space, load_space
-from nag.tasks import BenchmarkTable, Task
+from nag.tasks import BenchmarkTable, Objective, Task
 from nag.tracking import NullTracker
 from nag.workflows import history as history_module
 from nag.workflows.history import HistoryFile, read_history
@@ -44,7 +44,7 @@ def task(tmp_path_factory) -> Task:
 
 
 def run_search(task: Task, folder: Path, seed: int = 0, budget: int = 5, batch: int = 2, **options: bool) -> list[dict]:
-    goal = Goal((Objective("rank", True),), {})
+    goal = Objective.single("rank")
     strategy = RegularisedEvolution(Problem(task.space, goal), seed, population=3, tournament=2)
     config = {"seed": seed, "budget": budget}
     run = RunFolder(folder, "search", seed, "cpu", config, NullTracker(), ("budget",))

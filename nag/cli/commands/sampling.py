@@ -41,7 +41,7 @@ def _transferred(options: SampleOptions, task: Task | None, device: torch.device
     labels = None
     if options.labels is not None:
         labels = read_labels(Path(options.labels), trained.space, names, options.label_column)
-    facts = dict(options.descriptor or (task.descriptor if task is not None else {}))
+    facts = dict(options.descriptor or (task.task_features if task is not None else {}))
     return adapt(trained, facts, labels, "" if task is None else task.name, metric)
 
 
@@ -74,7 +74,7 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     from nag.core.documents import read_json
     from nag.diffusion import accelerate
     from nag.diffusion.generation import load_generator
-    from nag.evaluation import TableEvaluator
+    from nag.evaluation import LimitRisk, TableEvaluator
     from nag.evaluation.labelled_reward import LabelledReward
     from nag.evaluation.predicted import load_predictor
     from nag.workflows.sample import sample
@@ -88,10 +88,12 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     if options.predictor is not None:
         predictor = load_predictor(options.predictor, device)
     others = [load_predictor(path, device) for path in further]
-    spec = objective_of(cfg, {each.metric: each.sign > 0 for each in (predictor, *others) if each is not None})
+    metrics = [each.metric for each in (predictor, *others) if each is not None]
+    objective = objective_of(cfg, {metric.name: metric.maximise for metric in metrics})
+    risk = LimitRisk(cfg.objective.risk, cfg.objective.daring)
     run = run_folder_of(cfg, "sample")
     reward = None if task is None or budget is None else LabelledReward(task, TableEvaluator(task), budget)
-    path = sample(run, trained, num_samples, predictor, task, guidance, steps, spec, others, reward)
+    path = sample(run, trained, num_samples, predictor, task, guidance, steps, objective, others, reward, risk)
     say_metrics(
         run.path,
         (

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from nag.cli.schemas import SearchOptions
-    from nag.evaluation.tasks import AnyTask
     from nag.predictors import Predictor, ProxyColumns
-    from nag.search import Goal, Strategy
+    from nag.search import Strategy
+    from nag.tasks import Objective, Task
 
 __all__ = ["search"]
 
@@ -34,7 +34,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     from nag.search import Problem
     from nag.search.study.measurable import measurable
 
-    goal, device = _goal_of(options, task), fabric_of(cfg).device
+    objective, device = _objective_of(options, task), fabric_of(cfg).device
     workers = getattr(build(cfg.executor), "workers", None)
     plan = SearchPlan(budget, options.batch if options.batch is not None else _side_by_side(cfg, workers))
     consumed: dict[str, float] = {"labels_of_other_tasks": 0}
@@ -52,7 +52,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     known = measurable(task) if looked_up else None
     if known is not None and len(known.functions) < options.budget:
         warn(f"the table of {task.name} holds {len(known.functions)} functions: the search ends after these")
-    problem = Problem(task.space, goal, _proxies_of(options, task), prior, generator, known)
+    problem = Problem(task.space, objective, _proxies_of(options, task), prior, generator, known)
     strategy = build(cfg.strategy)(problem=problem, seed=options.seed)
     _check_used(strategy)
     inputs = digests_of(cfg, "generator", "meta_predictor", "evaluator.data_set")
@@ -103,40 +103,38 @@ def _side_by_side(cfg: DictConfig, workers: int | None) -> int:
     return workers or len(os.sched_getaffinity(0))
 
 
-def _goal_of(options: SearchOptions, task: AnyTask) -> Goal:
+def _objective_of(options: SearchOptions, task: Task) -> Objective:
     """The search metric, further objectives, and limits."""
-    from nag.search import Goal, Objective
-    from nag.tasks import parse_limits
+    from nag.tasks import Metric, Objective, parse_limits
 
     further = [(name, False) for name in options.minimise] + [(name, True) for name in options.maximise]
     for name, _ in further:
-        _check_metric(name, task.side_metrics, task)
-    objectives = (Objective(task.search_metric, task.maximise), *(Objective(name, up) for name, up in further))
-    limits = parse_limits(options.limits, {each.metric: each.maximise for each in objectives})
+        _check_metric(name, task.secondary_metrics, task)
+    metrics = (Metric(task.search_metric, task.maximise), *(Metric(name, up) for name, up in further))
+    limits = parse_limits(options.limits, {each.name: each.maximise for each in metrics})
     for name in limits:
-        _check_metric(name, (task.search_metric, *task.side_metrics), task)
-    return Goal(objectives, limits)
+        _check_metric(name, (task.search_metric, *task.secondary_metrics), task)
+    return Objective(metrics, limits, pareto=bool(further))
 
 
-def _check_metric(name: str, known: Sequence[str], task: AnyTask) -> None:
+def _check_metric(name: str, known: Sequence[str], task: Task) -> None:
     if name not in known:
         raise InvalidRequest(f"task {task.name} has no side metric '{name}'", did_you_mean(name, known))
 
 
-def _proxies_of(options: SearchOptions, task: AnyTask) -> ProxyColumns | None:
+def _proxies_of(options: SearchOptions, task: Task) -> ProxyColumns | None:
     """Training-free columns of the task's table."""
     if not options.proxies:
         return None
 
-    from nag.tasks import Task
     from nag.workflows.proxies import proxies_of
 
-    if not isinstance(task, Task):
+    if not task.has_table:
         raise InvalidRequest(f"task {task.name} has no table of proxies", "Use proxies=[].")
     return proxies_of(task, options.proxies)
 
 
-def _prior_of(path: str, task: AnyTask, consumed: dict[str, float], device: torch.device) -> Predictor:
+def _prior_of(path: str, task: Task, consumed: dict[str, float], device: torch.device) -> Predictor:
     """What other tasks make one believe of this one, before any label."""
     from nag.workflows.train_meta_predictor import adapt, load_meta_predictor
 
@@ -144,4 +142,4 @@ def _prior_of(path: str, task: AnyTask, consumed: dict[str, float], device: torc
     if trained.space.fingerprint != task.space.fingerprint:
         raise InvalidRequest(f"'{path}' is of another space than {task.space.name}", "Train one for that space.")
     consumed["labels_of_other_tasks"] = int(trained.facts["labels_used"])
-    return adapt(trained, dict(task.descriptor), None, task.name, task.search_metric).predictor
+    return adapt(trained, dict(task.task_features), None, task.name, task.search_metric).predictor

@@ -125,7 +125,7 @@ def export(cfg: DictConfig, options: ExportOptions) -> None:
 
 
 def _export_untrained(cfg: DictConfig, options: ExportOptions) -> tuple[RunFolder, Exported]:
-    from nag.evaluation import TrainingTask
+    from nag.evaluation import load_task_data
     from nag.networks import DataShape
     from nag.workflows.export import export_untrained
 
@@ -133,11 +133,9 @@ def _export_untrained(cfg: DictConfig, options: ExportOptions) -> tuple[RunFolde
     if space is None:
         raise InvalidRequest("an architecture needs its search space", "Give search_space=SPACE or task=DATA_SET/SPACE.")
     task = None if options.task is None else any_task_of(cfg)
-    if task is not None and not isinstance(task, TrainingTask):
-        raise InvalidRequest(f"task {task.name} has no data", "Name one such as digits/nasbench201, or give search_space=.")
     arch = space.decode(options.architecture)
     if task is not None:
-        data = task.load_data(options.data_dir)
+        data = load_task_data(task.networks, options.data_dir)
         say(f"data: {data.summary}")
         shape = data.shape
     else:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics
-from nag.cli.options import conditions_of, digests_of, fabric_of, graphs_of, run_folder_of, task_of, try_generator
+from nag.cli.options import any_task_of, conditions_of, digests_of, fabric_of, graphs_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         TrainMetaPredictorOptions,
         TrainPredictorOptions,
     )
+
+_LABELS = 200
+"""Labels that are bought of a table unless another number is asked for."""
 
 __all__ = ["finetune_generator", "train_generator", "train_meta_predictor", "train_predictor"]
 
@@ -57,15 +60,20 @@ def train_generator(cfg: DictConfig, options: TrainGeneratorOptions) -> None:
 
 def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
     """Buy labels of a task and train a predictor."""
-    num_train = options.num_train
-    task = task_of(cfg)
+    task = any_task_of(cfg)
 
+    from nag.workflows.own_labels import task_of_labels
     from nag.workflows.train_predictor import side_task, train_predictor
+
+    if options.labels is not None:
+        task = task_of_labels(task, options.labels)
+    usual = len(task.rows) if options.labels is not None else _LABELS
+    num_train = usual if options.num_train is None else options.num_train
 
     make = build(cfg.predictor)
     if options.metric is not None and options.metric != task.search_metric:
         side_task(task, options.metric, bool(options.maximise))
-    run = run_folder_of(cfg, "train-predictor")
+    run = run_folder_of(cfg, "train-predictor", inputs=digests_of(cfg, "labels"))
     path = train_predictor(run, task, make, num_train, fabric_of(cfg).device, options.metric, None, options.maximise)
     say(f"{task.name}: {task.protocol if options.metric is None else f'predicts {options.metric}'}")
     say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))

@@ -41,15 +41,15 @@ class GuidanceTarget:
     Args:
         guidance: How to steer.
         objective: What is to be high, and what is feasible.
-        daring: The same with its limits at even odds; None for none.
-        share: Share of the samples that are drawn by `daring`.
+        boundary: The same with its limits at even odds; None for none.
+        boundary_fraction: Share of the samples that are drawn by `boundary`.
         describe: Graphs -> numbers that the objective knows of each, by name.
     """
 
     guidance: Guidance | FrontGuidance
     objective: Any
-    daring: Any = None
-    share: float = 0.0
+    boundary: Any = None
+    boundary_fraction: float = 0.0
     describe: Callable[[DagBatch], Mapping[str, Tensor]] = field(default=lambda dags: {}, repr=False)
 
     @property
@@ -57,9 +57,9 @@ class GuidanceTarget:
         """Whether no two samples may compute the same function."""
         return isinstance(self.guidance, Guidance) and self.guidance.distinct and self.guidance.scale > 0
 
-    def _daring(self, count: int) -> int:
-        """How many daring samples go with `count` samples in all."""
-        return 0 if self.daring is None else round(self.share * count)
+    def _near_limits(self, count: int) -> int:
+        """How many samples near the limits go with `count` samples in all."""
+        return 0 if self.boundary is None else round(self.boundary_fraction * count)
 
     def check(self, generator: Generator) -> None:
         """Raises `InvalidRequest` if the guidance cannot steer such a generator."""
@@ -67,8 +67,8 @@ class GuidanceTarget:
 
     def cost(self, generator: Generator, count: int, steps: int | None = None) -> SamplingCost:
         """What `sample` with the same arguments evaluates at most."""
-        daring = self._daring(count)
-        counts = [number for number in (count - daring, daring) if number]
+        near = self._near_limits(count)
+        counts = [number for number in (count - near, near) if number]
         return sum((self.guidance.cost(generator, number, steps) for number in counts), SamplingCost())
 
     def sample(
@@ -90,15 +90,16 @@ class GuidanceTarget:
             on_step: Called after each network evaluation.
             taken: Codes of functions that are there already; a guidance of distinct samples repeats none of them.
         """
-        daring = self._daring(count)
+        near = self._near_limits(count)
         known = torch.zeros(0, dtype=torch.int64) if taken is None else taken
-        drawn = [self._draw(self.objective, generator, count - daring, rng, steps, on_step, known)] if count > daring else []
+        drawn = [self._draw(self.objective, generator, count - near, rng, steps, on_step, known)] if count > near else []
         careful = sum(len(part.kept) for part in drawn)
-        if drawn:  # where few could keep the limit with the margin, few may be daring
-            daring = min(daring, round(self.share / (1 - self.share) * careful))
-        if daring:
+        if drawn:  # where few could keep the limit with the margin, few may be near it
+            fraction = self.boundary_fraction
+            near = min(near, round(fraction / (1 - fraction) * careful))
+        if near:
             known = torch.cat([known, *(generator.space.function_codes(part.kept).to(known.device) for part in drawn)])
-            drawn.append(self._draw(self.daring, generator, daring, rng, steps, on_step, known))
+            drawn.append(self._draw(self.boundary, generator, near, rng, steps, on_step, known))
         return Drawn(DagBatch.cat([part.raw for part in drawn]), DagBatch.cat([part.kept for part in drawn]))
 
     def _draw(

@@ -65,7 +65,7 @@ class DataSet:
         test: What results show.
         digest: Digest of the raw data, of the split and of how they are normalised.
         graph: The graph whose nodes the parts number; None for images.
-        descriptor: Facts, by which a meta-predictor tells how alike tasks are.
+        task_features: Numbers that describe it, by which a meta-predictor tells how alike tasks are.
         mean: Mean of each channel that was subtracted, in units of the raw data scaled to 0..1; empty for graphs.
         std: Standard deviation of each channel that was divided by; empty for graphs.
     """
@@ -77,7 +77,7 @@ class DataSet:
     test: Split
     digest: str
     graph: Graph | None = None
-    descriptor: Mapping[str, float] = field(default_factory=dict)
+    task_features: Mapping[str, float] = field(default_factory=dict)
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 

@@ -91,5 +91,5 @@ def graph_data_set(
         test=Split(rows.test, labels[rows.test]),
         digest=digest,
         graph=Graph(x, edge_index),
-        descriptor={fact: float(value) for fact, value in facts.items()},
+        task_features={fact: float(value) for fact, value in facts.items()},
     )

@@ -60,7 +60,7 @@ def image_data_set(
         validation=_part(scaled, answers, rows.validation),
         test=_part(scaled, answers, rows.test),
         digest=digest_of([images, answers, rows.train, rows.validation, rows.test], classes),
-        descriptor={fact: float(value) for fact, value in facts.items()},
+        task_features={fact: float(value) for fact, value in facts.items()},
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
     )

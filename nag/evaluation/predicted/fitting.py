@@ -9,7 +9,7 @@ import torch
 
 from nag.core.errors import InvalidRequest
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.limits import HeldOut, Margin, cross_validate
+from nag.evaluation.margins import HeldOut, Margin, cross_validate
 from nag.evaluation.predicted.trained import TrainedPredictor
 from nag.predictors import GNNPredictor, GPPredictor, Predictor, StackedPredictor, TreesPredictor
 from nag.spaces import SearchSpace

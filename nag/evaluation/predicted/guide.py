@@ -14,12 +14,11 @@ from nag.diffusion import FrontGuidance
 from nag.diffusion import Guidance as GuidanceMethod
 from nag.diffusion.generation.guides import ArchitectureScore, FunctionScore
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation.objective import Feasibility
-from nag.evaluation.objective_spec import ObjectiveSpec, parse_objective
-from nag.evaluation.predicted.objectives import complete_spec, known_metrics, make_guidance_target
+from nag.evaluation.guidance_score import Feasibility
+from nag.evaluation.predicted.objectives import complete_objective, known_metrics, make_guidance_target
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
-from nag.tasks import parse_limits
+from nag.tasks import Objective, parse_limits
 
 if TYPE_CHECKING:
     from nag.evaluation.predicted.trained import TrainedPredictor
@@ -56,14 +55,14 @@ class Guidance:
 
     toward: TrainedPredictor | Sequence[TrainedPredictor] | ArchitectureScore
     limits: Mapping[str, Any] = field(default_factory=dict)
-    objective: ObjectiveSpec | None = None
+    objective: Objective | None = None
     scale: float | None = None
     method: GuidanceMethod | FrontGuidance | None = None
 
     def __post_init__(self) -> None:
         if self._function is None and not self._predictors:
             raise InvalidRequest("there is nothing to steer toward", "Pass a predictor, or a function of architectures.")
-        self._spec()
+        self._objective()
 
     def target(self, space: SearchSpace, count: int) -> GuidanceTarget:
         """What guidance makes high in a space (see `Guide`).
@@ -79,10 +78,8 @@ class Guidance:
                 )
         if self._function is not None:
             return self._function_target(space, self._function)
-        spec = self._spec()
-        if spec is None or not spec.directions:
-            spec = complete_spec(spec, self._predictors[0])
-        target = make_guidance_target(space, spec, self._predictors, self._method(spec.pareto), count)
+        objective = complete_objective(self._objective(), self._predictors[0])
+        target = make_guidance_target(space, objective, self._predictors, self._method(objective.pareto), count)
         return replace(target, describe=lambda dags: self._describe(dags, target))
 
     @property
@@ -94,13 +91,13 @@ class Guidance:
     def _function(self) -> ArchitectureScore | None:
         return self.toward if callable(self.toward) else None
 
-    def _spec(self) -> ObjectiveSpec | None:
+    def _objective(self) -> Objective | None:
         """The objective with the limits."""
-        directions = {predictor.metric: predictor.sign > 0 for predictor in self._predictors}
+        maximised = {predictor.metric.name: predictor.metric.maximise for predictor in self._predictors}
         if self.objective is not None:
-            more = parse_limits(self.limits, {**directions, **{name: w > 0 for name, w in self.objective.directions.items()}})
-            return replace(self.objective, limits={**self.objective.limits, **more})
-        return parse_objective({"limits": self.limits}, maximised=directions) if self.limits else None
+            limits = parse_limits(self.limits, {**maximised, **self.objective.maximised})
+            return replace(self.objective, limits={**self.objective.limits, **limits})
+        return Objective(limits=parse_limits(self.limits, maximised)) if self.limits else None
 
     def _method(self, pareto: bool = False) -> GuidanceMethod | FrontGuidance:
         method = self.method or (FrontGuidance() if pareto else GuidanceMethod())
@@ -111,14 +108,14 @@ class Guidance:
         return replace(method, scale=self.scale)
 
     def _function_target(self, space: SearchSpace, function: ArchitectureScore) -> GuidanceTarget:
-        score, spec = FunctionScore(space, function), self._spec()
-        limits = {} if spec is None else spec.limits
+        score, objective = FunctionScore(space, function), self._objective()
+        limits = {} if objective is None else objective.limits
         metrics = known_metrics(space, [], tuple(limits), tuple(limits))
-        objective = _LimitedScore(score, Feasibility(space, limits, metrics))
-        return GuidanceTarget(self._method(), objective, describe=lambda dags: {"score": score.values(dags)})
+        limited = _LimitedScore(score, Feasibility(space, limits, metrics))
+        return GuidanceTarget(self._method(), limited, describe=lambda dags: {"score": score.values(dags)})
 
     def _describe(self, dags: DagBatch, target: GuidanceTarget) -> dict[str, Tensor]:
-        found = {f"predicted_{each.metric}": each.predict(dags).mean for each in self._predictors}
+        found = {f"predicted_{each.metric.name}": each.predict(dags).mean for each in self._predictors}
         if isinstance(target.guidance, FrontGuidance):
             found["on_front"] = front(target.objective.values(dags))
         return found

@@ -1,4 +1,4 @@
-"""From trained predictors and a spec to what guidance makes high."""
+"""From trained predictors and an objective to what guidance makes high."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.diffusion import FrontGuidance, Guidance, Score
 from nag.diffusion.guidance.target import GuidanceTarget
+from nag.evaluation.graph_metrics import GraphMetric, PredictedMetric, computed_metrics
+from nag.evaluation.guidance_score import FrontScore, GuidanceScore
 from nag.evaluation.labelled_reward import LabelledReward
-from nag.evaluation.limits import RISK
-from nag.evaluation.metric import Metric, PredictedMetric, computed_metrics
-from nag.evaluation.objective import Objective, ParetoObjective
-from nag.evaluation.objective_spec import ObjectiveSpec
+from nag.evaluation.margins import RISK, USUAL_RISK, LimitRisk
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
+from nag.tasks import Objective
 
 if TYPE_CHECKING:
     from nag.evaluation.predicted.trained import TrainedPredictor
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = [
     "AnyValid",
     "Measured",
-    "complete_spec",
+    "complete_objective",
     "condition_score",
     "known_metrics",
     "make_guidance_target",
-    "make_objective",
+    "make_score",
     "predictor_score",
 ]
 
@@ -81,8 +81,7 @@ class Measured:
 
 def predictor_score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
     """The expected percentile that one predictor gives, the good end up; invalid graphs score below all valid ones."""
-    spec = complete_spec(None, predictor)
-    return make_objective(space, spec, [predictor]).score
+    return make_score(space, complete_objective(None, predictor), [predictor]).score
 
 
 def condition_score(
@@ -106,12 +105,11 @@ def condition_score(
     return predictor_score(space, predictor)
 
 
-def complete_spec(spec: ObjectiveSpec | None, predictor: TrainedPredictor) -> ObjectiveSpec:
-    """A spec that names directions; where it does not, the predictor's metric is the one, in its task's direction."""
-    if spec is not None and spec.directions:
-        return spec
-    direction = {"maximise" if predictor.sign > 0 else "minimise": {predictor.metric: 1.0}}
-    return ObjectiveSpec(**direction) if spec is None else replace(spec, **direction)  # type: ignore[arg-type]
+def complete_objective(objective: Objective | None, predictor: TrainedPredictor) -> Objective:
+    """An objective that names metrics; where it does not, the predictor's metric is the one, in its task's direction."""
+    if objective is None:
+        return Objective.single(predictor.metric)
+    return objective if objective.metrics else replace(objective, metrics=(predictor.metric,))
 
 
 def known_metrics(
@@ -120,7 +118,7 @@ def known_metrics(
     names: Sequence[str],
     limited: Sequence[str] = (),
     risk: float = RISK,
-) -> Mapping[str, Metric]:
+) -> Mapping[str, GraphMetric]:
     """The named metrics: those of the predictors, and those that the graph itself tells.
 
     Args:
@@ -133,16 +131,16 @@ def known_metrics(
     Raises:
         InvalidRequest: Two predictors of one metric, an unknown metric, or no margin for one that is limited.
     """
-    found: dict[str, Metric] = {}
+    found: dict[str, GraphMetric] = {}
     for trained in predictors:
-        if trained.metric in found:
-            raise InvalidRequest(f"two predictors predict '{trained.metric}'", "Name one of them.")
-        margin = trained.margin(risk) if trained.metric in limited else None
-        if margin is None and trained.metric in limited:
+        if trained.metric.name in found:
+            raise InvalidRequest(f"two predictors predict '{trained.metric.name}'", "Name one of them.")
+        margin = trained.margin(risk) if trained.metric.name in limited else None
+        if margin is None and trained.metric.name in limited:
             hint = "Predictors of side metrics have one: nag train-predictor metric=NAME."
-            raise InvalidRequest(f"'{trained.metric}' cannot be limited: its predictor has no margin of error", hint)
+            raise InvalidRequest(f"'{trained.metric.name}' cannot be limited: its predictor has no margin of error", hint)
         spread = float(trained.facts.get("label_spread", 1.0))
-        found[trained.metric] = PredictedMetric(trained.metric, trained.predictor, spread, margin)
+        found[trained.metric.name] = PredictedMetric(trained.metric.name, trained.predictor, spread, margin)
     rest = [name for name in names if name not in found]
     for name in rest:
         if name not in (known := [*found, *space.costs, *_COMPUTED]):
@@ -160,33 +158,39 @@ def _reference(space: SearchSpace) -> DagBatch:
     return sample_uniform(space, _REFERENCE, 0)
 
 
-def make_objective(
-    space: SearchSpace, spec: ObjectiveSpec, predictors: Sequence[TrainedPredictor], count: int | None = None
+def make_score(
+    space: SearchSpace,
+    objective: Objective,
+    predictors: Sequence[TrainedPredictor],
+    count: int | None = None,
+    risk: float = RISK,
 ) -> Any:
-    """An `Objective`, or a `ParetoObjective` of `count` samples where the spec wants a front.
+    """A `GuidanceScore`, or a `FrontScore` of `count` samples where the objective wants a front.
 
     Raises:
-        InvalidRequest: The spec names a metric that is neither predicted nor computed, or limits one without a margin.
+        InvalidRequest: The objective names a metric that is neither predicted nor computed, or limits one without a margin.
     """
-    metrics = known_metrics(space, predictors, spec.metrics, tuple(spec.limits), spec.risk)
-    if spec.pareto and count is not None:
-        return ParetoObjective(space, spec, metrics, count)
-    return Objective(space, spec, metrics)
+    metrics = known_metrics(space, predictors, objective.names, tuple(objective.limits), risk)
+    if objective.pareto and count is not None:
+        return FrontScore(space, objective, metrics, count)
+    return GuidanceScore(space, objective, metrics)
 
 
 def make_guidance_target(
     space: SearchSpace,
-    spec: ObjectiveSpec,
+    objective: Objective,
     predictors: Sequence[TrainedPredictor],
     guidance: Guidance | FrontGuidance,
     count: int | None = None,
+    risk: LimitRisk = USUAL_RISK,
 ) -> GuidanceTarget:
-    """A target whose limits on predicted metrics are kept as the spec's risk and daring say.
+    """A target whose limits on predicted metrics are kept as the risk says.
 
     Raises:
-        InvalidRequest: See `make_objective`.
+        InvalidRequest: See `make_score`.
     """
-    objective = make_objective(space, spec, predictors, count)
-    if spec.pareto or not spec.daring or not {trained.metric for trained in predictors} & set(spec.limits):
-        return GuidanceTarget(guidance, objective)
-    return GuidanceTarget(guidance, objective, make_objective(space, replace(spec, risk=_EVEN), predictors), spec.daring)
+    score = make_score(space, objective, predictors, count, risk.risk)
+    predicted = {trained.metric.name for trained in predictors}
+    if objective.pareto or not risk.boundary_fraction or not predicted & set(objective.limits):
+        return GuidanceTarget(guidance, score)
+    return GuidanceTarget(guidance, score, make_score(space, objective, predictors, risk=_EVEN), risk.boundary_fraction)

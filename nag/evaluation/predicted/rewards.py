@@ -47,7 +47,7 @@ class PredictorSource:
     def __call__(self, dags: DagBatch) -> Tensor:
         """(B,) predicted normal scores of B graphs."""
         self._scored += len(dags)
-        return self.predictor.sign * self.predictor.predictor.predict_scores(dags).mean
+        return self.predictor.metric.utility(self.predictor.predictor.predict_scores(dags).mean)
 
     def as_ledger(self) -> Ledger:
         """Labels and training of the predictor, and what it scored."""

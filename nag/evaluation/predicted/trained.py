@@ -15,12 +15,13 @@ from nag.core.checkpoints import load_checkpoint
 from nag.core.documents import Document, check
 from nag.core.numbers import Finite, NonNegative, Size, Text
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation.limits import HeldOut, Margin
+from nag.evaluation.margins import HeldOut, Margin
 from nag.evaluation.predicted.guide import Guidance
 from nag.graphs import Architecture, DagBatch
 from nag.predictors import Prediction, Predictor
 from nag.spaces import SearchSpace
 from nag.spaces.models import restore_model, save_model
+from nag.tasks import Metric
 
 __all__ = ["TrainedPredictor", "load_predictor"]
 
@@ -91,14 +92,9 @@ class TrainedPredictor:
         return int(self.facts["labels_used"])
 
     @property
-    def metric(self) -> str:
+    def metric(self) -> Metric:
         """The metric that it predicts."""
-        return str(self.facts["search_metric"])
-
-    @property
-    def sign(self) -> float:
-        """1 where high predictions are good, -1 where low ones are."""
-        return 1.0 if self.facts["maximise"] else -1.0
+        return Metric(str(self.facts["search_metric"]), bool(self.facts["maximise"]))
 
     def margin(self, risk: float) -> Margin | None:
         """The margin of limits on the metric at a risk; None where its errors were not measured.
@@ -136,7 +132,7 @@ class TrainedPredictor:
         return path
 
     def __repr__(self) -> str:
-        labels = f"{self.labels_used} labels of {self.metric}"
+        labels = f"{self.labels_used} labels of {self.metric.name}"
         return f"TrainedPredictor({type(self.predictor).__name__} of {self.space.name}, {labels})"
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.tasks import Metric
 
 __all__ = ["CurveScale", "curve_blocks"]
 
@@ -44,8 +45,8 @@ class CurveScale:
         """
         values = values.double()
         if self.perfect is None:
-            return self._sign * values
-        gap = self._sign * (self.perfect - values)
+            return self._metric.utility(values)
+        gap = self._metric.utility(self.perfect - values)
         if bool((gap < 0).any()):
             raise InvalidRequest(f"a value of a curve beats {self.perfect:g}", "Correct `perfect`, or set it to None.")
         return -(gap + self.resolution).log()
@@ -53,12 +54,12 @@ class CurveScale:
     def backward(self, scaled: Tensor) -> Tensor:
         """Inverse of `forward`."""
         if self.perfect is None:
-            return self._sign * scaled
-        return self.perfect - self._sign * ((-scaled).exp() - self.resolution)
+            return self._metric.utility(scaled)
+        return self.perfect - self._metric.utility((-scaled).exp() - self.resolution)
 
     @property
-    def _sign(self) -> int:
-        return 1 if self.maximise else -1
+    def _metric(self) -> Metric:
+        return Metric("value", self.maximise)
 
 
 def curve_blocks(curves: Tensor, features: Tensor | None) -> list[Tensor]:

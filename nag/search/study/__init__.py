@@ -2,7 +2,7 @@
 
 from nag.search.study.loop import observation_of, queries
 from nag.search.study.measurable import measurable
-from nag.search.study.results import SearchResults, check_limits, feasible_optimum, goal_of_metrics, values_of
+from nag.search.study.results import SearchResults, check_limits, feasible_optimum, objective_of_metrics, values_of
 from nag.search.study.searching import DEFAULT_STRATEGY, search
 from nag.search.study.study import Query, Study
 
@@ -13,8 +13,8 @@ __all__ = [
     "Study",
     "check_limits",
     "feasible_optimum",
-    "goal_of_metrics",
     "measurable",
+    "objective_of_metrics",
     "observation_of",
     "queries",
     "search",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nag.evaluation import Evaluation, Evaluator
-from nag.search.history import Observation
 from nag.search.strategy import SpaceExhausted, Strategy
 from nag.search.study.results import values_of
-from nag.tasks import Goal
+from nag.tasks import Objective, Observation
 
 __all__ = ["observation_of", "queries"]
 
@@ -23,7 +22,7 @@ def queries(
 
     Args:
         evaluator: Measures.
-        strategy: Proposes; it sees the metrics of its goal alone.
+        strategy: Proposes; it sees the metrics of its objective alone.
         budget: Queries.
         batch: Queries at a time.
         begun: What was measured of the first batch before, in an earlier run; the strategy was not told of it yet.
@@ -37,14 +36,14 @@ def queries(
         known = {observation.canonical_hash for observation in begun}
         new = [architecture for architecture in asked if functions[architecture] not in known]
         evaluations = evaluator.evaluate(new[: min(batch - len(begun), budget)])
-        found = [observation_of(evaluation, strategy.problem.goal) for evaluation in evaluations]
+        found = [observation_of(evaluation, strategy.problem.objective) for evaluation in evaluations]
         strategy.tell([*begun, *found])
         begun = ()
         budget -= len(evaluations)
         yield evaluations
 
 
-def observation_of(evaluation: Evaluation, goal: Goal) -> Observation:
-    """What a strategy may see of an evaluation: the metrics of the goal, never the report metric."""
-    values = values_of(goal, evaluation.search_value, evaluation.side)
+def observation_of(evaluation: Evaluation, objective: Objective) -> Observation:
+    """What a strategy may see of an evaluation: the metrics of the objective, never the report metric."""
+    values = values_of(objective, evaluation.search_value, evaluation.side)
     return Observation(evaluation.architecture, evaluation.canonical_hash, values)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import torch
 
-from nag.evaluation.tasks import AnyTask
 from nag.search.problem import Measurable
 from nag.tasks import Task
 
 __all__ = ["measurable"]
 
 
-def measurable(task: AnyTask) -> Measurable | None:
+def measurable(task: Task) -> Measurable | None:
     """The functions whose search and report metric a table holds; None where any architecture can be measured.
 
     Args:
         task: The task; one that is not looked up in a table measures whatever it is given.
     """
-    if not isinstance(task, Task):
+    if not task.has_table:
         return None
     rows = task.distinct_rows
     functions = task.table.functions

@@ -11,18 +11,17 @@ import numpy as np
 import torch
 
 from nag.core.errors import InvalidRequest
-from nag.evaluation.tasks import AnyTask
-from nag.tasks import Goal, Objective, Task, parse_limits
+from nag.tasks import Metric, Objective, Task, parse_limits
 
-__all__ = ["Query", "SearchResults", "check_limits", "feasible_optimum", "goal_of_metrics", "values_of"]
+__all__ = ["Query", "SearchResults", "check_limits", "feasible_optimum", "objective_of_metrics", "values_of"]
 
 _TOLERANCE = 1e-9
 
 
-def values_of(goal: Goal, search_value: float | None, side: Mapping[str, float | None]) -> dict[str, float]:
-    """The metrics of a goal: its first one is the search metric, all others are side metrics; nan where not measured."""
-    known = {**side, goal.objectives[0].metric: search_value}
-    return {name: math.nan if (value := known.get(name)) is None else float(value) for name in goal.metrics}
+def values_of(objective: Objective, search_value: float | None, side: Mapping[str, float | None]) -> dict[str, float]:
+    """The metrics of an objective: its first one is the search metric, all others are side metrics; nan where not measured."""
+    known = {**side, objective.metrics[0].name: search_value}
+    return {name: math.nan if (value := known.get(name)) is None else float(value) for name in objective.names}
 
 
 @dataclass(frozen=True)
@@ -31,27 +30,27 @@ class Query:
 
     Args:
         row: The line.
-        values: Metric of the goal -> value; nan where it was not measured.
+        values: Metric of the objective -> value; nan where it was not measured.
     """
 
     row: Mapping[str, Any]
     values: Mapping[str, float]
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], goal: Goal) -> Query:
+    def of(cls, row: Mapping[str, Any], objective: Objective) -> Query:
         """The query of a line."""
-        return cls(row, values_of(goal, row["search_value"], row["side"]))
+        return cls(row, values_of(objective, row["search_value"], row["side"]))
 
 
 class SearchResults:
     """Results of the queries so far; each query is added once.
 
     Args:
-        goal: What is searched for.
+        objective: What is searched for.
     """
 
-    def __init__(self, goal: Goal) -> None:
-        self.goal = goal
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
         self.best: Query | None = None
         self.nearest: Query | None = None
         self.queries = self.feasible = self.measured = 0
@@ -60,18 +59,18 @@ class SearchResults:
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Adds lines of the history, in their order."""
         for row in rows:
-            query = Query.of(row, self.goal)
-            self.best = self.goal.best([query] if self.best is None else [self.best, query])
-            self.nearest = self.goal.nearest([query] if self.nearest is None else [self.nearest, query])
+            query = Query.of(row, self.objective)
+            self.best = self.objective.best([query] if self.best is None else [self.best, query])
+            self.nearest = self.objective.nearest([query] if self.nearest is None else [self.nearest, query])
             self.queries += 1
-            self.feasible += bool((self.goal.violation([query]) == 0).all())
+            self.feasible += bool(self.objective.feasible([query]).all())
             self.measured += row["search_value"] is not None
             self.first_error = self.first_error or str(row["error"])
 
     @property
     def note(self) -> str:
         """The state of the search in a few words."""
-        metric = self.goal.objectives[0].metric
+        metric = self.objective.metrics[0].name
         if self.best is not None:
             return f"best {metric} {self.best.values[metric]:.6g}"
         return "nothing feasible yet" if self.measured else "nothing measured yet"
@@ -86,13 +85,13 @@ class SearchResults:
         """Why there is no best although there are measurements, in words; empty where it is otherwise."""
         if self.best is not None or not self.measured:
             return ""
-        limits = ", ".join(f"{metric} {limit}" for metric, limit in self.goal.limits.items())
+        limits = ", ".join(f"{metric} {limit}" for metric, limit in self.objective.limits.items())
         if self.nearest is None:
-            return f"none of {self.queries} queries has all metrics of the goal: {', '.join(self.goal.metrics)}"
-        near = ", ".join(f"{metric} {self.nearest.values[metric]:.6g}" for metric in self.goal.limits)
+            return f"none of {self.queries} queries has all metrics of the objective: {', '.join(self.objective.names)}"
+        near = ", ".join(f"{metric} {self.nearest.values[metric]:.6g}" for metric in self.objective.limits)
         return f"no query kept the limits ({limits}); the nearest: {self.nearest.row['arch']} with {near}"
 
-    def metrics(self, task: AnyTask, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def metrics(self, task: Task, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The entries of `metrics.json`.
 
         Args:
@@ -101,10 +100,9 @@ class SearchResults:
         """
         best = {} if self.best is None else self.best.row
         nearest = None if self.best is not None or self.nearest is None else self.nearest.row["arch"]
-        report, optimum = best.get("report_value"), feasible_optimum(task, self.goal)
-        sign = self.goal.objectives[0].sign
+        report, optimum = best.get("report_value"), feasible_optimum(task, self.objective)
+        first, *further = self.objective.metrics
         reached = [row["query"] for row in rows if self._reaches(row, optimum)]
-        further = self.goal.objectives[1:]
         return {
             "task": task.name,
             "search_space": task.space.name,
@@ -115,7 +113,7 @@ class SearchResults:
             "best_arch": best.get("arch"),
             "best_search_metric": best.get("search_value"),
             "best_report_metric": report,
-            "regret": None if optimum is None or report is None else max(sign * (optimum - report), 0.0),
+            "regret": None if optimum is None or report is None else max(first.utility(optimum) - first.utility(report), 0.0),
             "true_optimum": optimum,
             "queries": self.queries,
             "queries_feasible": self.feasible,
@@ -124,54 +122,54 @@ class SearchResults:
             "failed": self.queries - self.measured,
             "labels_used": self.measured,
             "train_seconds": round(sum(row["cpu_seconds"] + row["gpu_seconds"] for row in rows), 3),
-            "minimised": [each.metric for each in further if not each.maximise],
-            "maximised": [each.metric for each in further if each.maximise],
-            "limits": {metric: limit.bounds for metric, limit in self.goal.limits.items()},
+            "minimised": [each.name for each in further if not each.maximise],
+            "maximised": [each.name for each in further if each.maximise],
+            "limits": {metric: limit.bounds for metric, limit in self.objective.limits.items()},
         }
 
     def _reaches(self, row: Mapping[str, Any], optimum: float | None) -> bool:
         if optimum is None or row["report_value"] is None:
             return False
-        away = self.goal.objectives[0].sign * (row["report_value"] - optimum)
-        return away >= -_TOLERANCE and bool((self.goal.violation([Query.of(row, self.goal)]) == 0).all())
+        away = self.objective.metrics[0].utility(row["report_value"] - optimum)
+        return away >= -_TOLERANCE and bool(self.objective.feasible([Query.of(row, self.objective)]).all())
 
 
-def feasible_optimum(task: AnyTask, goal: Goal) -> float | None:
+def feasible_optimum(task: Task, objective: Objective) -> float | None:
     """The best report value of a task's table among the rows that keep the limits; None where there is none, or no table."""
-    if not isinstance(task, Task):
+    if not task.has_table:
         return None
-    if not goal.limits:
+    if not objective.limits:
         return task.best
     keeps = np.ones(len(task.rows), dtype=bool)
-    for metric, limit in goal.limits.items():
+    for metric, limit in objective.limits.items():
         values = torch.from_numpy(np.array(task.table.metric(metric)[task.rows]))
         keeps &= (limit.violation(values) == 0).numpy()
     found = task.report_values[task.rows[keeps]]
-    return None if not len(found) else float(found.max() if task.maximise else found.min())
+    return None if not len(found) else task.metrics[0].best(found)
 
 
-def check_limits(task: AnyTask, goal: Goal) -> None:
-    """Raises `InvalidRequest` where a task has a table and none of its architectures keeps the limits of a goal."""
-    if not isinstance(task, Task) or not goal.limits or feasible_optimum(task, goal) is not None:
+def check_limits(task: Task, objective: Objective) -> None:
+    """Raises `InvalidRequest` where a task has a table and none of its architectures keeps the limits of an objective."""
+    if not task.has_table or not objective.limits or feasible_optimum(task, objective) is not None:
         return
-    known = {metric: task.table.metric(metric)[task.rows] for metric in goal.limits}
+    known = {metric: task.table.metric(metric)[task.rows] for metric in objective.limits}
     ranges = ", ".join(f"{metric} is {np.nanmin(values):.6g} to {np.nanmax(values):.6g}" for metric, values in known.items())
-    limits = ", ".join(f"{metric} {limit}" for metric, limit in goal.limits.items())
+    limits = ", ".join(f"{metric} {limit}" for metric, limit in objective.limits.items())
     raise InvalidRequest(f"no architecture of {task.name} keeps the limits ({limits})", f"In its table, {ranges}.")
 
 
-def goal_of_metrics(metrics: Mapping[str, Any]) -> Goal:
-    """The goal of a search that has ended, from its `metrics.json`.
+def objective_of_metrics(metrics: Mapping[str, Any]) -> Objective:
+    """The objective of a search that has ended, from its `metrics.json`.
 
     Raises:
         InvalidRequest: The entries are none of a search.
     """
-    first = Objective(str(metrics.get("search_metric")), metrics.get("maximise") is not False)
+    first = Metric(str(metrics.get("search_metric")), metrics.get("maximise") is not False)
     further = [
-        Objective(str(name), key == "maximised")
+        Metric(str(name), key == "maximised")
         for key in ("minimised", "maximised")
         if isinstance(names := metrics.get(key), list)
         for name in names
     ]
-    objectives = (first, *further)
-    return Goal(objectives, parse_limits(metrics.get("limits"), {each.metric: each.maximise for each in objectives}))
+    limits = parse_limits(metrics.get("limits"), {each.name: each.maximise for each in (first, *further)})
+    return Objective((first, *further), limits, pareto=bool(further))

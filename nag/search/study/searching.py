@@ -9,7 +9,6 @@ from typing import Any
 from nag.core.errors import InvalidRequest
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.in_process import CallableTrial, TrialEvaluator, evaluator_of_task
-from nag.evaluation.tasks import AnyTask
 from nag.search.bayesian import BayesianOptimisation
 from nag.search.guided import Generated
 from nag.search.problem import Problem
@@ -19,7 +18,7 @@ from nag.search.study.measurable import measurable
 from nag.search.study.results import check_limits
 from nag.search.study.study import Study
 from nag.spaces import SearchSpace
-from nag.tasks import Goal
+from nag.tasks import Objective, Task
 from nag.tracking import terminal_progress
 
 __all__ = ["DEFAULT_STRATEGY", "search"]
@@ -29,11 +28,11 @@ DEFAULT_STRATEGY: Callable[..., Strategy] = partial(BayesianOptimisation, candid
 
 
 def search(
-    target: AnyTask | Evaluator | Callable[..., Any],
+    target: Task | Evaluator | Callable[..., Any],
     space: SearchSpace | Problem | None = None,
     *,
     budget: int,
-    objective: Goal | str | None = None,
+    objective: Objective | str | None = None,
     strategy: Callable[..., Strategy] = DEFAULT_STRATEGY,
     batch: int = 1,
     seed: int = 0,
@@ -77,42 +76,44 @@ def search(
         for evaluations in queries(evaluator, made, budget, batch):
             found += evaluations
             shown.update(len(found))
-    study = Study(problem.space, problem.goal, tuple(found))
+    study = Study(problem.space, problem.objective, tuple(found))
     _check_measured(study)
     return study
 
 
 def _problem_of(
-    target: Any, space: SearchSpace | Problem | None, objective: Goal | str | None, seed: int
+    target: Any, space: SearchSpace | Problem | None, objective: Objective | str | None, seed: int
 ) -> tuple[Problem, Evaluator]:
     """What a strategy sees, and what measures."""
-    if hasattr(target, "search_metric"):
+    if isinstance(target, Task):
         return _problem_of_task(target, space, objective, seed)
     if space is None:
         raise InvalidRequest("no search space is given", "Pass one: nag.search(function, nag.load_space(NAME), budget=50).")
-    goal = objective if isinstance(objective, Goal) else Goal.single("value" if objective is None else objective)
-    problem = space if isinstance(space, Problem) else Problem(space, goal)
+    chosen = objective if isinstance(objective, Objective) else Objective.single("value" if objective is None else objective)
+    problem = space if isinstance(space, Problem) else Problem(space, chosen)
     if hasattr(target, "evaluate"):
         return problem, target
     if not callable(target):
         raise InvalidRequest(f"a {type(target).__name__} measures nothing", "Pass a task, or a function of an architecture.")
-    return problem, TrialEvaluator(problem.space, CallableTrial(target, problem.goal.objectives[0].metric), seed)
+    return problem, TrialEvaluator(problem.space, CallableTrial(target, problem.objective.metrics[0].name), seed)
 
 
 def _problem_of_task(
-    task: AnyTask, space: SearchSpace | Problem | None, objective: Goal | str | None, seed: int
+    task: Task, space: SearchSpace | Problem | None, objective: Objective | str | None, seed: int
 ) -> tuple[Problem, Evaluator]:
     if isinstance(space, Problem):
         problem = space
     else:
-        goal = objective if isinstance(objective, Goal) else Goal.single(objective or task.search_metric, task.maximise)
-        problem = Problem(task.space, goal, measurable=measurable(task))
+        chosen = (
+            objective if isinstance(objective, Objective) else Objective.single(objective or task.search_metric, task.maximise)
+        )
+        problem = Problem(task.space, chosen, measurable=measurable(task))
     if problem.space != task.space or (space is not None and not isinstance(space, Problem) and space != task.space):
         raise InvalidRequest(f"task {task.name} is of {task.space.name}, not of the space given", "Leave the space out.")
-    if problem.goal.objectives[0].metric != task.search_metric:
-        first = problem.goal.objectives[0].metric
+    if problem.objective.metrics[0].name != task.search_metric:
+        first = problem.objective.metrics[0].name
         raise InvalidRequest(f"task {task.name} is searched on {task.search_metric}, not on {first}", "Name it first.")
-    check_limits(task, problem.goal)
+    check_limits(task, problem.objective)
     return problem, evaluator_of_task(task, seed)
 
 

@@ -16,7 +16,7 @@ from nag.graphs import Architecture, draw_svg
 from nag.search.study.results import values_of
 from nag.search.study.study_file import read_study, write_study
 from nag.spaces import SearchSpace
-from nag.tasks import Goal
+from nag.tasks import Objective
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ class Study(Sequence[Query]):
     """
 
     space: SearchSpace
-    objective: Goal
+    objective: Objective
     evaluations: tuple[Evaluation, ...]
 
     @cached_property
@@ -126,7 +126,7 @@ class Study(Sequence[Query]):
         return cls(*read_study(Path(path)))
 
     def _keeps(self, query: Query) -> bool:
-        return bool((self.objective.violation([query]) == 0).all())
+        return bool(self.objective.feasible([query]).all())
 
     def _row(self, query: Query) -> dict[str, Any]:
         each = query.evaluation
@@ -149,7 +149,7 @@ class Study(Sequence[Query]):
 
     def _repr_html_(self) -> str:
         head = f"<p>{html.escape(repr(self))}</p>"
-        shown = self.front[:_SHOWN] if len(self.objective.objectives) > 1 else [self.best] if self.best else []
+        shown = self.front[:_SHOWN] if self.objective.pareto else [self.best] if self.best else []
         drawings = "".join(f"<div>{self._drawn(query)}</div>" for query in shown)
         return f"{head}<div style='display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start'>{drawings}</div>"
 

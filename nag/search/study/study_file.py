@@ -17,7 +17,7 @@ from nag.core.numbers import Finite, NonNegative, Size
 from nag.evaluation import Evaluation
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace, space_from_mapping
-from nag.tasks import Goal, Objective, parse_limits
+from nag.tasks import Metric, Objective
 
 __all__ = ["FORMAT", "read_study", "write_study"]
 
@@ -66,17 +66,19 @@ class _StudyFile(Document):
     queries: list[_Query]
 
 
-def write_study(path: Path, space: SearchSpace, goal: Goal, evaluations: Sequence[Evaluation]) -> None:
+def write_study(path: Path, space: SearchSpace, objective: Objective, evaluations: Sequence[Evaluation]) -> None:
     """Writes a study."""
-    objective = {
-        "objectives": [asdict(each) for each in goal.objectives],
-        "limits": {name: limit.bounds for name, limit in goal.limits.items()},
+    plain = {
+        "metrics": [{"name": metric.name, "maximise": metric.maximise, "unit": metric.unit} for metric in objective.metrics],
+        "limits": {name: limit.bounds for name, limit in objective.limits.items()},
+        "weights": dict(objective.weights),
+        "pareto": objective.pareto,
     }
     rows = [finite({**asdict(each), "curve": [dict(row) for row in each.curve]}) for each in evaluations]
-    write_json(path, {"format": FORMAT, "space": dict(space.description), "objective": objective, "queries": rows})
+    write_json(path, {"format": FORMAT, "space": dict(space.description), "objective": plain, "queries": rows})
 
 
-def read_study(path: Path) -> tuple[SearchSpace, Goal, tuple[Evaluation, ...]]:
+def read_study(path: Path) -> tuple[SearchSpace, Objective, tuple[Evaluation, ...]]:
     """Reads a study: its space, its objective and its evaluations.
 
     Raises:
@@ -87,8 +89,9 @@ def read_study(path: Path) -> tuple[SearchSpace, Goal, tuple[Evaluation, ...]]:
     found = check(_StudyFile, parse_json(read_bounded(path).decode("utf-8", "replace"), where), where)
     try:
         space = space_from_mapping(found.space, f"the space in {where}")
-        objectives = tuple(Objective(str(each["metric"]), bool(each["maximise"])) for each in found.objective["objectives"])
-        goal = Goal(objectives, parse_limits(found.objective["limits"]))
-        return space, goal, tuple(row.evaluation(space) for row in found.queries)
+        plain = found.objective
+        metrics = tuple(Metric(str(each["name"]), bool(each["maximise"]), str(each["unit"])) for each in plain["metrics"])
+        objective = Objective(metrics, plain["limits"], plain["weights"], bool(plain["pareto"]))
+        return space, objective, tuple(row.evaluation(space) for row in found.queries)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedFile(f"{where} is no study: {error}", "Save it again.") from error

@@ -16,10 +16,39 @@ from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.tasks import Limit
 
-__all__ = ["HeldOut", "Margin", "cross_validate"]
+__all__ = ["HeldOut", "LimitRisk", "Margin", "cross_validate"]
 
 RISK = 0.06
 """Share of the candidates that stand exactly at a predicted limit which may break it."""
+
+BOUNDARY = 0.03
+"""Share of the samples that are drawn with predicted limits at even odds."""
+
+
+@dataclass(frozen=True)
+class LimitRisk:
+    """How far a sampling may go toward limits on predicted metrics.
+
+    Args:
+        risk: Share of the candidates exactly at a predicted limit that may break it (see `Margin`).
+        boundary_fraction: Share of the samples for which that risk is one half, 0 to 1.
+
+    Raises:
+        InvalidRequest: A number is out of range.
+    """
+
+    risk: float = RISK
+    boundary_fraction: float = BOUNDARY
+
+    def __post_init__(self) -> None:
+        if not 0 < self.risk < 1:
+            raise InvalidRequest(f"the risk of a limit is {self.risk}", "It lies between 0 and 1.")
+        if not 0 <= self.boundary_fraction <= 1:
+            raise InvalidRequest(f"the share of samples near the limit is {self.boundary_fraction}", "It lies between 0 and 1.")
+
+
+USUAL_RISK = LimitRisk()
+"""The risk that a sampling takes unless another is asked for."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import pytest
 
 from nag.core.errors import DamagedFile, InvalidRequest, InvalidSpace, MissingData, NagError
 from nag.evaluation.task_names import is_training_task, list_training_tasks
-from nag.evaluation.training_task import load_training_task
+from nag.evaluation.training_tasks import load_training_task
 from nag.tasks import list_tasks
 
 
@@ -25,9 +25,9 @@ def test_a_task_is_a_data_set_and_a_space():
     task = load_training_task("digits/nasbench201")
     assert task.name == "digits/nasbench201"
     assert task.space.name == "nasbench201"
-    assert task.data_set == "digits"
+    assert task.networks.data_set == "digits"
     assert (task.search_metric, task.report_metric, task.maximise) == ("validation_accuracy", "test_accuracy", True)
-    assert task.descriptor == {"images": 1797, "classes": 10, "channels": 1, "height": 8, "width": 8}
+    assert task.task_features == {"images": 1797, "classes": 10, "channels": 1, "height": 8, "width": 8}
     assert not task.searches_reported_metric
     assert "validation_accuracy" in task.protocol
     assert "test_accuracy" in task.protocol
@@ -81,10 +81,10 @@ def test_missing_data_are_told_before_any_work(tmp_path):
 
 def test_paths_of_data_and_of_a_space(own, tmp_path):
     task = load_training_task(f"{tmp_path}/own.npz/nasbench201")
-    assert task.descriptor["images"] == 20
+    assert task.task_features["images"] == 20
     assert load_training_task(f"digits/{tmp_path}/small.yaml").space.name == "small"
     both = load_training_task(f"{tmp_path}/own.npz/{tmp_path}/small.yaml")
-    assert (both.space.name, both.descriptor["height"]) == ("small", 6)
+    assert (both.space.name, both.task_features["height"]) == ("small", 6)
 
 
 def test_a_folder_that_happens_to_be_there_makes_no_task(tmp_path, monkeypatch):
@@ -99,16 +99,16 @@ def test_a_task_file(own, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     task = load_training_task(path)
     assert (task.name, task.space.name) == ("mine", "small")
-    assert task.data_set == str(tmp_path / "own.npz")
-    assert task.descriptor == {"images": 20, "price": 1.5}
+    assert task.networks.data_set == str(tmp_path / "own.npz")
+    assert task.task_features == {"images": 20, "price": 1.5}
     plain = load_training_task(own("data: digits\nspace: nasbench201\n"))
-    assert (plain.name, plain.data_set) == ("task", "digits")
-    assert plain.descriptor["images"] == 1797
+    assert (plain.name, plain.networks.data_set) == ("task", "digits")
+    assert plain.task_features["images"] == 1797
 
 
 def test_a_relative_path_holds_wherever_the_worker_runs(own, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert load_training_task("own.npz/nasbench201").data_set == str(tmp_path / "own.npz")
+    assert load_training_task("own.npz/nasbench201").networks.data_set == str(tmp_path / "own.npz")
 
 
 def test_table_files_are_no_training_tasks(own):

@@ -1,4 +1,4 @@
-"""Metrics of architectures that objectives are made of: predicted from labels, or computed from the graph."""
+"""Metrics that are known of any graph without measuring it: predicted from labels, or computed from the graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest, did_you_mean
-from nag.evaluation.limits import Margin
+from nag.evaluation.margins import Margin
 from nag.graphs import DagBatch, levels
 from nag.predictors import Predictor
 from nag.predictors.gp_cost import scores_of
@@ -16,7 +16,7 @@ from nag.predictors.normal_scores import NormalScores
 from nag.spaces import SearchSpace
 from nag.tasks import Limit
 
-__all__ = ["ComputedMetric", "Metric", "PredictedMetric", "computed_metrics"]
+__all__ = ["ComputedMetric", "GraphMetric", "PredictedMetric", "computed_metrics"]
 
 _GRAPH: dict[str, Callable[[DagBatch], Tensor]] = {
     "depth": lambda dags: (levels(dags) * dags.mask).amax(1),
@@ -25,7 +25,7 @@ _GRAPH: dict[str, Callable[[DagBatch], Tensor]] = {
 }
 
 
-class Metric(ABC):
+class GraphMetric(ABC):
     """A number of each architecture, in its own units and as a normal score; no direction is better than the other."""
 
     @abstractmethod
@@ -50,7 +50,7 @@ class Metric(ABC):
         """Standard deviation over the architectures known, in units of the metric; above 0."""
 
 
-class PredictedMetric(Metric):
+class PredictedMetric(GraphMetric):
     """What a predictor says of a metric.
 
     Args:
@@ -105,7 +105,7 @@ class PredictedMetric(Metric):
         return self._spread
 
 
-class ComputedMetric(Metric):
+class ComputedMetric(GraphMetric):
     """What the graph itself tells exactly, without labels.
 
     Args:

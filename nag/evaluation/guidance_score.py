@@ -1,4 +1,4 @@
-"""Objectives: weighted sums and fronts of metrics under hard limits, as scores that guidance makes high."""
+"""Guidance scores: objectives over predicted and computed metrics, as numbers that guidance makes high."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.pareto import chebyshev, spread_weights
-from nag.evaluation.metric import Metric
-from nag.evaluation.objective_spec import ObjectiveSpec
+from nag.evaluation.graph_metrics import GraphMetric
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
-from nag.tasks import Limit
+from nag.tasks import Limit, Metric, Objective
 
-__all__ = ["Feasibility", "Objective", "ParetoObjective"]
+__all__ = ["Feasibility", "FrontScore", "GuidanceScore"]
 
 _WORST = -6.0
 _IDEAL = 3.0
@@ -26,12 +25,31 @@ _IDEAL = 3.0
 class _Bound:
     """A limit as it is put on a metric's values."""
 
-    metric: Metric
+    metric: GraphMetric
     threshold: Limit
 
     def excess(self, dags: DagBatch) -> Tensor:
         """How far beyond the limit, in standard deviations of the metric: (B,) float64."""
         return self.threshold.excess(self.metric.values(dags)) / self.metric.spread
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A metric to optimise.
+
+    Args:
+        metric: Name and direction.
+        known: Its values of any graph.
+        weight: Its weight, above 0.
+    """
+
+    metric: Metric
+    known: GraphMetric
+    weight: float
+
+    def scores(self, dags: DagBatch) -> Tensor:
+        """Normal scores, higher being better: (B,) float64."""
+        return self.metric.utility(self.known.scores(dags))
 
 
 class Feasibility:
@@ -48,16 +66,11 @@ class Feasibility:
         InvalidRequest: There is no such metric, or it cannot be limited.
     """
 
-    def __init__(self, space: SearchSpace, limits: Mapping[str, Limit], metrics: Mapping[str, Metric]) -> None:
+    def __init__(self, space: SearchSpace, limits: Mapping[str, Limit], metrics: Mapping[str, GraphMetric]) -> None:
         self.space = space
         self._bounds = {
             name: _Bound(_find(name, metrics), _find(name, metrics).threshold(limit)) for name, limit in limits.items()
         }
-
-    @property
-    def thresholds(self) -> dict[str, Limit]:
-        """Metric -> the bounds that its computed or predicted value must keep."""
-        return {name: bound.threshold for name, bound in self._bounds.items()}
 
     def violation(self, dags: DagBatch) -> Tensor:
         """How far graphs are from feasible: (B,) float64, 0 for those that are.
@@ -85,65 +98,65 @@ class Feasibility:
         return torch.where(violation > 0, floor - 1 - violation, scores.clamp(min=floor))
 
 
-class Objective:
-    """A weighted sum of metrics in normal scores, under limits.
+class GuidanceScore:
+    """An objective as a weighted sum of metrics in normal scores, under limits.
 
     Whatever is infeasible scores below all that is feasible, the lower the further it is from feasible, so that guidance finds
     its way there.
 
     Args:
         space: Search space.
-        spec: Directions, weights and limits.
-        metrics: All metrics that `spec` names.
+        objective: Metrics, weights and limits.
+        metrics: All metrics that the objective names, as known of any graph.
 
     Raises:
         InvalidRequest: There is no such metric, or it cannot be limited.
     """
 
-    def __init__(self, space: SearchSpace, spec: ObjectiveSpec, metrics: Mapping[str, Metric]) -> None:
-        self.spec = spec
-        self.feasible = Feasibility(space, spec.limits, metrics)
-        self._terms = [(_find(name, metrics), weight) for name, weight in spec.directions.items()]
-        self._floor = _WORST * sum(abs(weight) for _, weight in self._terms)
+    def __init__(self, space: SearchSpace, objective: Objective, metrics: Mapping[str, GraphMetric]) -> None:
+        self.objective = objective
+        self.feasible = Feasibility(space, objective.limits, metrics)
+        self._terms = _terms(objective, metrics)
+        self._floor = _WORST * sum(term.weight for term in self._terms)
 
     def score(self, dags: DagBatch) -> Tensor:
         """(B,) float64, higher being better."""
         violation = self.feasible.violation(dags)
         total = torch.zeros_like(violation)
-        for metric, weight in self._terms:
-            total = total + weight * metric.scores(dags)
+        for term in self._terms:
+            total = total + term.weight * term.scores(dags)
         return self.feasible.gate(total, violation, self._floor)
 
 
-class ParetoObjective:
+class FrontScore:
     """Several metrics in normal scores, under limits: a scalarisation for each sample, so that they spread over the front.
 
     Sample i of `count` has weights of its own and maximises their augmented Chebyshev scalarisation (see `chebyshev`); the
-    weights of `spec` stretch its directions.
+    weights of the objective stretch its metrics.
 
     Args:
         space: Search space.
-        spec: At least two directions, weights and limits.
-        metrics: All metrics that `spec` names.
+        objective: At least two metrics, weights and limits.
+        metrics: All metrics that the objective names, as known of any graph.
         count: Number of samples, W.
 
     Raises:
-        InvalidRequest: There is no such metric, it cannot be limited, or there are fewer than two directions.
+        InvalidRequest: There is no such metric, it cannot be limited, or there are fewer than two metrics.
     """
 
-    def __init__(self, space: SearchSpace, spec: ObjectiveSpec, metrics: Mapping[str, Metric], count: int) -> None:
-        self.spec = spec
-        self.feasible = Feasibility(space, spec.limits, metrics)
-        self._terms = [(_find(name, metrics), weight) for name, weight in spec.directions.items()]
+    def __init__(self, space: SearchSpace, objective: Objective, metrics: Mapping[str, GraphMetric], count: int) -> None:
+        self.objective = objective
+        self.feasible = Feasibility(space, objective.limits, metrics)
+        self._terms = _terms(objective, metrics)
         spread = spread_weights(count, len(self._terms))
-        stretched = spread * torch.tensor([abs(weight) for _, weight in self._terms], dtype=torch.float64)
+        stretched = spread * torch.tensor([term.weight for term in self._terms], dtype=torch.float64)
         self.weights = stretched / stretched.sum(1, keepdim=True)
         worst = torch.full_like(self.weights[:1], _WORST)
         self._floor = float(chebyshev(worst, torch.ones_like(worst), _IDEAL))
 
     def values(self, dags: DagBatch) -> Tensor:
-        """Normal scores in all directions, higher being better: (B, D) float64, in the order of `spec.directions`."""
-        return torch.stack([(1.0 if weight > 0 else -1.0) * metric.scores(dags) for metric, weight in self._terms], 1)
+        """Normal scores of all metrics, higher being better: (B, D) float64, in the order of the objective's metrics."""
+        return torch.stack([term.scores(dags) for term in self._terms], 1)
 
     def scores(self, dags: DagBatch) -> Tensor:
         """Scores of a pool of P graphs under the weights of each sample: (P, W) float64."""
@@ -167,7 +180,11 @@ class ParetoObjective:
         return self.feasible.gate(scores, self.feasible.violation(dags), self._floor)
 
 
-def _find(name: str, metrics: Mapping[str, Metric]) -> Metric:
+def _terms(objective: Objective, metrics: Mapping[str, GraphMetric]) -> list[_Term]:
+    return [_Term(metric, _find(metric.name, metrics), objective.weight(metric)) for metric in objective.metrics]
+
+
+def _find(name: str, metrics: Mapping[str, GraphMetric]) -> GraphMetric:
     if name not in metrics:
         raise InvalidRequest(f"there is no metric '{name}'", did_you_mean(name, metrics))
     return metrics[name]
