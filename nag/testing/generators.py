@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 
 from nag.core.errors import InvalidRequest, NagError
+from nag.core.randomness import seeded
 from nag.diffusion import Generator
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
@@ -29,8 +30,7 @@ class GeneratorContract(ABC):
 
     def made(self) -> Generator:
         """One in evaluation mode, the same each time."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded(0):
             return self.make(self.space, draws(self.space, 50)).eval()
 
     def test_samples_are_acyclic_keep_the_masks_and_follow_the_seed(self) -> None:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from nag.core.randomness import seeded
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, Guidance, LinearSchedule
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
@@ -31,8 +32,7 @@ class GuidanceContract(ABC):
 
     def sampled(self, scale: float, seed: int = 1) -> DagBatch:
         """Samples of an untrained generator."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded(0):
             generator = DiscreteGenerator(
                 self.space, draws(self.space, 50), AbsorbingKernel(), LinearSchedule(), width=8, layers=1, heads=2
             ).eval()
