@@ -9,7 +9,7 @@ import pytest
 
 from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture, draw_png, draw_svg, save_drawing
-from nag.graphs.draw import _PALETTE, _colour
+from nag.graphs.draw import _PALETTE, operation_colour
 from nag.graphs.layout import BOX_HEIGHT, lay_out
 from nag.spaces import list_spaces, load_space, sample_uniform
 
@@ -101,7 +101,7 @@ def test_planar_architecture_is_drawn_without_crossings():
 @pytest.mark.parametrize("name", [name for name in list_spaces() if len(load_space(name).vocabulary) <= len(_PALETTE)])
 def test_operations_of_a_shipped_space_have_different_colours(name):
     operations = [op for op in load_space(name).vocabulary if op not in {"input", "output"}]
-    assert len({_colour(op) for op in operations}) == len(operations)
+    assert len({operation_colour(op) for op in operations}) == len(operations)
 
 
 def test_operations_take_colours_in_the_given_order():
