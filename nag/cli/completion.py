@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from nag.cli.console import say
-from nag.cli.groups import default_of, groups_of, is_group, members, option_keys
+from nag.cli.groups import default_of, groups_of, members, option_keys, option_types
 from nag.cli.listing import KINDS
 from nag.cli.schemas import SpaceName, TaskName
 from nag.core.errors import InvalidRequest, did_you_mean
@@ -66,7 +66,7 @@ def completion(arguments: Sequence[str], commands: Mapping[str, Command]) -> Non
             say(found)
         return
     if arguments in ([], ["--help"]):
-        say('usage: eval "$(nag completion bash)" in ~/.bashrc, or eval "$(nag completion zsh)" in ~/.zshrc')
+        say('usage: nag completion bash|zsh; put eval "$(nag completion bash)" in ~/.bashrc, or with zsh in ~/.zshrc')
         return
     if len(arguments) != 1 or arguments[0] not in _SHELLS:
         raise InvalidRequest(f"nag completion does not know '{' '.join(arguments)}'", did_you_mean(arguments[0], _SHELLS))
@@ -92,7 +92,7 @@ def candidates(words: Sequence[str], commands: Mapping[str, Command]) -> list[st
         found = []
     else:
         command, (key, equals, _) = commands[before[0]], last.partition("=")
-        found = [f"{key}={value}" for value in _values(command, key)] if equals else _keys(command, key, before)
+        found = [f"{key}={value}" for value in _values(command, key, before)] if equals else _keys(command, key, before)
     return [word for word in found if word.startswith(last)]
 
 
@@ -103,17 +103,23 @@ def _keys(command: Command, key: str, before: Sequence[str]) -> list[str]:
         return [*(f"{name}=" for name in annotations_of(command.schema)), "--help"]
     if group not in groups_of(command):
         return []
-    chosen = dict(word.partition("=")[::2] for word in before).get(group, default_of(command, group))
+    chosen = _chosen(command, group, before)
     return [f"{option}=" for option in option_keys(group, chosen)] if chosen in members(group) else []
 
 
-def _values(command: Command, key: str) -> list[str]:
+def _chosen(command: Command, group: str, before: Sequence[str]) -> str:
+    """The member of a group that the words so far choose."""
+    return str(dict(word.partition("=")[::2] for word in before).get(group, default_of(command, group)))
+
+
+def _values(command: Command, key: str, before: Sequence[str]) -> list[str]:
     """What an option may be, where that can be listed."""
     if key in groups_of(command):
         return list(members(key))
     fields, (group, _, name) = annotations_of(command.schema), key.partition(".")
-    if name and is_group(fields.get(group)) and isinstance(fields[group], type):  # a group with a schema, such as tracker
-        return _choices(annotations_of(fields[group]).get(name))
+    if name and group in groups_of(command):
+        chosen = _chosen(command, group, before)
+        return _choices(option_types(group, chosen).get(name)) if chosen in members(group) else []
     return _choices(fields.get(key))
 
 

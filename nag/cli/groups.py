@@ -75,14 +75,17 @@ def option_keys(group: str, member: str) -> list[str]:
 def further_options(group: str, member: str) -> dict[str, Any]:
     """Options that the class of a group's member takes and its file leaves at their defaults: name -> type."""
     document = _document(group, member)
-    target = document.get("_target_")
-    if target is None or not str(target).startswith("nag."):
-        return {}
     return {
         name: annotation
-        for name, annotation in annotations_of(_callable(str(target))).items()
+        for name, annotation in option_types(group, member).items()
         if name not in document and annotation is not Any and not name.startswith("_") and name not in _GIVEN
     }
+
+
+def option_types(group: str, member: str) -> dict[str, Any]:
+    """Types of what the class of a group's member takes, by name; empty where its file names no class of nag."""
+    target = str(_document(group, member).get("_target_"))
+    return dict(annotations_of(_callable(target))) if target.startswith("nag.") else {}
 
 
 _GIVEN = {"seed", "data_dir"}  # by the command

@@ -105,14 +105,16 @@ def folder_of(name: str) -> Path:
 
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
-    """Within the block, modules in a folder can be imported; what is installed comes first for other code afterwards."""
+    """Within the block, modules in a folder can be imported, which writes no bytecode there; afterwards it is off the path."""
     entry = str(folder)
     added = entry not in sys.path
+    wrote_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     if added:
         sys.path.insert(0, entry)
     try:
         yield
     finally:
+        sys.dont_write_bytecode = wrote_none
         if added and entry in sys.path:
             sys.path.remove(entry)
 

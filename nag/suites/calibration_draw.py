@@ -108,7 +108,7 @@ class CalibrationDraw:
     @cached_property
     def goals(self) -> Tensor:
         """The search metric of each row of the table, more being better."""
-        return torch.from_numpy(self.task.utility(self.task.search_values))
+        return torch.tensor(self.task.utility(self.task.search_values))
 
     @property
     def bought(self) -> Tensor:

@@ -80,27 +80,6 @@ def test_functional_twins_share_a_measurement_of_a_users_function(nag):
     assert (metrics("e")["queries"], metrics("e")["reused"], found[0]["side"]) == (2, 1, {"bars": float(dead.count("|"))})
 
 
-def blocks(language: str) -> list[str]:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
-    section = text[text.index("**An evaluator** is") : text.index("| shipped space")]
-    return [part.partition("```")[0] for part in section.split(f"```{language}\n")[1:]]
-
-
-def test_the_evaluators_of_the_readme_work(nag):
-    (code,), (task,), (commands,) = blocks("python"), blocks("yaml"), blocks("bash")
-    assert len(code.splitlines()) <= 15
-    Path("mine.py").write_text(code)
-    Path("mine.yaml").write_text(task)
-    Path("mine.sh").write_text('echo "$1" | grep -o nor_conv | wc -l\n')
-    Path("archs.txt").write_text(f"{GOOD}\n{TWIN}\n")
-    for number, line in enumerate(commands.strip().splitlines()):
-        outcome = nag(f"{line.removeprefix('nag ')} out_dir={number} {QUIET}")
-        assert outcome.code == 0, outcome.err
-    assert rows("0")[0]["search_value"] == pytest.approx(4 / 6)
-    assert rows("0")[0]["side"] == {"costly": 5.0}
-    assert [row["search_value"] for row in rows("1")] == [5.0, 3.0]
-
-
 def test_a_proxy_scores_without_training(nag):
     Path("archs.txt").write_text(f"{GOOD}\n{TWIN}\n")
     line = f"evaluate architectures=archs.txt task=digits/nasbench201 evaluator=proxy {FEW} {QUIET}"

@@ -59,9 +59,13 @@ def test_a_path_arrives_as_it_is(path):
     assert (cfg.csv, cfg.data_dir, cfg.name) == (path, path, path)
     cfg, options = composed("sample", f"generator={path}", f"predictor={path}")
     assert (options.generator, options.predictor, cfg.predictor) == (path, path, path)
-    cfg, _ = composed("evaluate", f"architectures={path}", "task=t", "evaluator=shell", f"evaluator.command={path}")
+    cfg, _ = composed(
+        "evaluate", f"architectures={path}", "task=nas_bench_graph/cora", "evaluator=shell", f"evaluator.command={path}"
+    )
     assert cfg.evaluator.command == path
-    cfg, _ = composed("evaluate", f"architectures={path}", "task=t", "evaluator=proxy", f"evaluator.data_set={path}")
+    cfg, _ = composed(
+        "evaluate", f"architectures={path}", "task=nas_bench_graph/cora", "evaluator=proxy", f"evaluator.data_set={path}"
+    )
     assert cfg.evaluator.data_set == path
 
 
@@ -71,9 +75,9 @@ def test_lists_and_mappings_of_paths(path):
     assert options.runs == [path, "b"] == list(cfg.runs)
     assert composed("report", f"runs={path}")[1].runs == [path]
     assert composed("sample", "generator=g", f"predictors=[{path}, {path}]")[1].predictors == [path, path]
-    _, options = composed("train-generator", "search_space=s", f"conditions={{accuracy: {path}, depth: null}}")
+    _, options = composed("train-generator", "search_space=nasbench201", f"conditions={{accuracy: {path}, depth: null}}")
     assert options.conditions == {"accuracy": path, "depth": None}
-    assert composed("train-generator", "search_space=s", f"conditions.a={path}")[1].conditions == {"a": path}
+    assert composed("train-generator", "search_space=nasbench201", f"conditions.a={path}")[1].conditions == {"a": path}
 
 
 def test_quotes_around_a_whole_value_and_null():

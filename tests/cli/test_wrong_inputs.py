@@ -227,10 +227,9 @@ FURTHER = [
     ("benchmark jobs=0", "jobs is 0"),
     ("benchmark seeds=1e3", "seeds is 1000.0"),
     ("benchmark suite=genration", "Did you mean 'generation'?"),
-    ("benchmark only=[nothingofthekind]", "nothingofthekind"),
+    pytest.param("benchmark only=[nothingofthekind]", "nothingofthekind", marks=pytest.mark.data),
     ("report runs=[]", "runs=[a,b]"),
     ("report runs=[{p}/pictures]", "metrics.json"),
-    ("list", "nag list"),
     ("list spaces tasks", "nag list"),
     ("sampel", "Did you mean 'sample'?"),
 ]  # fmt: skip

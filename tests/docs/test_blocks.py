@@ -18,7 +18,17 @@ from _pytest.mark import ParameterSet
 from nag.cli import main
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"cluster.md", "index.md", "limit_and_front.md", "my_images.md", "cluster.py", "from_python.py", "my_images.py"}
+SLOW = {
+    "cluster.md",
+    "from_python.md",
+    "limit_and_front.py",
+    "index.md",
+    "limit_and_front.md",
+    "my_images.md",
+    "cluster.py",
+    "from_python.py",
+    "my_images.py",
+}
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?[^\n]*\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _QUIET = "tracker.mode=disabled tracker.console=false"
 _TRAINING = "evaluator.epochs=1"

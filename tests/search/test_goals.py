@@ -110,6 +110,7 @@ def test_a_tree_search_does_without_halving(search):
     assert second > first + 1
 
 
+@pytest.mark.slow
 def test_two_objectives_give_a_front(make, search):
     """Worth up and cost down pull apart: both ends of the front, at 18 and at 0, are neared."""
     objective = Objective((Metric("worth"), Metric("cost", maximise=False)), pareto=True)

@@ -93,6 +93,7 @@ def difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
     return max(float((a[name].double() - b[name].double()).abs().max()) for name in a if a[name].numel())
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_same_generator_as_one(tmp_path, monkeypatch):
     out = tmp_path / "two"
     command = [sys.executable, "-m", "nag.cli", *train(tmp_path, f"devices=2 out_dir={out}")]

@@ -177,6 +177,8 @@ def _built_in(name: str, seed: int, data_dir: str | None) -> DataSet:
 
 @lru_cache(maxsize=2)
 def _of_function(name: str, seed: int) -> DataSet:
+    from nag.evaluation.data_sets.data_set import DataSet
+
     found = load_callable(name)(seed)
     if not isinstance(found, DataSet):
         raise InvalidRequest(f"'{shortened(name)}' returns no data set", "Return a nag.evaluation.DataSet.")

@@ -617,8 +617,9 @@ def make(folder: Path, products: Path) -> list[Case]:
     for name, text in {"long": "9" * 3_000_000, "nulls": "a\x00b\n", "many": "x\n" * 200_000, "escapes": "\x1b[31m\n"}.items():
         corpus.add("architectures", f"text {name}", text, "archs.txt")
     for kind, file in (("predictor", "accuracy/predictor"), ("generator", "told/generator"), ("generator", "vp/generator")):
-        for name, content in checkpoints(kind, (products / f"{file}.safetensors").read_bytes()):
-            corpus.add(kind, f"{file.partition('/')[0]} {name}", content, f"{kind}.safetensors")
+        made = checkpoints(kind, (products / f"{file}.safetensors").read_bytes())
+        for number, (name, content) in enumerate(made):
+            corpus.add(kind, f"{file.partition('/')[0]} {number} {name}", content, f"{kind}.safetensors")
     for name, content in archives(["images", "labels"], canary).items():
         corpus.add("images", f"npz {name}", content, "data.npz")
     for name, content in archives(["ops", "adjacency", "accuracy"], canary).items():
