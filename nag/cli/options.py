@@ -121,7 +121,7 @@ def objective_of(cfg: DictConfig, maximised: Mapping[str, bool]) -> Objective | 
 
     plain = OmegaConf.to_container(cfg.objective, resolve=True)
     assert isinstance(plain, dict)
-    named = {str(key): value for key, value in plain.items() if key not in ("risk", "daring")}
+    named = {str(key): value for key, value in plain.items() if key not in ("risk", "boundary_fraction")}
     return parse_objective(named, maximised=maximised) if any(named.values()) else None
 
 

@@ -130,7 +130,7 @@ class ObjectiveOptions(Document):
     limits: dict[str, Any] | None
     pareto: bool
     risk: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, lt=1)]
-    daring: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
+    boundary_fraction: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 
 class SampleOptions(CommandOptions):

@@ -90,7 +90,7 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     others = [load_predictor(path, device) for path in further]
     metrics = [each.metric for each in (predictor, *others) if each is not None]
     objective = objective_of(cfg, {metric.name: metric.maximise for metric in metrics})
-    risk = LimitRisk(cfg.objective.risk, cfg.objective.daring)
+    risk = LimitRisk(cfg.objective.risk, cfg.objective.boundary_fraction)
     run = run_folder_of(cfg, "sample")
     reward = None if task is None or budget is None else LabelledReward(task, TableEvaluator(task), budget)
     path = sample(run, trained, num_samples, predictor, task, guidance, steps, objective, others, reward, risk)
