@@ -63,49 +63,80 @@ def fit_network(
         fabric: The device and the precision.
         on_progress: Called now and then, and after each epoch, with the share that is done.
     """
-    data, clock = data.to(fabric.device), Stopwatch()
-    model, optimizer = _set_up(network, options, fabric)
-    rng = torch.Generator(device=fabric.device).manual_seed((seed * _STREAM + 1) % 2**63)
-    news = _News(on_progress)
-    total = options.epochs * (1 if data.graph is not None else len(batch_rows(len(data.train), options.batch_size)))
-    curve: list[dict[str, float]] = []
-    step, rate = 0, options.learning_rate
+    training = _Training(network, data.to(fabric.device), options, seed, fabric, _News(on_progress))
     with _seeded((seed * _STREAM + 2) % 2**63, fabric.device):
         for epoch in range(1, options.epochs + 1):
-            model.train()
-            seen = torch.zeros(2, device=fabric.device, dtype=torch.float64)
-            for part in _training_batches(data, options, rng):
-                rate = options.rate(step, total)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                logits = data.logits_of(part, model(*data.inputs(part)))
-                loss = cross_entropy(logits, part.labels, label_smoothing=options.label_smoothing)
-                optimizer.zero_grad(set_to_none=True)
-                fabric.backward(loss)
-                if options.gradient_clip:  # a check for finite gradients would wait for the device in every step
-                    fabric.clip_gradients(model, optimizer, max_norm=options.gradient_clip, error_if_nonfinite=False)
-                optimizer.step()
-                seen += _sums(loss.detach(), logits.detach(), part)
-                step += 1
-                news.tell(step / total)
-            trained, held_out = (seen / len(data.train)).tolist(), measure_network(model, data, data.validation).tolist()
-            curve.append(
-                {
-                    "epoch": float(epoch),
-                    "train_loss": trained[0],
-                    "train_accuracy": 100 * trained[1],
-                    "validation_loss": held_out[0],
-                    "validation_accuracy": held_out[1],
-                    "learning_rate": rate,
-                    "cpu_seconds": clock.cpu,
-                }
-            )
-            news.tell(step / total, now=True)
-            if not math.isfinite(trained[0]):
+            if not training.epoch(epoch):
                 break
-    last = curve[-1]
-    diverged = not (math.isfinite(last["train_loss"]) and math.isfinite(last["validation_loss"]))
-    return FittedNetwork(network.eval(), curve, diverged)
+    return FittedNetwork(network.eval(), training.curve, training.diverged)
+
+
+class _Training:
+    """The training of a network that is under way.
+
+    Args:
+        network: The network.
+        data: On Fabric's device.
+        options: How to train.
+        seed: Of the order of the images and their augmentation.
+        fabric: The device and the precision.
+        news: Is told of progress.
+    """
+
+    def __init__(
+        self, network: nn.Module, data: DataSet, options: NetworkTraining, seed: int, fabric: Fabric, news: _News
+    ) -> None:
+        self.curve: list[dict[str, float]] = []
+        self._clock, self._news = Stopwatch(), news
+        self._data, self._options, self._fabric = data, options, fabric
+        self._model, self._optimizer = _set_up(network, options, fabric)
+        self._rng = torch.Generator(device=fabric.device).manual_seed((seed * _STREAM + 1) % 2**63)
+        batches = 1 if data.graph is not None else len(batch_rows(len(data.train), options.batch_size))
+        self._step, self._steps, self._rate = 0, options.epochs * batches, options.learning_rate
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the last loss is not finite."""
+        return not (math.isfinite(self.curve[-1]["train_loss"]) and math.isfinite(self.curve[-1]["validation_loss"]))
+
+    def epoch(self, number: int) -> bool:
+        """Trains for an epoch and measures; whether the loss is still finite."""
+        self._model.train()
+        seen = torch.zeros(2, device=self._fabric.device, dtype=torch.float64)
+        for part in _training_batches(self._data, self._options, self._rng):
+            seen += self._learn(part)
+            self._news.tell(self._step / self._steps)
+        trained = (seen / len(self._data.train)).tolist()
+        held_out = measure_network(self._model, self._data, self._data.validation).tolist()
+        self.curve.append(
+            {
+                "epoch": float(number),
+                "train_loss": trained[0],
+                "train_accuracy": 100 * trained[1],
+                "validation_loss": held_out[0],
+                "validation_accuracy": held_out[1],
+                "learning_rate": self._rate,
+                "cpu_seconds": self._clock.cpu,
+            }
+        )
+        self._news.tell(self._step / self._steps, now=True)
+        return math.isfinite(trained[0])
+
+    def _learn(self, part: Split) -> Tensor:
+        """A step of the optimiser; see `_sums`."""
+        options = self._options
+        self._rate = options.rate(self._step, self._steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate
+        logits = self._data.logits_of(part, self._model(*self._data.inputs(part)))
+        loss = cross_entropy(logits, part.labels, label_smoothing=options.label_smoothing)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._fabric.backward(loss)
+        if options.gradient_clip:  # a check for finite gradients would wait for the device in every step
+            self._fabric.clip_gradients(self._model, self._optimizer, max_norm=options.gradient_clip, error_if_nonfinite=False)
+        self._optimizer.step()
+        self._step += 1
+        return _sums(loss.detach(), logits.detach(), part)
 
 
 @torch.no_grad()

@@ -4,62 +4,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from nag.core.divergence import LossWatch
-from nag.core.errors import InvalidRequest
-from nag.core.numbers import BatchSize, FractionBelowOne, NonNegative, Positive, Rate, Size
-from nag.core.signatures import checked
 from nag.tracking import NullTracker, RunTracker
 from nag.training.ema import MovingAverage
-from nag.training.state import TrainState
+from nag.training.losses import Losses
+from nag.training.options import FitOptions
+from nag.training.processes import average_gradients, share_weights
+from nag.training.state import SavedTraining, TrainState
 
-__all__ = ["FitOptions", "FitResult", "fit"]
+__all__ = ["FitResult", "Loss", "fit"]
 
+Loss = Callable[[nn.Module, torch.Generator], dict[str, Tensor]]
+"""(module, generator) -> loss terms, of which "loss" is minimised."""
+
+_NOT_SAVED = SavedTraining()
 _STEPS_BETWEEN_CLOCKS = 10
-
-
-@checked
-@dataclass(frozen=True)
-class FitOptions:
-    """How long and how fast to train.
-
-    Args:
-        max_steps: Optimiser steps.
-        max_seconds: Wall seconds after which training ends early (the learning rate follows whichever is nearer);
-            None for no limit. With a limit, the number of steps depends on the machine.
-        batch_size: Examples a step, over all processes.
-        learning_rate: Peak learning rate of AdamW.
-        warmup_steps: Steps of linear warm-up; a cosine to zero follows.
-        weight_decay: Of AdamW.
-        gradient_clip: Greatest gradient norm.
-        ema_decay: Decay of the moving average, reached after a warm-up.
-        save_every_seconds: Time between saved states.
-    """
-
-    max_steps: Size = 3000
-    max_seconds: Positive | None = None
-    batch_size: BatchSize = 256
-    learning_rate: Rate = 2e-3
-    warmup_steps: Size = 100
-    weight_decay: NonNegative = 0.0
-    gradient_clip: Positive = 1.0
-    ema_decay: FractionBelowOne = 0.999
-    save_every_seconds: NonNegative = 10.0
-
-    def check_processes(self, count: int) -> None:
-        """Raises `InvalidRequest` unless a step's examples can be shared equally among `count` processes."""
-        if self.batch_size % count:
-            raise InvalidRequest(
-                f"a batch_size of {self.batch_size} cannot be shared by {count} processes", "Choose a multiple of devices."
-            )
 
 
 @dataclass(frozen=True)
@@ -81,14 +46,12 @@ class FitResult:
 
 def fit(
     model: nn.Module,
-    loss: Callable[[nn.Module, torch.Generator], dict[str, Tensor]],
+    loss: Loss,
     options: FitOptions,
     fabric: Fabric,
     tracker: RunTracker,
     seed: int,
-    state_path: Path | None = None,
-    resume: bool = False,
-    identity: str = "",
+    saved: SavedTraining = _NOT_SAVED,
     begin: Callable[[int], None] = lambda step: None,
 ) -> FitResult:
     """Trains a module, saving its state now and then.
@@ -100,15 +63,12 @@ def fit(
 
     Args:
         model: Module to train; its parameters must not depend on `fabric`.
-        loss: (module, generator) -> loss terms, of which "loss" is minimised; with several processes, of the rows
-            `[rank::number]` of the batch.
+        loss: Gives the loss terms of a step; with several processes, of the rows `[rank::number]` of the batch.
         options: Length and speed.
         fabric: Device, precision and processes.
         tracker: Gets losses and progress.
         seed: Of the run.
-        state_path: Where to keep the state; None for nowhere.
-        resume: Continue from `state_path` if it exists.
-        identity: Digest of the configuration, checked on resume.
+        saved: Where to keep the state, and whether to continue from it.
         begin: Called by each process before its first step, with the number of steps done before.
 
     Raises:
@@ -120,111 +80,102 @@ def fit(
     tracker = tracker if fabric.is_global_zero else NullTracker()
     if not any(True for _ in model.parameters()):  # a generator without a network
         return FitResult(model.to(fabric.device).eval(), 0, 0.0, math.nan)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
-    model = model.to(fabric.device)
-    if fabric.world_size > 1:  # they start alike even if a caller's random initial weights are not
-        model.load_state_dict(fabric.broadcast({name: value.cpu() for name, value in model.state_dict().items()}))
-    ema = MovingAverage(model, options.ema_decay)
-    state = TrainState(model, ema, optimizer, identity=identity)
-    if resume and state_path is not None:
-        found = fabric.is_global_zero and state_path.is_file()
-        saved = fabric.broadcast(state.read(state_path) if found else None)
-        if saved is not None:
-            state.restore(saved, state_path)
-    stepper = fabric.setup_optimizers(optimizer)
-    assert not isinstance(stepper, tuple)
-    model.train()
-    started, last_save = time.monotonic() - state.seconds, time.monotonic()
+    training = _Training(model, options, fabric, saved)
     log_every = max(1, options.max_steps // 100)
-    window: list[Tensor] = []
-    recent: deque[Tensor] = deque(state.losses.to(fabric.device), maxlen=max(1, options.max_steps // 10))
-    watch = LossWatch("the network", "training.learning_rate", options.learning_rate, FitOptions.learning_rate, step=state.step)
-    first, elapsed = state.step, state.seconds
-    begin(first)
-    with tracker.progress(options.max_steps, "training", "steps", initial=state.step) as progress:
-        while state.step < options.max_steps:
-            if options.max_seconds is not None:
-                elapsed = _agreed(elapsed, started, state.step - first, fabric)
-                if elapsed >= options.max_seconds:
-                    break
-            rng = torch.Generator(device=fabric.device)
-            rng.manual_seed((seed * 1_000_003 + state.step) * 64)
-            for group in stepper.param_groups:
-                group["lr"] = options.learning_rate * _rate(state.step, elapsed, options)
-            with fabric.autocast():
-                terms = loss(model, rng)
-            stepper.zero_grad(set_to_none=True)
-            fabric.backward(terms["loss"])
-            if fabric.world_size > 1:
-                _average_gradients(model, fabric)
-            # Fabric's own check for finite gradients would wait for the device in every step.
-            fabric.clip_gradients(model, stepper, max_norm=options.gradient_clip, error_if_nonfinite=False)
-            stepper.step()
-            ema.update(model, state.step)
-            state.step += 1
-            window.append(terms["loss"].detach())
-            recent.append(window[-1])
-            if fabric.is_global_zero:  # which ends the others; what is not finite spreads to all with the gradients
-                watch.see(window[-1])
+    begin(training.state.step)
+    with tracker.progress(options.max_steps, "training", "steps", initial=training.state.step) as progress:
+        while training.goes_on():
+            training.step(loss, seed)
             progress.advance(1)
-            if state.step % log_every == 0:
-                if fabric.is_global_zero:
-                    watch.look()
-                mean = _mean(window, fabric)
-                parts = {f"train/{name}": _mean([value], fabric) for name, value in terms.items() if name != "loss"}
-                tracker.log({"train/loss": mean, **parts}, step=state.step)
-                progress.note(f"loss {mean:.4f}")
-                window = []
-            if state_path is not None and time.monotonic() - last_save > options.save_every_seconds:
-                if fabric.is_global_zero:
-                    watch.look(model.parameters())
-                state.record(recent, time.monotonic() - started)
-                if fabric.is_global_zero:
-                    state.save(state_path)
-                last_save = time.monotonic()
-    if fabric.is_global_zero:
-        watch.look(model.parameters())
-    state.record(recent, time.monotonic() - started)
-    if state_path is not None and fabric.is_global_zero:
-        state.save(state_path)
-    final = list(recent)[-max(1, state.step // 10) :]
-    mean_loss = _mean(final, fabric) if final else math.nan
-    return FitResult(ema.module.eval(), state.step, state.seconds, mean_loss)
+            if training.state.step % log_every == 0:
+                training.losses.check()
+                means = training.losses.averages()
+                tracker.log({f"train/{name}": value for name, value in means.items()}, step=training.state.step)
+                progress.note(f"loss {means['loss']:.4f}")
+            training.save_now_and_then()
+    return training.end()
 
 
-def _average_gradients(model: nn.Module, fabric: Fabric) -> None:
-    """Replaces each gradient by its mean over the processes, all in one message, for the networks are small.
+class _Training:
+    """A training that is under way.
 
-    Parameters that the loss does not touch (a head for edges where the wiring is fixed) stay without a gradient, as in
-    one process.
+    Args:
+        model: The module.
+        options: Length and speed.
+        fabric: Device, precision and processes.
+        saved: Where the state is kept.
     """
-    own = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    mean = _over_processes(torch.cat([gradient.flatten() for gradient in own]), fabric)
-    parts = mean.split([gradient.numel() for gradient in own])
-    torch._foreach_copy_(own, [part.view_as(gradient) for part, gradient in zip(parts, own, strict=True)])
 
+    def __init__(self, model: nn.Module, options: FitOptions, fabric: Fabric, saved: SavedTraining) -> None:
+        self.options, self.fabric, self.saved = options, fabric, saved
+        optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+        model = model.to(fabric.device)
+        share_weights(model, fabric)  # processes start alike even if a caller's random initial weights are not
+        self.state = TrainState(model, MovingAverage(model, options.ema_decay), optimizer, identity=saved.identity)
+        self._continue()
+        stepper = fabric.setup_optimizers(optimizer)
+        assert not isinstance(stepper, tuple)
+        self._stepper, self.model = stepper, model.train()
+        self.losses = Losses(options, fabric, self.state.step, self.state.losses)
+        self._first, self._elapsed = self.state.step, self.state.seconds
+        self._started, self._last_save = time.monotonic() - self.state.seconds, time.monotonic()
 
-def _agreed(elapsed: float, started: float, done: int, fabric: Fabric) -> float:
-    """Seconds since the start; several processes take those of process 0, asked for now and then, so that all stop together."""
-    if fabric.world_size == 1:
-        return time.monotonic() - started
-    return elapsed if done % _STEPS_BETWEEN_CLOCKS else float(fabric.broadcast(time.monotonic() - started))
+    def _continue(self) -> None:
+        """Takes up the saved state, which process 0 reads."""
+        if not self.saved.resume or self.saved.path is None:
+            return
+        path = self.saved.found if self.fabric.is_global_zero else None
+        found = self.fabric.broadcast(None if path is None else self.state.read(path))
+        if found is not None:
+            self.state.restore(found, self.saved.path)
 
+    def goes_on(self) -> bool:
+        """Whether a step is left, and time for it."""
+        if self.state.step >= self.options.max_steps or self.options.max_seconds is None:
+            return self.state.step < self.options.max_steps
+        self._elapsed = self._agreed_seconds()
+        return self._elapsed < self.options.max_seconds
 
-def _mean(values: Sequence[Tensor], fabric: Fabric) -> float:
-    """Mean of scalars over all processes."""
-    return float(_over_processes(torch.stack([value.detach() for value in values]).mean(), fabric))
+    def _agreed_seconds(self) -> float:
+        """Seconds since the start; several processes take those of process 0, asked now and then, so that all stop together."""
+        seconds = time.monotonic() - self._started
+        if self.fabric.world_size == 1:
+            return seconds
+        asks = (self.state.step - self._first) % _STEPS_BETWEEN_CLOCKS == 0
+        return float(self.fabric.broadcast(seconds)) if asks else self._elapsed
 
+    def step(self, loss: Loss, seed: int) -> None:
+        """One step of the optimiser."""
+        rng = torch.Generator(device=self.fabric.device)
+        rng.manual_seed((seed * 1_000_003 + self.state.step) * 64)
+        for group in self._stepper.param_groups:
+            group["lr"] = self.options.rate(self.state.step, self._elapsed)
+        with self.fabric.autocast():
+            terms = loss(self.model, rng)
+        self._stepper.zero_grad(set_to_none=True)
+        self.fabric.backward(terms["loss"])
+        average_gradients(self.model, self.fabric)
+        # Fabric's own check for finite gradients would wait for the device in every step.
+        self.fabric.clip_gradients(self.model, self._stepper, max_norm=self.options.gradient_clip, error_if_nonfinite=False)
+        self._stepper.step()
+        self.state.ema.update(self.model, self.state.step)
+        self.state.step += 1
+        self.losses.add(terms)
 
-def _over_processes(values: Tensor, fabric: Fabric) -> Tensor:
-    mean = fabric.all_reduce(values, reduce_op="mean")
-    assert isinstance(mean, Tensor)
-    return mean
+    def save_now_and_then(self) -> None:
+        """Saves the state if it is time for it."""
+        if self.saved.path is not None and time.monotonic() - self._last_save > self.options.save_every_seconds:
+            self._save()
+            self._last_save = time.monotonic()
 
+    def _save(self) -> None:
+        self.losses.check(self.model.parameters())
+        self.state.record(self.losses.recent, time.monotonic() - self._started)
+        if self.saved.path is not None and self.fabric.is_global_zero:
+            self.state.save(self.saved.path)
 
-def _rate(step: int, elapsed: float, options: FitOptions) -> float:
-    """Warm-up, then a cosine to zero over the steps or the seconds, whichever end sooner."""
-    done = step / options.max_steps
-    if options.max_seconds is not None:
-        done = max(done, min(elapsed / options.max_seconds, 1.0))
-    return min(1.0, (step + 1) / max(options.warmup_steps, 1)) * 0.5 * (1 + math.cos(math.pi * done))
+    def end(self) -> FitResult:
+        """Saves the last state; the result is the moving average."""
+        self._save()
+        loss = self.losses.mean(max(1, self.state.step // 10))
+        return FitResult(self.state.ema.module.eval(), self.state.step, self.state.seconds, loss)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor, nn
 
 from nag.core.errors import InvalidRequest, NagError
 
-__all__ = ["ending_together", "make_fabric"]
+__all__ = ["average_gradients", "ending_together", "make_fabric", "mean_of", "share_weights"]
 
 
 def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:
@@ -65,3 +66,34 @@ def ending_together(fabric: Fabric) -> Iterator[None]:
             process.kill()
         others.clear()  # or Fabric's observer would take their end for a crash and kill this process too
         raise
+
+
+def share_weights(model: nn.Module, fabric: Fabric) -> None:
+    """Gives the module of each process the weights of process 0."""
+    if fabric.world_size > 1:
+        model.load_state_dict(fabric.broadcast({name: value.cpu() for name, value in model.state_dict().items()}))
+
+
+def average_gradients(model: nn.Module, fabric: Fabric) -> None:
+    """Replaces each gradient by its mean over the processes, all in one message, for the networks are small.
+
+    Parameters that the loss does not touch (a head for edges where the wiring is fixed) stay without a gradient, as in
+    one process.
+    """
+    if fabric.world_size == 1:
+        return
+    own = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    mean = _over_processes(torch.cat([gradient.flatten() for gradient in own]), fabric)
+    parts = mean.split([gradient.numel() for gradient in own])
+    torch._foreach_copy_(own, [part.view_as(gradient) for part, gradient in zip(parts, own, strict=True)])
+
+
+def mean_of(values: Sequence[Tensor], fabric: Fabric) -> float:
+    """Mean of scalars over all processes."""
+    return float(_over_processes(torch.stack([value.detach() for value in values]).mean(), fabric))
+
+
+def _over_processes(values: Tensor, fabric: Fabric) -> Tensor:
+    mean = fabric.all_reduce(values, reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return mean

@@ -18,7 +18,27 @@ from nag.core.files import write_bytes
 from nag.core.numbers import NonNegative, Size
 from nag.training.ema import MovingAverage
 
-__all__ = ["TrainState", "read_state"]
+__all__ = ["SavedTraining", "TrainState", "read_state"]
+
+
+@dataclass(frozen=True)
+class SavedTraining:
+    """Where the state of a training is kept, so that it can be continued.
+
+    Args:
+        path: File of the state; None for nowhere.
+        resume: Whether to continue from the file if it exists.
+        identity: Digest of all that the result depends on, checked on resume.
+    """
+
+    path: Path | None = None
+    resume: bool = False
+    identity: str = ""
+
+    @property
+    def found(self) -> Path | None:
+        """The file to continue from; None where the training begins."""
+        return self.path if self.resume and self.path is not None and self.path.is_file() else None
 
 
 class _Saved(Document):

@@ -14,7 +14,6 @@ from lightning_fabric import Fabric
 from nag.core.errors import InvalidRequest
 from nag.diffusion import Generator, Score
 from nag.diffusion.generation import (
-    SavedTraining,
     TrainedGenerator,
     TrainingSet,
     check_drawable,
@@ -25,7 +24,7 @@ from nag.evaluation import Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tracking import NullTracker
-from nag.training import FitOptions, read_state
+from nag.training import FitOptions, SavedTraining, read_state
 from nag.workflows.run import RunFolder, stage
 
 __all__ = ["train_generator"]

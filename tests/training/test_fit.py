@@ -9,7 +9,7 @@ from torch import nn
 
 from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.tracking.null import NullTracker
-from nag.training import FitOptions, FitResult, TrainState, fit, make_fabric
+from nag.training import FitOptions, FitResult, SavedTraining, TrainState, fit, make_fabric
 from nag.training.ema import MovingAverage
 
 STEPS = FitOptions(max_steps=30, learning_rate=1e-2, warmup_steps=5, save_every_seconds=0.0)
@@ -25,8 +25,11 @@ def squared_error(model: nn.Module, rng: torch.Generator) -> dict[str, torch.Ten
     return {"loss": (model(x) - x.sum(1, keepdim=True).sin()).square().mean()}
 
 
-def run(options: FitOptions = STEPS, loss=squared_error, seed: int = 0, **more) -> FitResult:
-    return fit(small_model(), loss, options, make_fabric("cpu"), NullTracker(), seed, **more)
+def run(
+    options: FitOptions = STEPS, loss=squared_error, seed=0, state_path=None, resume=False, identity="", **more
+) -> FitResult:
+    saved = SavedTraining(state_path, resume, identity)
+    return fit(small_model(), loss, options, make_fabric("cpu"), NullTracker(), seed, saved, **more)
 
 
 def same_weights(first: nn.Module, second: nn.Module) -> bool:
@@ -281,5 +284,5 @@ def test_a_diverged_training_is_an_error_and_keeps_no_weights(tmp_path):
     with pytest.raises(
         NagError, match=r"diverged at step 1 with training\.learning_rate=0\.002\. Use training\.learning_rate="
     ):
-        fit(nn.Linear(2, 1), loss, FitOptions(10), make_fabric("cpu"), NullTracker(), 0, tmp_path / "state.pt")
+        fit(nn.Linear(2, 1), loss, FitOptions(10), make_fabric("cpu"), NullTracker(), 0, SavedTraining(tmp_path / "state.pt"))
     assert not (tmp_path / "state.pt").exists()

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from nag.tracking.null import NullTracker
-from nag.training import FitOptions, fit, make_fabric
+from nag.training import FitOptions, SavedTraining, fit, make_fabric
 
 torch.set_num_threads(1)
 state, weights, pause, resume = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4] == "resume"
@@ -29,7 +29,7 @@ def loss(module, rng):
     return {"loss": (module(x) - x.sum(1, keepdim=True).sin()).square().mean()}
 
 options = FitOptions(max_steps=200, save_every_seconds=0.0)
-result = fit(model, loss, options, make_fabric("cpu"), NullTracker(), 0, state, resume)
+result = fit(model, loss, options, make_fabric("cpu"), NullTracker(), 0, SavedTraining(state, resume))
 torch.save(result.model.state_dict(), weights)
 """
 

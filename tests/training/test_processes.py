@@ -35,7 +35,7 @@ import os, signal, sys
 import torch
 from pathlib import Path
 from nag.tracking import NullTracker
-from nag.training import FitOptions, ending_together, fit, make_fabric
+from nag.training import FitOptions, SavedTraining, ending_together, fit, make_fabric
 sys.path.insert(0, sys.argv[1])
 from shared import small_model, squared_error
 
@@ -51,7 +51,7 @@ def loss(model, rng):
 
 options = FitOptions(max_steps=30, batch_size=32, learning_rate=1e-2, save_every_seconds=0.0)
 with ending_together(fabric):
-    result = fit(small_model(), loss, options, fabric, NullTracker(), 0, folder / "state.pt", resume=True)
+    result = fit(small_model(), loss, options, fabric, NullTracker(), 0, SavedTraining(folder / "state.pt", resume=True))
 if fabric.is_global_zero:
     torch.save(result.model.state_dict(), folder / "weights.pt")
 """

@@ -9,7 +9,6 @@ from nag.diffusion.generation.trained import TrainedGenerator, load_generator
 from nag.diffusion.generation.training import (
     DEFAULT_TRAINING,
     STEPS_PER_POSITION,
-    SavedTraining,
     default_steps,
     fit_generator,
     train_generator,
@@ -24,7 +23,6 @@ __all__ = [
     "Guide",
     "GuideLike",
     "Samples",
-    "SavedTraining",
     "ScoreGuide",
     "SpaceReference",
     "TrainedGenerator",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,30 +19,16 @@ from nag.diffusion.generator import Generator
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 from nag.tracking import RunTracker, terminal_progress
-from nag.training import FitOptions, FitResult, fit, make_fabric
+from nag.training import FitOptions, FitResult, SavedTraining, fit, make_fabric
 
-__all__ = ["DEFAULT_TRAINING", "STEPS_PER_POSITION", "SavedTraining", "default_steps", "fit_generator", "train_generator"]
+__all__ = ["DEFAULT_TRAINING", "STEPS_PER_POSITION", "default_steps", "fit_generator", "train_generator"]
 
 STEPS_PER_POSITION = 400
 _MOST_POSITIONS = 40
+_NOT_SAVED = SavedTraining()
 
 DEFAULT_TRAINING = FitOptions(max_steps=0, batch_size=128, learning_rate=4e-3)
 """Length and speed of a generator's training; with `max_steps` 0, `default_steps` of the space."""
-
-
-@dataclass(frozen=True)
-class SavedTraining:
-    """Where the state of a training is kept, so that it can be continued.
-
-    Args:
-        path: File of the state; None for nowhere.
-        resume: Whether to continue from the file if it exists.
-        identity: Digest of all that the result depends on, checked on resume.
-    """
-
-    path: Path | None = None
-    resume: bool = False
-    identity: str = ""
 
 
 def train_generator(
@@ -93,7 +78,7 @@ def fit_generator(
     fabric: Fabric,
     tracker: RunTracker,
     seed: int,
-    saved: SavedTraining | None = None,
+    saved: SavedTraining = _NOT_SAVED,
 ) -> tuple[TrainedGenerator, FitResult]:
     """Builds a generator and fits it to a training set, on one process or several.
 
@@ -104,13 +89,12 @@ def fit_generator(
         fabric: Device, precision and processes.
         tracker: Gets losses and progress.
         seed: Seed of all randomness.
-        saved: Where to keep the state of the training; nowhere if None.
+        saved: Where to keep the state of the training.
 
     Raises:
         InvalidRequest: See `nag.training.fit`.
         DamagedFile: The saved state cannot be read.
     """
-    saved = saved or SavedTraining()
     options = options if options.max_steps else replace(options, max_steps=default_steps(data.space))
     feed = data.batches(options.batch_size, fabric.device, fabric.world_size, seed)
     told = {"conditions": tuple(data.conditions)} if data.conditions else {}
@@ -124,7 +108,7 @@ def fit_generator(
         weight = feed.weight(dags)
         return {"loss": weight * terms.total, "loss_nodes": weight * terms.nodes, "loss_edges": weight * terms.edges}
 
-    result = fit(generator, loss, options, fabric, tracker, seed, saved.path, saved.resume, saved.identity, feed.begin)
+    result = fit(generator, loss, options, fabric, tracker, seed, saved, feed.begin)
     assert isinstance(result.model, Generator)
     facts = {
         "steps": result.steps,
