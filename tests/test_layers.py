@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,9 @@ SOLE_USERS = {
     "mlflow": "nag.tracking",
     "sqlalchemy": "nag.execution.store",
 }
+
+SLOW = {"torch_geometric": {"nag.nn.message_passing"}, "lightning_fabric": set()}
+"""Library whose import takes seconds -> modules that may import it at their top; others import it where they use it."""
 
 
 def module_name(path: Path) -> str:
@@ -127,3 +132,27 @@ def test_forbidden_imports_are_found(file, source):
 )
 def test_allowed_imports_are_not(file, source):
     assert faults(ROOT / file, source) == []
+
+
+@pytest.mark.parametrize("library", SLOW)
+def test_slow_imports_wait_for_their_use(library):
+    trees = {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+    found = {
+        name
+        for name, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom) and library in ast.unparse(node)
+    }
+    assert found == SLOW[library]
+
+
+def test_searching_evaluating_and_sampling_import_nothing_that_they_may_not_use():
+    code = """
+import sys, nag.graphs
+assert not {"networkx", "torch_geometric", "matplotlib"} & set(sys.modules)
+import nag.workflows.evaluate, nag.workflows.sample, nag.workflows.search, nag.predictors.gp
+import nag.evaluation.small_networks, nag.networks.registry, nag.proxies
+assert not {"torch_geometric", "lightning_fabric", "torch._dynamo", "matplotlib"} & set(sys.modules)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr

@@ -13,6 +13,7 @@ from nag.core.errors import InvalidRequest
 from nag.core.signatures import accepts
 
 if TYPE_CHECKING:
+    import torch
     from lightning_fabric import Fabric
     from omegaconf import DictConfig
 
@@ -28,6 +29,7 @@ __all__ = [
     "any_task_of",
     "builder_maker_of",
     "conditions_of",
+    "device_of",
     "digests_of",
     "evaluator_of",
     "fabric_of",
@@ -94,10 +96,17 @@ def evaluator_of(cfg: DictConfig, task: Task, folder: Path, probe: bool = False)
 
 
 def fabric_of(cfg: DictConfig) -> Fabric:
-    """The device that the configuration names."""
+    """Fabric on the device that the configuration names, to train on."""
     from nag.training import make_fabric
 
     return make_fabric(cfg.device)
+
+
+def device_of(cfg: DictConfig) -> torch.device:
+    """The device that the configuration names."""
+    from nag.training import device_named
+
+    return device_named(cfg.device)
 
 
 def try_generator(make_generator: Callable[..., Any], space: SearchSpace, conditions: Mapping[str, Any] | None = None) -> None:
@@ -182,7 +191,7 @@ def run_folder_of(
         raise InvalidRequest(f"out_dir '{path}' is a file", "Name a folder.")
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
-    device = str(fabric_of(cfg).device)
+    device = str(device_of(cfg))
     return RunFolder(
         path,
         command,

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -17,6 +17,9 @@ from nag.core.stopwatch import Stopwatch
 from nag.evaluation.augmentation import augmentation_named
 from nag.evaluation.data_sets import DataSet, Split
 from nag.evaluation.network_training import NetworkTraining
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["FittedNetwork", "batch_rows", "fit_network", "measure_network"]
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 from pydantic import Field
 from torch import nn
 
@@ -18,6 +16,9 @@ from nag.core.numbers import BatchSize, Count, FractionBelowOne, NonNegative, Ra
 from nag.core.signatures import checked
 from nag.evaluation.augmentation import augmentation_named
 from nag.networks import DataShape
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["NetworkTraining", "suggested_training"]
 
@@ -118,6 +119,9 @@ class NetworkTraining:
         Raises:
             InvalidRequest: There is no such device.
         """
+        from lightning_fabric import Fabric  # takes seconds to import
+        from lightning_fabric.plugins.environments import LightningEnvironment
+
         gpu, number = self._on_gpu, int(self.device.partition(":")[2] or 0)
         if gpu and number >= torch.cuda.device_count():
             raise InvalidRequest(f"there is no device '{self.device}'", "Take device auto or cpu.")

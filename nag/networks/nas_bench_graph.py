@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import ARMAConv, ChebConv, GATConv, GCNConv, GINConv, GraphConv, SAGEConv
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.core.numbers import Count, FractionBelowOne
@@ -33,14 +33,20 @@ class _Pointwise(nn.Module):
         return self.layer(x)
 
 
+def _convolutions() -> ModuleType:
+    import torch_geometric.nn  # takes seconds: for those who build such networks only
+
+    return torch_geometric.nn
+
+
 LAYERS: Mapping[str, Callable[[int, int], nn.Module]] = {
-    "gat": lambda inputs, outputs: GATConv(inputs, outputs // _HEADS, _HEADS),
-    "gcn": lambda inputs, outputs: GCNConv(inputs, outputs),
-    "gin": lambda inputs, outputs: GINConv(nn.Linear(inputs, outputs)),
-    "cheb": lambda inputs, outputs: ChebConv(inputs, outputs, K=2),
-    "sage": lambda inputs, outputs: SAGEConv(inputs, outputs),
-    "arma": lambda inputs, outputs: ARMAConv(inputs, outputs),
-    "graph": lambda inputs, outputs: GraphConv(inputs, outputs),
+    "gat": lambda inputs, outputs: _convolutions().GATConv(inputs, outputs // _HEADS, _HEADS),
+    "gcn": lambda inputs, outputs: _convolutions().GCNConv(inputs, outputs),
+    "gin": lambda inputs, outputs: _convolutions().GINConv(nn.Linear(inputs, outputs)),
+    "cheb": lambda inputs, outputs: _convolutions().ChebConv(inputs, outputs, K=2),
+    "sage": lambda inputs, outputs: _convolutions().SAGEConv(inputs, outputs),
+    "arma": lambda inputs, outputs: _convolutions().ARMAConv(inputs, outputs),
+    "graph": lambda inputs, outputs: _convolutions().GraphConv(inputs, outputs),
     "fc": lambda inputs, outputs: _Pointwise(nn.Linear(inputs, outputs)),
     "skip": lambda inputs, outputs: _Pointwise(nn.Identity()),
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
-from torch_geometric.data import Batch
 
 from nag.nn.message_passing import DagEncoder, EnsembleLinear
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
 
 __all__ = ["GraphScorers"]
 

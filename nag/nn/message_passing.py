@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, silu
-from torch_geometric.data import Batch
 from torch_geometric.nn import MessagePassing
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
 
 __all__ = ["DagEncoder", "EnsembleLinear", "flow_depths"]
 

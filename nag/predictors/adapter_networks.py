@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from torch_geometric.data import Batch
 
 from nag.graphs import DagBatch, dags_to_pyg
 from nag.nn.graph_scorers import GraphScorers
 from nag.nn.message_passing import DagEncoder
 from nag.predictors.gnn import GNNPredictor
 from nag.spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
 
 __all__ = ["Reading", "SourceNetwork"]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Batch
 
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
@@ -18,6 +19,9 @@ from nag.predictors.pretraining import Pretraining, pretrain
 from nag.predictors.proxies import ProxyColumns
 from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
 
 __all__ = ["GNNPredictor"]
 

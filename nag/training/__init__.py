@@ -1,5 +1,6 @@
 """Training on Lightning Fabric with a moving average and exact resume."""
 
+from nag.training.devices import device_named
 from nag.training.fit import FitResult, Loss, fit
 from nag.training.options import FitOptions
 from nag.training.processes import ending_together, make_fabric
@@ -11,6 +12,7 @@ __all__ = [
     "Loss",
     "SavedTraining",
     "TrainState",
+    "device_named",
     "ending_together",
     "fit",
     "make_fabric",

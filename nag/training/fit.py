@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nag.tracking import NullTracker, RunTracker
@@ -17,6 +17,9 @@ from nag.training.losses import Losses
 from nag.training.options import FitOptions
 from nag.training.processes import average_gradients, share_weights
 from nag.training.state import SavedTraining, TrainState
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["FitResult", "Loss", "fit"]
 

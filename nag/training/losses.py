@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from nag.core.divergence import LossWatch
 from nag.training.options import FitOptions
 from nag.training.processes import mean_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["Losses"]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nag.core.errors import InvalidRequest, NagError
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["average_gradients", "ending_together", "make_fabric", "mean_of", "share_weights"]
 
@@ -29,6 +32,8 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | No
     Raises:
         InvalidRequest: There are not so many devices.
     """
+    from lightning_fabric import Fabric  # takes seconds to import
+
     gpu = accelerator in {"auto", "cuda", "gpu"} and torch.cuda.is_available()
     if precision is None:
         precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"

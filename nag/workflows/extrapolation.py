@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
@@ -21,6 +20,9 @@ from nag.evaluation.labelled_reward import LabelledReward
 from nag.tasks import Task
 from nag.tracking import RunTracker
 from nag.training import FitOptions, fit
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["Extrapolation", "SampleWorth", "extrapolate", "inverted", "pretrain", "slice_of", "worth_of_samples"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from lightning_fabric import Fabric
 
 from nag.core.documents import read_json, read_json_lines
 from nag.core.errors import InvalidRequest
@@ -23,6 +22,9 @@ from nag.workflows.run import RunFolder
 from nag.workflows.sample import sample
 from nag.workflows.train_generator import train_generator
 from nag.workflows.train_predictor import buy_labels, train_predictor
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["QuickstartPlan", "QuickstartResult", "quickstart"]
 

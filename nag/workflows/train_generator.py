@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from nag.core.errors import InvalidRequest
 from nag.diffusion import Generator, Score
@@ -26,6 +25,9 @@ from nag.spaces import SearchSpace
 from nag.tracking import NullTracker
 from nag.training import FitOptions, SavedTraining, read_state
 from nag.workflows.run import RunFolder, stage
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["train_generator"]
 

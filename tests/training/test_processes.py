@@ -15,7 +15,7 @@ from torch import nn
 from nag.cli import main
 from nag.core.errors import InvalidRequest
 from nag.tracking import NullTracker
-from nag.training import FitOptions, fit, make_fabric
+from nag.training import FitOptions, device_named, fit, make_fabric
 
 SPACE = """
 name: tiny
@@ -152,6 +152,16 @@ def test_a_batch_must_be_shared_equally():
 def test_unknown_numbers_of_devices_are_refused():
     with pytest.raises(InvalidRequest, match="0 devices"):
         make_fabric("cpu", 0)
+
+
+@pytest.mark.parametrize("name", ["cpu", "auto"])
+def test_a_device_is_that_of_fabric(name):
+    assert device_named(name) == make_fabric(name).device
+
+
+def test_missing_devices_are_refused():
+    with pytest.raises(InvalidRequest, match=r"no device 'tpu'. Use device auto or cpu"):
+        device_named("tpu")
 
 
 def test_the_mean_over_shares_is_the_loss_of_the_whole(tiny_generator):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics, warn
-from nag.cli.options import any_task_of, evaluator_of, fabric_of, run_folder_of
+from nag.cli.options import any_task_of, device_of, evaluator_of, run_folder_of
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
 
@@ -64,7 +64,7 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
     suite = build(cfg.suite)
     if not any(text.startswith("suite=") for text in kept):
         kept.insert(0, f"suite={suite.name}")
-    device = fabric_of(cfg).device
+    device = device_of(cfg)
     suite_options = SuiteOptions(options.preset, options.seeds, options.seed, device.type)
     with data_dir_set(options.data_dir):
         selection = Selection.of(suite, suite_options, options.only)

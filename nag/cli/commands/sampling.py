@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics
-from nag.cli.options import fabric_of, objective_of, run_folder_of, task_of
+from nag.cli.options import device_of, objective_of, run_folder_of, task_of
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
 
@@ -80,7 +80,7 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     from nag.workflows.sample import sample
 
     guidance = build(cfg.guidance)
-    device = fabric_of(cfg).device
+    device = device_of(cfg)
     trained = load_generator(options.generator, device)
     if options.compile:
         accelerate(trained.generator)

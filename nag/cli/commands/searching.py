@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics, warn
-from nag.cli.options import any_task_of, digests_of, evaluator_of, fabric_of, run_folder_of
+from nag.cli.options import any_task_of, device_of, digests_of, evaluator_of, run_folder_of
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest, did_you_mean
 
@@ -34,7 +34,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     from nag.search import Problem
     from nag.search.study.measurable import measurable
 
-    objective, device = _objective_of(options, task), fabric_of(cfg).device
+    objective, device = _objective_of(options, task), device_of(cfg)
     workers = getattr(build(cfg.executor), "workers", None)
     plan = SearchPlan(budget, options.batch if options.batch is not None else _side_by_side(cfg, workers))
     consumed: dict[str, float] = {"labels_of_other_tasks": 0}

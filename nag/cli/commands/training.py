@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from nag.cli.console import say, say_metrics
-from nag.cli.options import any_task_of, conditions_of, digests_of, fabric_of, graphs_of, run_folder_of, task_of, try_generator
+from nag.cli.options import any_task_of, conditions_of, device_of, digests_of, graphs_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
 
@@ -74,7 +74,7 @@ def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
     if options.metric is not None and options.metric != task.search_metric:
         side_task(task, options.metric, bool(options.maximise))
     run = run_folder_of(cfg, "train-predictor", inputs=digests_of(cfg, "labels"))
-    path = train_predictor(run, task, make, num_train, fabric_of(cfg).device, options.metric, None, options.maximise)
+    path = train_predictor(run, task, make, num_train, device_of(cfg), options.metric, None, options.maximise)
     say(f"{task.name}: {task.protocol if options.metric is None else f'predicts {options.metric}'}")
     say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
     say(f"predictor: {path}")
@@ -92,7 +92,7 @@ def train_meta_predictor(cfg: DictConfig, options: TrainMetaPredictorOptions) ->
     check_sources(tasks)
     make, episodes = build(cfg.predictor), build(cfg.episodes)
     run = run_folder_of(cfg, "train-meta-predictor")
-    path = train_meta_predictor(run, tasks, make, num_train, episodes, fabric_of(cfg).device)
+    path = train_meta_predictor(run, tasks, make, num_train, episodes, device_of(cfg))
     say_metrics(run.path, ("tasks", "labels_used", "train_cpu_seconds"))
     say(f"meta-predictor: {path}")
 
@@ -116,7 +116,7 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
     from nag.evaluation.predicted.rewards import LabelSource, PredictorSource
     from nag.workflows.finetune_generator import finetune_generator
 
-    finetuning, device = build(cfg.finetuning), fabric_of(cfg).device
+    finetuning, device = build(cfg.finetuning), device_of(cfg)
     trained = load_generator(options.generator, device)
     source: LabelSource | PredictorSource
     if task is not None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from nag.core.randomness import seeded
@@ -20,6 +19,9 @@ from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 from nag.tracking import RunTracker, terminal_progress
 from nag.training import FitOptions, FitResult, SavedTraining, fit, make_fabric
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["DEFAULT_TRAINING", "STEPS_PER_POSITION", "default_steps", "fit_generator", "train_generator"]
 

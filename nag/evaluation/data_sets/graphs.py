@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch_geometric.utils import stochastic_blockmodel_graph
 
 from nag.core.randomness import seeded
 from nag.evaluation.data_sets.data_set import DataSet, Graph, Split, digest_of
@@ -30,6 +29,8 @@ def load_sbm(seed: int) -> DataSet:
     Args:
         seed: Of the split.
     """
+    from torch_geometric.utils import stochastic_blockmodel_graph  # takes seconds to import
+
     labels = torch.arange(_CLASSES).repeat_interleave(_BLOCK)
     rng = torch.Generator().manual_seed(_SEED)
     centres = _SIGNAL * torch.randn(_CLASSES, _FEATURES, generator=rng, dtype=torch.float64)
@@ -46,7 +47,7 @@ def load_karate(seed: int) -> DataSet:
 
     20 to train, 7 to validate, 7 to test. Far too small to compare networks; good for trying things out.
     """
-    from torch_geometric.datasets import KarateClub  # takes long to import
+    from torch_geometric.datasets import KarateClub  # takes seconds to import
 
     data = KarateClub()[0]
     return graph_data_set("karate", data.x, data.edge_index, data.y, stratified_rows(data.y, seed), standardise=False)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch_geometric.utils import remove_self_loops, to_undirected
 
 from nag.core.errors import DamagedFile
 from nag.evaluation.data_sets.data_set import DataSet
@@ -46,6 +45,8 @@ def read_planetoid(folder: Path, which: str) -> CitationGraph:
     Raises:
         DamagedFile: A file is damaged, or they do not fit together.
     """
+    from torch_geometric.utils import remove_self_loops, to_undirected  # takes seconds to import
+
     path = {part: folder / f"ind.{which}.{part}" for part in PLANETOID_PARTS}
     seen, others = load_pickled_matrix(path["allx"]), load_pickled_matrix(path["tx"])
     answers, other_answers = load_pickled_array(path["ally"]), load_pickled_array(path["ty"])

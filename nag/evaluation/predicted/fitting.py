@@ -11,11 +11,11 @@ from nag.core.errors import InvalidRequest
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.margins import HeldOut, Margin, cross_validate
 from nag.evaluation.predicted.trained import TrainedPredictor
-from nag.predictors import GNNPredictor, GPPredictor, Predictor, StackedPredictor, TreesPredictor
+from nag.predictors import Predictor
 from nag.spaces import SearchSpace
 from nag.tasks import Metric, Observations
 from nag.tracking import RunTracker, terminal_progress
-from nag.training import make_fabric
+from nag.training import device_named
 
 __all__ = ["default_predictor", "fit_observations", "fit_predictor"]
 
@@ -27,6 +27,8 @@ def default_predictor(space: SearchSpace, seed: int = 0) -> Predictor:
         space: The search space.
         seed: Seed of all randomness.
     """
+    from nag.predictors import GNNPredictor, GPPredictor, StackedPredictor, TreesPredictor  # takes seconds to import
+
     return StackedPredictor(space, parts={"gnn": GNNPredictor, "gp": GPPredictor, "trees": TreesPredictor}, seed=seed)
 
 
@@ -68,8 +70,7 @@ def fit_predictor(
     labels.values(metric)  # raises where there is no such metric
     chosen = labels.metrics[0] if metric is None else known[metric]
     calibrate = chosen != labels.metrics[0] if calibrate is None else calibrate
-    found = make_fabric(device).device
-    return fit_observations(labels, chosen, predictor, seed, found, terminal_progress(progress), calibrate)
+    return fit_observations(labels, chosen, predictor, seed, device_named(device), terminal_progress(progress), calibrate)
 
 
 def fit_observations(
