@@ -41,12 +41,13 @@ if TYPE_CHECKING:
     from nag import tasks as tasks
     from nag.core.errors import NagError
     from nag.diffusion.generation import Samples, TrainedGenerator, TrainingSet, train_generator
+    from nag.evaluation import list_tasks, load_task
     from nag.evaluation.evaluating import evaluate
     from nag.evaluation.predicted import Guidance, TrainedPredictor, finetune_generator, fit_predictor
     from nag.graphs import Architecture
     from nag.search import Problem, Study, search
     from nag.spaces import SearchSpace, list_spaces, load_space
-    from nag.tasks import Metric, Objective, Observations, Task, list_tasks, load_task
+    from nag.tasks import Metric, Objective, Observations, Task
     from nag.training import FitOptions
     from nag.workflows.load import load
 
@@ -72,10 +73,10 @@ _HOMES = {
     "finetune_generator": "nag.evaluation.predicted",
     "fit_predictor": "nag.evaluation.predicted",
     "list_spaces": "nag.spaces",
-    "list_tasks": "nag.tasks",
+    "list_tasks": "nag.evaluation",
     "load": "nag.workflows.load",
     "load_space": "nag.spaces",
-    "load_task": "nag.tasks",
+    "load_task": "nag.evaluation",
     "search": "nag.search",
     "train_generator": "nag.diffusion.generation",
 }

@@ -18,9 +18,9 @@ def _spaces() -> dict[str, str]:
 
 
 def _tasks() -> dict[str, str]:
-    from nag.evaluation import list_all_tasks
+    from nag.evaluation import list_tasks
 
-    return list_all_tasks()
+    return list_tasks()
 
 
 def _data_sets() -> dict[str, str]:

@@ -60,9 +60,9 @@ def task_of(cfg: DictConfig) -> Task:
 
 def any_task_of(cfg: DictConfig) -> Task:
     """The task that the configuration names, of any kind."""
-    from nag.evaluation.tasks import load_any_task
+    from nag.evaluation import load_task
 
-    return load_any_task(str(cfg.task), cfg.data_dir)
+    return load_task(str(cfg.task), cfg.data_dir)
 
 
 def builder_maker_of(cfg: DictConfig) -> Callable[..., Builder]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from nag.evaluation.network_training import NetworkTraining, suggested_training
     from nag.evaluation.predictions import ranking_metrics
     from nag.evaluation.samples import SampleMetrics, sample_metrics
-    from nag.evaluation.task_names import check_task_name, is_training_task, list_all_tasks, list_training_tasks
+    from nag.evaluation.task_names import check_task_name, is_training_task, list_tasks, list_training_tasks
+    from nag.evaluation.tasks import load_task
     from nag.evaluation.training_tasks import load_task_data, load_training_task
     from nag.evaluation.training_trial import TrainingTrial
     from nag.evaluation.trial import Measurement, Trial
@@ -54,10 +55,11 @@ __all__ = [
     "hash_codes",
     "hypervolume",
     "is_training_task",
-    "list_all_tasks",
     "list_data_sets",
+    "list_tasks",
     "list_training_tasks",
     "load_data_set",
+    "load_task",
     "load_task_data",
     "load_training_task",
     "ranking_metrics",

@@ -11,12 +11,13 @@ from nag.core.errors import InvalidRequest
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator, ignore_count
 from nag.evaluation.function_names import canonical_functions
+from nag.evaluation.training_tasks import complete_training_task
 from nag.evaluation.training_trial import TrainingTrial
 from nag.evaluation.trial import Measurement, Trial, fault_of, ignore_progress
 from nag.evaluation.user_trials import measurement_of
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
-from nag.tasks import Task, TrainedNetworks
+from nag.tasks import Task, TrainedNetworks, UserEvaluator
 
 __all__ = ["CallableTrial", "TrialEvaluator", "evaluator_of_task"]
 
@@ -97,21 +98,24 @@ class TrialEvaluator:
 
 
 def evaluator_of_task(task: Task, seed: int = 0) -> Evaluator:
-    """What measures architectures of a task by itself: its table, or training on its data in this process.
+    """What measures architectures of a task in this process: its table, its function, or training on its data.
 
     Args:
         task: The task.
         seed: Seed of every training.
 
     Raises:
-        InvalidRequest: The task has neither a table nor data.
+        InvalidRequest: The task has neither a table nor data, or its networks do not read its data.
     """
     if task.has_table:
         return TableEvaluator(task)
     source = task.source
     if isinstance(source, TrainedNetworks):
+        source = complete_training_task(task).networks
         trial = TrainingTrial(task.space, source.data_set, image_size=source.image_size, layout=source.layout)
         return TrialEvaluator(task.space, trial, seed)
+    if isinstance(source, UserEvaluator) and source.function is not None:
+        return TrialEvaluator(task.space, CallableTrial(source.function, task.search_metric, task.report_metric), seed)
     raise InvalidRequest(f"task {task.name} has neither a table nor data", "Pass a function of an architecture.")
 
 

@@ -10,22 +10,23 @@ from nag.core.imports import is_import_path
 from nag.evaluation.data_sets import data_set_kind, data_set_names, list_data_sets
 from nag.evaluation.data_sets.places import is_user_data
 from nag.spaces import check_space_name, list_spaces
-from nag.tasks import list_tasks, task_names
+from nag.tasks import list_tasks as list_table_tasks
+from nag.tasks import task_names
 from nag.tasks.task_file import is_task_file, keys_of
 
-__all__ = ["check_task_name", "is_training_task", "list_all_tasks", "list_training_tasks", "parts_of"]
+__all__ = ["check_task_name", "is_training_task", "list_tasks", "list_training_tasks", "parts_of"]
 
 _READ = {"nas_bench_graph": "graph", "nasbench101": "images", "nasbench201": "images"}
 """Shipped space -> what its networks read; a test compares it with the networks themselves."""
 
 
-def list_all_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
+def list_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
     """Name of each built-in task, of tables and of training -> one line about it.
 
     Args:
         data_dir: Folder of tables and data; the environment variable NAG_DATA_DIR if None.
     """
-    return {**list_tasks(data_dir), **list_training_tasks(data_dir)}
+    return {**list_table_tasks(data_dir), **list_training_tasks(data_dir)}
 
 
 def list_training_tasks(data_dir: str | Path | None = None) -> dict[str, str]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from nag.evaluation.task_names import check_task_name, is_training_task
 from nag.evaluation.training_tasks import load_training_task
-from nag.tasks import Task, load_task
+from nag.tasks import Task
+from nag.tasks import load_task as load_table_task
 
-__all__ = ["load_any_task"]
+__all__ = ["load_task"]
 
 
-def load_any_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> Task:
+def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> Task:
     """Loads a task by its name or from the user's file.
 
     Args:
@@ -24,10 +25,10 @@ def load_any_task(name_or_path: str | Path, data_dir: str | Path | None = None) 
         DamagedFile: Its data is not what it should be.
 
     Example:
-        >>> load_any_task("digits/nasbench201").report_metric
+        >>> load_task("digits/nasbench201").report_metric
         'test_accuracy'
     """
     check_task_name(name_or_path)
     if is_training_task(name_or_path):
         return load_training_task(name_or_path, data_dir)
-    return load_task(name_or_path, data_dir)
+    return load_table_task(name_or_path, data_dir)

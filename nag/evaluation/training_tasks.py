@@ -17,7 +17,7 @@ from nag.spaces import SearchSpace, load_space
 from nag.tasks import Task, TrainedNetworks
 from nag.tasks.task_file import is_task_file, read_task_file
 
-__all__ = ["load_task_data", "load_training_task"]
+__all__ = ["complete_training_task", "load_task_data", "load_training_task"]
 
 
 def load_task_data(source: TrainedNetworks, data_dir: str | Path | None = None) -> DataSet:
@@ -49,15 +49,19 @@ def load_training_task(name_or_path: str | Path, data_dir: str | Path | None = N
     if is_task_file(name) and (path.is_file() or not is_training_task(name)):
         task = read_task_file(path)
         try:
-            return _complete(task, data_dir)
+            return complete_training_task(task, data_dir)
         except InvalidRequest as error:
             raise InvalidRequest(f"{path.name}: {error.what}", error.hint) from error
     data_set, space = parts_of(name)
-    return _complete(Task.of_networks(name, TrainedNetworks(load_space(space), data_set)), data_dir)
+    return complete_training_task(Task(load_space(space), TrainedNetworks(data_set), name=name), data_dir)
 
 
-def _complete(task: Task, data_dir: str | Path | None) -> Task:
+def complete_training_task(task: Task, data_dir: str | Path | None = None) -> Task:
     """A task of data with the absolute path of its data, and their features where it names none.
+
+    Args:
+        task: A task whose networks are trained.
+        data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
 
     Raises:
         InvalidRequest: The space's networks do not read such data, or there is no such layout.
@@ -66,15 +70,16 @@ def _complete(task: Task, data_dir: str | Path | None) -> Task:
     kind = data_set_kind(source.data_set)
     if source.layout is not None and source.layout not in LAYOUTS:
         raise InvalidRequest(f"there is no layout '{source.layout}'", did_you_mean(source.layout, LAYOUTS))
-    if source.data_set not in data_set_names() and not is_import_path(source.data_set):
-        source = replace(source, data_set=str(Path(source.data_set).expanduser().resolve()))  # workers may run elsewhere
+    data = source.data_set
+    if isinstance(data, str) and data not in data_set_names() and not is_import_path(data):
+        source = replace(source, data_set=str(Path(data).expanduser().resolve()))  # workers may run elsewhere
     if has_builder(space) and not _reads(builder_of(space), space, kind):
         raise InvalidRequest(
-            f"networks of {space.name} do not read {'a graph' if kind == 'graph' else 'images'}, such as {source.data_set}",
+            f"networks of {space.name} do not read {'a graph' if kind == 'graph' else 'images'}, such as {source.name}",
             f"Tasks: {', '.join(task for task in list_training_tasks() if task.endswith('/' + space.name))}.",
         )
     features = load_task_data(source, data_dir).task_features
-    return replace(task, source=source, task_features=task.task_features or features)
+    return replace(task, data=source, task_features=task.task_features or features)
 
 
 def _reads(builder: Builder, space: SearchSpace, kind: str) -> bool:

@@ -25,6 +25,7 @@ from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
 from nag.networks import Builder, builder_of, count_parameters
 from nag.spaces import SearchSpace
+from nag.tasks.sources import LoadedData
 
 __all__ = ["TrainingTrial"]
 
@@ -40,7 +41,7 @@ class TrainingTrial:
 
     Args:
         space: The search space.
-        data_set: Name of a data set, or the path of an `.npz` file or of an image folder.
+        data_set: A data set, or its name, path or import path (see `load_data_set`).
         builder: Makes the networks; None for the space's own.
         options: How to train; None for what suits the data.
         weights_folder: Gets `<canonical hash>-<seed>.safetensors` of each trained network; None to keep none.
@@ -51,7 +52,7 @@ class TrainingTrial:
     """
 
     space: SearchSpace
-    data_set: str
+    data_set: str | LoadedData
     builder: Builder | None = None
     options: NetworkTraining | None = None
     weights_folder: Path | None = None

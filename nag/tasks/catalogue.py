@@ -208,4 +208,4 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
     note = "; ".join([entry.note, *table.notes])
     latencies = tuple(metric for metric in table.metrics if metric.endswith("_ms"))
     secondary = tuple(Metric(metric, maximise=False) for metric in (*entry.side, *latencies))
-    return Task(name, table, entry.search, entry.report, entry.maximise, secondary, note, entry.task_features)
+    return Task(table.space, table, entry.search, entry.report, entry.maximise, secondary, name, note, entry.task_features)

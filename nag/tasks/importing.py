@@ -72,7 +72,9 @@ def import_table(
         tell(note)
     secondary = tuple(Metric(metric, maximise=False) for metric in secondary_metrics)
     features = dict(task_features or {})
-    task = Task(name or table.name, table, search_metric, report_metric, maximise, secondary, task_features=features)
+    task = Task(
+        table.space, table, search_metric, report_metric, maximise, secondary, name=name or table.name, task_features=features
+    )
     own_space = Path(space).expanduser() if is_task_file(space) else None
     description = _describe(task, "space.yaml" if own_space else str(space))
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +16,12 @@ from nag.graphs import Architecture, DagBatch
 from nag.spaces import SearchSpace
 from nag.tasks.metric import Metric, Values
 from nag.tasks.observations import Observations
-from nag.tasks.sources import Source, TrainedNetworks
+from nag.tasks.sources import LoadedData, Source, TrainedNetworks, UserEvaluator, source_of
 from nag.tasks.tables.table import BenchmarkTable
 
 __all__ = ["Task"]
+
+_OF_NETWORKS = "accuracy in percent of networks that are trained for it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,63 +29,79 @@ class Task:
     """A search space, metrics, and a source of measurements: a benchmark table, networks to train, or a user's evaluator.
 
     All values of a table are those of canonical classes (see `BenchmarkTable`), so that the optimum can be reached by a
-    search and percentiles, splits and look-ups agree.
+    search and percentiles, splits and look-ups agree. Networks are searched on validation accuracy and reported on test
+    accuracy, in percent, unless other metrics are named.
 
     Args:
-        name: Name, such as `nas_bench_graph/cora`.
-        source: Where measurements come from.
-        search_metric: What a strategy may see.
+        space: The search space.
+        data: Where measurements come from: a data set to train networks on (the path of a folder of images or of an `.npz`
+            file, a name, or a `nag.evaluation.DataSet`); a function of an `Architecture` (and of `seed`, if it has such a
+            parameter) that returns a number, or a mapping of metrics; a `BenchmarkTable`; or None, where a command names the
+            evaluator.
+        search_metric: What a strategy may see; `value` if empty.
         report_metric: What the results show; the search metric if empty.
         maximise: Whether more is better, in both.
         secondary: Hardware costs and the like (parameters, latency) that limits can be put on, each with its direction.
+        name: Name, such as `nas_bench_graph/cora`; that of data and space if empty.
         note: Units and source, one line.
         task_features: Numbers that describe the task's data, such as its size, by which a meta-predictor tells how alike
             tasks are.
 
     Raises:
-        InvalidRequest: The table has no such metric, or no row has both.
+        InvalidRequest: The data measure nothing, the table is of another space, has no such metric, or no row has both.
 
     Example:
-        >>> from nag.spaces import load_space
-        >>> from nag.tasks import UserEvaluator
-        >>> Task("mine", UserEvaluator(load_space("nasbench201")), "loss", maximise=False).protocol
-        'searched on the reported metric loss (lower is better)'
+        >>> import nag
+        >>> space = nag.load_space("nasbench201")
+        >>> nag.Task(space, data="my_images/").protocol
+        'searched on validation_accuracy, reports test_accuracy of trained networks (higher is better)'
+        >>> def loss(architecture):
+        ...     return 1 / (1 + architecture.ops.count("nor_conv_3x3"))
+        >>> task = nag.Task(space, data=loss, search_metric="loss", maximise=False)
+        >>> task.name, task.protocol
+        ('loss/nasbench201', 'searched on the reported metric loss (lower is better)')
+        >>> len(nag.search(task, budget=3, strategy=nag.search.RandomSearch))
+        3
     """
 
-    name: str
-    source: Source
-    search_metric: str = "value"
+    space: SearchSpace
+    data: Source | LoadedData | Callable[..., Any] | str | Path | None = None
+    search_metric: str = ""
     report_metric: str = ""
     maximise: bool = True
     secondary: tuple[Metric, ...] = ()
+    name: str = ""
     note: str = ""
     task_features: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "report_metric", self.report_metric or self.search_metric)
+        for name, value in self._completed(source_of(self.data)).items():
+            object.__setattr__(self, name, value)
         if self.has_table:
             self._check_table()
 
-    @classmethod
-    def of_networks(cls, name: str, source: TrainedNetworks, task_features: Mapping[str, float] | None = None) -> Task:
-        """The task of finding the network with the best accuracy after training: searched on validation, reported on test.
+    def _completed(self, source: Source) -> dict[str, Any]:
+        """Fields with what is usual of a source where nothing else is given."""
+        name = source.name if isinstance(source, BenchmarkTable) else f"{source.name}/{self.space.name}"
+        found: dict[str, Any] = {"data": source, "name": self.name or name}
+        if isinstance(source, TrainedNetworks) and not self.search_metric:
+            usual = {"search_metric": "validation_accuracy", "report_metric": "test_accuracy", "note": _OF_NETWORKS}
+            found |= {each: getattr(self, each) or value for each, value in usual.items()}
+            return found | {"secondary": self.secondary or (Metric("params", maximise=False),)}
+        search = self.search_metric or "value"
+        return found | {"search_metric": search, "report_metric": self.report_metric or search}
 
-        Args:
-            name: Name, such as `digits/nasbench201`.
-            source: Space and data set.
-            task_features: Numbers that describe the data.
-        """
-        return cls(
-            name,
-            source,
-            "validation_accuracy",
-            "test_accuracy",
-            secondary=(Metric("params", maximise=False),),
-            note="accuracy in percent of networks that are trained for it",
-            task_features=task_features or {},
-        )
+    def __repr__(self) -> str:
+        return f"Task({self.name}: {self.protocol})"
+
+    @property
+    def source(self) -> Source:
+        """Where measurements come from."""
+        return source_of(self.data)
 
     def _check_table(self) -> None:
+        if self.table.space != self.space:
+            raise InvalidRequest(f"the table is of {self.table.space.name}", f"Pass one of {self.space.name}.")
         table = self.table
         for metric in self.metrics:
             if metric.name not in table.measured:
@@ -146,11 +166,6 @@ class Task:
     # -- measurements -----------------------------------------------------------------------------------------------
 
     @property
-    def space(self) -> SearchSpace:
-        """The search space."""
-        return self.source.space
-
-    @property
     def has_table(self) -> bool:
         """Whether all measurements stand in a table."""
         return isinstance(self.source, BenchmarkTable)
@@ -163,11 +178,15 @@ class Task:
             InvalidRequest: The source of the task is no table.
         """
         if not isinstance(self.source, BenchmarkTable):
-            hint = "evaluator=train" if isinstance(self.source, TrainedNetworks) else "evaluator=function or evaluator=shell"
-            raise InvalidRequest(
-                f"task {self.name} has no table to look up", f"Measure architectures: nag evaluate or nag search, with {hint}."
-            )
+            raise InvalidRequest(f"task {self.name} has no table to look up", f"Measure architectures: {self._measuring}.")
         return self.source
+
+    @property
+    def _measuring(self) -> str:
+        """How architectures of a task without a table are measured."""
+        if isinstance(self.source, TrainedNetworks) or (isinstance(self.source, UserEvaluator) and self.source.function):
+            return "nag.evaluate(task, architectures), or nag evaluate with evaluator=train"
+        return "nag evaluate or nag search, with evaluator=function or evaluator=shell"
 
     @property
     def networks(self) -> TrainedNetworks:
@@ -188,12 +207,14 @@ class Task:
 
         Raises:
             InvalidArchitecture: An architecture is not of the space.
-            InvalidRequest: The task has no table: an evaluator measures (see `nag.evaluation`).
+            InvalidRequest: The task has no table: `nag.evaluate(task, architectures)` measures.
 
         Example:
             >>> from nag.tasks import load_task
-            >>> task = load_task("nas_bench_graph/cora")  # doctest: +SKIP
-            >>> task.measure(task.space.sample(100, seed=0)).to_pandas()  # doctest: +SKIP
+            >>> task = load_task("nas_bench_graph/cora")
+            >>> labels = task.measure(task.space.sample(100, seed=0))
+            >>> len(labels), [metric.name for metric in labels.metrics]
+            (100, ['valid_perf', 'perf', 'latency', 'params_m'])
         """
         names, dags = [metric.name for metric in self.metrics], self.space.to_dags(architectures)
         for row in (~self.space.is_valid(dags)).nonzero().flatten().tolist():

@@ -14,6 +14,7 @@ from nag.core.errors import DamagedFile, MissingData
 from nag.core.numbers import Finite
 
 if TYPE_CHECKING:
+    from nag.spaces import SearchSpace
     from nag.tasks.sources import UserEvaluator
     from nag.tasks.tables.table import BenchmarkTable
     from nag.tasks.task import Task
@@ -139,29 +140,35 @@ def _looked_up(path: Path, keys: _TableFile, directions: Mapping[str, bool]) -> 
     report_metric = keys.report_metric or keys.search_metric
     metrics = tuple(dict.fromkeys((keys.search_metric, report_metric, *keys.secondary_metrics)))
     read = _read_table(table, _stamp(table), space, _stamp(space), keys.arch_column, metrics)
-    return _task(path, keys, read, directions, "; ".join([f"table {table.name}", *read.notes]))
+    return _task(path, keys, read.space, read, directions, "; ".join([f"table {table.name}", *read.notes]))
 
 
 def _measured(path: Path, keys: _WithMetrics, directions: Mapping[str, bool]) -> Task:
     from nag.spaces import load_space
     from nag.tasks.sources import UserEvaluator
 
-    return _task(path, keys, UserEvaluator(load_space(_space_beside(path, keys.space))), directions)
+    return _task(path, keys, load_space(_space_beside(path, keys.space)), UserEvaluator(), directions)
 
 
 def _task(
-    path: Path, keys: _WithMetrics, source: BenchmarkTable | UserEvaluator, directions: Mapping[str, bool], note: str = ""
+    path: Path,
+    keys: _WithMetrics,
+    space: SearchSpace,
+    source: BenchmarkTable | UserEvaluator,
+    directions: Mapping[str, bool],
+    note: str = "",
 ) -> Task:
     from nag.tasks.metric import Metric
     from nag.tasks.task import Task
 
     return Task(
-        keys.name or path.stem,
+        space,
         source,
         keys.search_metric,
         keys.report_metric,
         keys.maximise,
         tuple(Metric(name, directions.get(name, False)) for name in keys.secondary_metrics),
+        keys.name or path.stem,
         note,
         dict(keys.task_features or {}),
     )
@@ -173,10 +180,9 @@ def _networks(path: Path, keys: _DataFile) -> Task:
     from nag.tasks.task import Task
 
     data = _beside(path, keys.data)
-    source = TrainedNetworks(
-        load_space(_space_beside(path, keys.space)), str(data) if data.exists() else keys.data, keys.size, keys.layout
-    )
-    return Task.of_networks(keys.name or path.stem, source, keys.task_features)
+    space = load_space(_space_beside(path, keys.space))
+    source = TrainedNetworks(str(data) if data.exists() else keys.data, keys.size, keys.layout)
+    return Task(space, source, name=keys.name or path.stem, task_features=keys.task_features or {})
 
 
 def _beside(task_file: Path, relative: str) -> Path:

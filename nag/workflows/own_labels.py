@@ -42,7 +42,7 @@ def task_of_labels(task: Task, labels: str | Path) -> Task:
         known = ", ".join(metric.name for metric in found.metrics)
         raise InvalidRequest(f"'{labels}' holds no value of {task.search_metric}", f"Its metrics: {known}.")
     secondary = tuple(metric for metric in task.secondary if metric.name in table.measured)
-    return replace(task, source=table, report_metric=task.search_metric, secondary=secondary, note=f"labels of {labels}")
+    return replace(task, data=table, report_metric=task.search_metric, secondary=secondary, note=f"labels of {labels}")
 
 
 def read_observations(task: Task, labels: str | Path) -> Observations:

@@ -33,7 +33,7 @@ def task(space):
     every = enumerate_space(space)
     noise = np.random.default_rng(0)
     metrics = {"valid": noise.random(len(every)), "test": noise.random(len(every))}
-    return Task("chain/toy", BenchmarkTable("chain", space, every, metrics), "valid", "test")
+    return Task(space, BenchmarkTable("chain", space, every, metrics), "valid", "test", name="chain/toy")
 
 
 class Counting:
@@ -115,7 +115,7 @@ def test_higher_is_better_whichever_way_the_task_goes(task):
 def test_what_is_invalid_or_unknown_has_no_value_and_no_cost(task, space):
     half = task.table.dags[::2]
     known = set(space.canonical_hashes(half))
-    partial = Task("half", BenchmarkTable("half", space, half, {"m": np.arange(float(len(half)))}), "m", "m")
+    partial = Task(space, BenchmarkTable("half", space, half, {"m": np.arange(float(len(half)))}), "m", "m")
     dags = task.table.dags
     reward = LabelledReward(partial, TableEvaluator(partial), len(known))
     values = reward(dags)

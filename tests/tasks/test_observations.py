@@ -107,7 +107,7 @@ def test_a_notebook_shows_a_short_table(seen):
 
 def test_a_task_measures_what_its_table_holds(seen):
     table = BenchmarkTable("toy", SPACE, seen.dags[:2], {name: seen.values(name)[:2] for name in seen.columns})
-    task = Task("toy", table, "accuracy", "accuracy", secondary=(METRICS[1],))
+    task = Task(table.space, table, "accuracy", "accuracy", secondary=(METRICS[1],))
     found = task.measure(list(seen.architectures))
     assert [(metric.name, metric.maximise) for metric in found.metrics] == [("accuracy", True), ("latency", False)]
     assert found.values()[:2].tolist() == [1.0, 5.0]

@@ -83,7 +83,7 @@ def test_the_optimum_is_that_of_a_class_with_both_metrics():
     dags = dags_of(*NATIVES, OTHER)
     report = np.array([1.0, 9.0, 4.0, 99.0])
     search = np.array([1.0, np.nan, 1.0, np.nan])
-    task = Task("toy", BenchmarkTable("toy", SPACE, dags, {"search": search, "report": report}), "search", "report")
+    task = Task(SPACE, BenchmarkTable("toy", SPACE, dags, {"search": search, "report": report}), "search", "report")
     assert task.rows.tolist() == [0, 1, 2]
     assert task.distinct_rows.tolist() == [0, 2]
     assert task.best == 5.0
@@ -133,8 +133,8 @@ def test_percentile_counts_the_worse_and_half_of_the_equal(table):
     dead = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
     deep = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
     wide = BenchmarkTable("toy", SPACE, dags_of(NATIVES[0], NATIVES[2], deep, OTHER, dead), {"acc": column})
-    up = Task("up", wide, "acc", "acc")
-    down = Task("down", wide, "acc", "acc", maximise=False)
+    up = Task(SPACE, wide, "acc", "acc")
+    down = Task(SPACE, wide, "acc", "acc", maximise=False)
     np.testing.assert_array_equal(up.percentile([0, 1, 2, 3, 4, 5, np.nan]), [0, 12.5, 50, 75, 87.5, 100, np.nan])
     np.testing.assert_array_equal(down.percentile([0, 1, 2, 3, 4, 5, np.nan]), [100, 87.5, 50, 25, 12.5, 0, np.nan])
     assert np.mean(up.percentile(column[:4])) == 50
@@ -143,7 +143,7 @@ def test_percentile_counts_the_worse_and_half_of_the_equal(table):
 
 
 def test_protocol_says_when_the_reported_metric_is_searched(table):
-    same, apart = Task("same", table, "acc", "acc"), Task("apart", table, "gap", "acc")
+    same, apart = Task(SPACE, table, "acc", "acc"), Task(SPACE, table, "gap", "acc")
     assert same.searches_reported_metric
     assert "searched on the reported metric" in same.protocol
     assert not apart.searches_reported_metric
@@ -154,10 +154,10 @@ def test_protocol_says_when_the_reported_metric_is_searched(table):
 
 def test_a_task_needs_metrics_of_its_table(table):
     with pytest.raises(InvalidRequest, match="no metric 'speed'"):
-        Task("toy", table, "acc", "acc", secondary=(Metric("speed", maximise=False),))
+        Task(SPACE, table, "acc", "acc", secondary=(Metric("speed", maximise=False),))
     empty = BenchmarkTable("toy", SPACE, table.dags, {"a": np.array([1.0, 2.0, np.nan]), "b": np.array([np.inf, 3.0, 1.0])})
     with pytest.raises(InvalidRequest, match="no row with both"):
-        Task("toy", empty, "a", "b")
+        Task(SPACE, empty, "a", "b")
 
 
 def test_random_architectures_are_found_in_a_whole_table():

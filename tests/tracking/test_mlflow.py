@@ -50,7 +50,7 @@ def run_search(folder: Path, budget: int, resume: bool = False) -> MlflowTracker
     dags = enumerate_space(space)
     columns = {"accuracy": dags.ops.sum(1).double().numpy(), "cost": dags.ops[:, 1].double().numpy()}
     task = Task(
-        "chains",
+        space,
         BenchmarkTable("chains", space, dags, columns),
         "accuracy",
         "accuracy",

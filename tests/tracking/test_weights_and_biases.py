@@ -211,7 +211,7 @@ def run_search(folder: Path, budget: int, **options: bool) -> None:
     dags = enumerate_space(space)
     columns = {"accuracy": dags.ops.sum(1).double().numpy(), "cost": dags.ops[:, 1].double().numpy()}
     task = Task(
-        "chains",
+        space,
         BenchmarkTable("chains", space, dags, columns),
         "accuracy",
         "accuracy",

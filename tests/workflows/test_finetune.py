@@ -50,7 +50,11 @@ def task():
     convs = (every.ops == space.vocabulary.index("conv")).sum(1).double().numpy()
     noise = np.random.default_rng(0).random(len(every))
     return Task(
-        "chain/convs", BenchmarkTable("chain", space, every, {"valid": convs + noise / 9, "test": convs}), "valid", "test"
+        space,
+        BenchmarkTable("chain", space, every, {"valid": convs + noise / 9, "test": convs}),
+        "valid",
+        "test",
+        name="chain/convs",
     )
 
 

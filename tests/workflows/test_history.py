@@ -40,7 +40,7 @@ def task(tmp_path_factory) -> Task:
     space = load_space(str(path))
     dags = enumerate_space(space)
     values = np.random.default_rng(0).permutation(len(dags)).astype(np.float64)
-    return Task("sketches/rank", BenchmarkTable("sketches", space, dags, {"rank": values}), "rank", "rank")
+    return Task(space, BenchmarkTable("sketches", space, dags, {"rank": values}), "rank", name="sketches/rank")
 
 
 def run_search(task: Task, folder: Path, seed: int = 0, budget: int = 5, batch: int = 2, **options: bool) -> list[dict]:

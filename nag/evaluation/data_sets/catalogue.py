@@ -18,6 +18,7 @@ from nag.evaluation.data_sets.places import PLANETOID, find_images, find_planeto
 
 if TYPE_CHECKING:
     from nag.evaluation.data_sets.data_set import DataSet
+    from nag.tasks.sources import LoadedData
 
 __all__ = ["data_set_kind", "data_set_names", "list_data_sets", "load_data_set"]
 
@@ -84,13 +85,18 @@ def data_set_names() -> list[str]:
     return list(_entries())
 
 
-def data_set_kind(name_or_path: str | Path) -> str:
+def data_set_kind(data: str | Path | LoadedData) -> str:
     """The kind of a data set, "images" or "graph", without reading it.
+
+    Args:
+        data: A data set, its name, path or import path (see `load_data_set`).
 
     Raises:
         InvalidRequest: No such data set.
     """
-    name = str(name_or_path)
+    if not isinstance(data, str | Path):
+        return "images" if _data_set(data).graph is None else "graph"
+    name = str(data)
     if name in _entries():
         return _entries()[name].kind
     if is_user_data(name):
@@ -118,7 +124,7 @@ def _describe(entry: _Entry, data_dir: str | Path | None) -> str:
 
 
 def load_data_set(
-    name_or_path: str | Path,
+    data: str | Path | LoadedData,
     seed: int = 0,
     data_dir: str | Path | None = None,
     size: int | None = None,
@@ -127,8 +133,8 @@ def load_data_set(
     """Loads a data set, once in a process; callers share it, so nobody may change its tensors.
 
     Args:
-        name_or_path: Name of a built-in data set, the path of an `.npz` file or of an image folder of the user, or the import
-            path of a function (seed) -> `DataSet`.
+        data: Name of a built-in data set, the path of an `.npz` file or of an image folder of the user, or the import path of a
+            function (seed) -> `DataSet`; a `DataSet` is returned as it is.
         seed: Seed of the split; published splits stay as they are.
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
         size: Height and width that the images of a folder are scaled to; None where all have one size.
@@ -139,9 +145,11 @@ def load_data_set(
         MissingData: It is not at hand; the hint says how to get it.
         DamagedFile: Its files are not what they should be.
     """
-    name = str(name_or_path)
+    if not isinstance(data, str | Path):
+        return _data_set(data)
+    name = str(data)
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-        raise InvalidRequest(f"images of the size {size} cannot be", "Give a whole number of pixels, at least 1.")
+        raise InvalidRequest(f"invalid image size {size}", "Give a whole number of pixels, at least 1.")
     if name in _entries():
         if _entries()[name].find is _always:
             return _built_in(name, seed, None)
@@ -155,6 +163,14 @@ def load_data_set(
     if is_import_path(name):
         return _of_function(name, seed)
     raise InvalidRequest(f"unknown data set '{name}'", _hint(name))
+
+
+def _data_set(data: object) -> DataSet:
+    from nag.evaluation.data_sets.data_set import DataSet
+
+    if not isinstance(data, DataSet):
+        raise InvalidRequest(f"a {type(data).__name__} is no data set", "Pass a nag.evaluation.DataSet, or its name or path.")
+    return data
 
 
 def _hint(name: str) -> str:

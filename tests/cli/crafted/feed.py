@@ -28,11 +28,11 @@ from nag.diffusion.generation import load_generator
 from nag.evaluation.data_sets.catalogue import load_data_set
 from nag.evaluation.data_sets.pickled_arrays import load_pickled_array, load_pickled_graph, load_pickled_matrix
 from nag.evaluation.predicted import load_predictor
-from nag.evaluation.tasks import load_any_task
+from nag.evaluation.tasks import load_task
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.report import write_report
 from nag.spaces import enumerate_space, load_space
-from nag.tasks import import_table, load_task
+from nag.tasks import import_table
 from nag.tasks.benchmarks.nas_bench_graph import read_nas_bench_graph
 from nag.tasks.benchmarks.nasbench101 import read_nasbench101
 from nag.training.state import read_state
@@ -126,7 +126,7 @@ def _store_file(path: Path) -> Any:
 
 LOADERS: dict[str, Callable[[Path], Any]] = {
     "space": _space,
-    "task": lambda path: load_any_task(str(path)),
+    "task": lambda path: load_task(str(path)),
     "table": _table,
     "labels": lambda path: read_labels(path, _mine(path), "accuracy"),
     "architectures": lambda path: read_architectures(path, _mine(path)),
