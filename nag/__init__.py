@@ -43,7 +43,14 @@ if TYPE_CHECKING:
     from nag.diffusion.generation import Samples, TrainedGenerator, TrainingSet, train_generator
     from nag.evaluation import list_tasks, load_task
     from nag.evaluation.evaluating import evaluate
-    from nag.evaluation.predicted import Guidance, TrainedPredictor, finetune_generator, fit_predictor
+    from nag.evaluation.predicted import (
+        Guidance,
+        TrainedMetaPredictor,
+        TrainedPredictor,
+        finetune_generator,
+        fit_meta_predictor,
+        fit_predictor,
+    )
     from nag.graphs import Architecture
     from nag.search import Problem, Study, search
     from nag.spaces import SearchSpace, list_spaces, load_space
@@ -67,10 +74,12 @@ _HOMES = {
     "Study": "nag.search",
     "Task": "nag.tasks",
     "TrainedGenerator": "nag.diffusion.generation",
+    "TrainedMetaPredictor": "nag.evaluation.predicted",
     "TrainedPredictor": "nag.evaluation.predicted",
     "TrainingSet": "nag.diffusion.generation",
     "evaluate": "nag.evaluation.evaluating",
     "finetune_generator": "nag.evaluation.predicted",
+    "fit_meta_predictor": "nag.evaluation.predicted",
     "fit_predictor": "nag.evaluation.predicted",
     "list_spaces": "nag.spaces",
     "list_tasks": "nag.evaluation",
@@ -99,11 +108,13 @@ __all__ = [
     "Study",
     "Task",
     "TrainedGenerator",
+    "TrainedMetaPredictor",
     "TrainedPredictor",
     "TrainingSet",
     "__version__",
     "evaluate",
     "finetune_generator",
+    "fit_meta_predictor",
     "fit_predictor",
     "list_spaces",
     "list_tasks",

@@ -9,10 +9,12 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import nag
+from nag.evaluation.in_process import evaluator_of_task
 
 DOCUMENTED = sorted(
     {home for name, home in nag._HOMES.items() if home.startswith("nag.")}
@@ -192,6 +194,63 @@ def test_the_example_of_the_design_runs_on_a_small_setting(generator, tmp_path):
     assert study.best.values["valid_perf"] == study.to_pandas()["valid_perf"].max()
     again = nag.load(predictor.save(tmp_path / "p.safetensors"))
     assert again.predict([study[0].architecture]).mean.equal(predictor.predict([study[0].architecture]).mean)
+
+
+def test_a_meta_predictor_is_saved_loaded_and_used_for_an_unseen_task(generator, tmp_path):
+    sources = [nag.load_task(f"nas_bench_graph/{name}") for name in ("cora", "cs", "photo")]
+    short = nag.predictors.Episodes(steps=2, queries=10, labels=(0, 5))
+    meta = nag.fit_meta_predictor(sources, predictor=nag.predictors.GPPredictor, num_train=30, episodes=short)
+    again, unseen = nag.load(meta.save(tmp_path / "m.safetensors")), nag.load_task("nas_bench_graph/citeseer")
+    archs = unseen.space.sample(40, seed=0)
+    zero_shot = again.adapt(unseen)
+    assert zero_shot.predict(archs).mean.equal(meta.adapt(unseen).predict(archs).mean)
+    few_shot = again.adapt(unseen, unseen.measure(archs[:10]))
+    assert (few_shot.labels_used, few_shot.metric) == (10, nag.Metric("valid_perf"))
+    assert len(generator.sample(3, guide=zero_shot, seed=0)) == 3
+    with pytest.raises(nag.NagError, match="was trained on nas_bench_graph/cs"):
+        again.adapt(sources[1])
+    with pytest.raises(nag.NagError, match="the meta-predictor is of nas_bench_graph"):
+        again.adapt(nag.Task(nag.load_space("nasbench201"), data="digits"))
+
+
+def test_a_task_of_a_function_is_measured_and_searched():
+    def loss(architecture: nag.Architecture) -> dict[str, float]:
+        convolutions = architecture.ops.count("gcn")
+        return {"loss": 1.0 - 0.1 * convolutions, "convolutions": convolutions}
+
+    task = nag.Task(nag.load_space("nas_bench_graph"), data=loss, search_metric="loss", maximise=False)
+    labels = nag.evaluate(task, task.space.sample(4, seed=0))
+    assert list(labels.to_pandas()) == ["arch", "canonical_hash", "loss", "convolutions"]
+    study = nag.search(task, budget=5, strategy=nag.search.RandomSearch)
+    assert study.best.values["loss"] == study.to_pandas()["loss"].min()
+
+
+def test_a_task_of_data_trains_networks(tmp_path, monkeypatch):
+    space = nag.load_space("nasbench201")
+    images = np.random.default_rng(0).random((60, 8, 8, 1)).astype("float32")
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(60) % 3)
+    monkeypatch.chdir(tmp_path)
+    by_path = nag.Task(space, data="mine.npz")
+    in_memory = nag.Task(space, data=nag.evaluation.load_data_set("mine.npz"))
+    assert by_path.name == "mine/nasbench201"
+    assert [metric.name for metric in by_path.metrics] == ["validation_accuracy", "test_accuracy", "params"]
+    evaluators = [evaluator_of_task(task) for task in (by_path, in_memory, nag.load_task("mine.npz/nasbench201"))]
+    assert len({evaluator.trial.fingerprint for evaluator in evaluators}) == 1
+    assert evaluators[0].trial.data_set == str(tmp_path / "mine.npz")  # found from any folder
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (3, "a int measures nothing"),
+        ("nowhere/", "unknown data set"),
+        ("karate", "do not read a graph"),
+        (None, "neither a table"),
+    ],
+)
+def test_data_that_measure_nothing_are_refused(data, message):
+    with pytest.raises(nag.NagError, match=message):
+        nag.search(nag.Task(nag.load_space("nasbench201"), data=data), budget=2)
 
 
 @pytest.mark.data

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nag.evaluation.predicted import check_sources
 from nag.predictors import AdapterPredictor
 from nag.spaces import SearchSpace
 from nag.spaces.models import load_model, save_model
@@ -18,7 +19,6 @@ from nag.suites.ranking import measure_ranking
 from nag.tasks import Task, load_task
 from nag.training import make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_meta_predictor import check_sources
 
 __all__ = ["AdapterJob", "AdapterTransfer", "adapters_of", "measure_adapters"]
 

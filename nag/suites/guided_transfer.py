@@ -12,7 +12,7 @@ import torch
 from nag.diffusion import Guidance
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch
-from nag.evaluation.predicted import TrainedPredictor
+from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, adapt
 from nag.evaluation.predicted.objectives import predictor_score
 from nag.predictors import Predictor
 from nag.suites.artifact_cache import ArtifactCache
@@ -20,7 +20,6 @@ from nag.suites.cells import Measurement
 from nag.suites.generators import trained_generator
 from nag.tasks import Task
 from nag.training import FitOptions, make_fabric
-from nag.workflows.train_meta_predictor import TrainedMetaPredictor, adapt
 
 __all__ = ["GuidedTransfer", "measure_guided"]
 

@@ -16,6 +16,7 @@ import torch
 from nag.core.documents import read_json
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
+from nag.evaluation.predicted import load_meta_predictor
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Problem, Strategy
 from nag.search.study.loop import queries
@@ -27,7 +28,7 @@ from nag.tasks import Objective, Task, load_task
 from nag.training import FitOptions, make_fabric
 from nag.workflows.proxies import proxies_of
 from nag.workflows.run import RunFolder
-from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
+from nag.workflows.train_meta_predictor import train_meta_predictor
 
 __all__ = ["FAVOURITES", "Generation", "Make", "SearchJob", "Source", "measure_favourites", "measure_search"]
 

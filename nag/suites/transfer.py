@@ -12,6 +12,7 @@ import torch
 from scipy.stats import rankdata
 
 from nag.core.errors import InvalidRequest
+from nag.evaluation.predicted import load_meta_predictor
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, TransferPredictor
 from nag.suites.adapter_transfer import AdapterJob, AdapterTransfer, measure_adapters
 from nag.suites.artifact_cache import ArtifactCache
@@ -22,7 +23,7 @@ from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.tasks import Task, load_task
 from nag.training import make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_meta_predictor import load_meta_predictor, train_meta_predictor
+from nag.workflows.train_meta_predictor import train_meta_predictor
 
 __all__ = ["TransferJob", "TransferPreset", "TransferRun", "TransferSuite", "measure_transfer"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -11,16 +11,21 @@ import safetensors
 from nag.core.errors import DamagedFile, MissingData
 from nag.core.plugins import allow_plugins
 from nag.diffusion.generation import TrainedGenerator, load_generator
-from nag.evaluation.predicted import TrainedPredictor, load_predictor
+from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, load_meta_predictor, load_predictor
 from nag.search.study import Study
 
 __all__ = ["load"]
 
+_READERS: dict[str, Callable[[Path, str], TrainedPredictor | TrainedMetaPredictor]] = {
+    "predictor": load_predictor,
+    "meta-predictor": load_meta_predictor,
+}
+
 
 def load(
     path: str | Path, device: str = "cpu", plugins: Iterable[str | ModuleType] = ()
-) -> TrainedGenerator | TrainedPredictor | Study:
-    """Reads what `save` or a command wrote: a generator, a predictor or a study.
+) -> TrainedGenerator | TrainedPredictor | TrainedMetaPredictor | Study:
+    """Reads what `save` or a command wrote: a generator, a predictor, a meta-predictor or a study.
 
     Args:
         path: A file.
@@ -45,7 +50,7 @@ def load(
     if path.suffix == ".json":
         return Study.load(path)
     with allow_plugins(plugins):
-        return load_predictor(path, device) if _kind(path) == "predictor" else load_generator(path, device)
+        return _READERS.get(_kind(path), load_generator)(path, device)
 
 
 def _kind(path: Path) -> str:

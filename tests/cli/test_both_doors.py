@@ -18,6 +18,8 @@ from nag.diffusion import DiscreteGenerator, FineTuning
 from nag.diffusion import Guidance as GuidanceMethod
 from nag.diffusion.generation import DEFAULT_TRAINING
 from nag.evaluation.predicted import default_predictor
+from nag.evaluation.predicted.across_tasks import DEFAULT_SOURCE
+from nag.predictors import Episodes
 
 QUIET = "tracker.mode=disabled tracker.console=false device=cpu"
 
@@ -75,6 +77,18 @@ def test_searching_gives_the_same_history(nag, products, tmp_path):
     assert [row["search_value"] for row in rows] == [each.search_value for each in study.evaluations]
 
 
+def test_training_across_tasks_gives_the_same_predictor(nag, tmp_path):
+    names = ["nas_bench_graph/cora", "nas_bench_graph/cs"]
+    done = nag(f"train-meta-predictor tasks=[{','.join(names)}] predictor=gp num_train=20 seed=1 {QUIET} out_dir={tmp_path}/m")
+    assert done.code == 0, done.err
+    made = door.fit_meta_predictor(
+        [door.load_task(name) for name in names], predictor=door.predictors.GPPredictor, num_train=20, seed=1, device="cpu"
+    )
+    command, python = load_file(tmp_path / "m/meta_predictor.safetensors"), load_file(made.save(tmp_path / "m.safetensors"))
+    assert command.keys() == python.keys()
+    assert all(command[name].equal(python[name]) for name in command)
+
+
 def configured(command: str, part: str):
     """What the command line builds of a part where no option is given."""
     with initialize_config_module("nag.conf", version_base="1.3"):
@@ -91,3 +105,6 @@ def test_defaults_of_python_are_those_of_the_command_line():
     assert describe(made) == describe(DiscreteGenerator(space, graphs))
     stack = configured("train_predictor", "predictor")(space=space, seed=0)
     assert describe(stack) == describe(default_predictor(space))
+    assert configured("train_meta_predictor", "episodes") == Episodes()
+    source = configured("train_meta_predictor", "predictor")(space=space, seed=0)
+    assert describe(source) == describe(DEFAULT_SOURCE(space=space, seed=0))

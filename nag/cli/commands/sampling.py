@@ -32,8 +32,8 @@ def _transferred(options: SampleOptions, task: Task | None, device: torch.device
     if options.predictor is not None:
         raise InvalidRequest("a predictor and a meta-predictor are given", "Choose one.")
 
+    from nag.evaluation.predicted import adapt, load_meta_predictor
     from nag.workflows.labels import read_labels
-    from nag.workflows.train_meta_predictor import adapt, load_meta_predictor
 
     trained = load_meta_predictor(options.meta_predictor, device)
     metric = None if task is None else task.search_metric

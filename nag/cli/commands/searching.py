@@ -135,8 +135,8 @@ def _proxies_of(options: SearchOptions, task: Task) -> ProxyColumns | None:
 
 
 def _prior_of(path: str, task: Task, consumed: dict[str, float], device: torch.device) -> Predictor:
-    """What other tasks make one believe of this one, before any label."""
-    from nag.workflows.train_meta_predictor import adapt, load_meta_predictor
+    """The predictor of the task from a meta-predictor, before any label."""
+    from nag.evaluation.predicted import adapt, load_meta_predictor
 
     trained = load_meta_predictor(path, device)
     if trained.space.fingerprint != task.space.fingerprint:

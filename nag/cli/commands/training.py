@@ -87,7 +87,8 @@ def train_meta_predictor(cfg: DictConfig, options: TrainMetaPredictorOptions) ->
     num_train = options.num_train
     tasks = [load_task(name, options.data_dir) for name in options.tasks]
 
-    from nag.workflows.train_meta_predictor import check_sources, train_meta_predictor
+    from nag.evaluation.predicted import check_sources
+    from nag.workflows.train_meta_predictor import train_meta_predictor
 
     check_sources(tasks)
     make, episodes = build(cfg.predictor), build(cfg.episodes)

@@ -1,0 +1,342 @@
+"""Fitting a predictor across tasks, and adapting it to a task that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, Field
+from torch import Tensor
+
+from nag.core.checkpoints import load_checkpoint
+from nag.core.documents import Document, check
+from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.numbers import NonNegative, Size, Text
+from nag.core.stopwatch import Stopwatch
+from nag.evaluation.predicted.trained import TrainedPredictor
+from nag.evaluation.training_tasks import load_task_data
+from nag.graphs import DagBatch
+from nag.predictors import (
+    AdapterPredictor,
+    Episodes,
+    MetaPredictor,
+    NormalScores,
+    Predictor,
+    RankedPredictor,
+    TransferPredictor,
+    TreesPredictor,
+)
+from nag.spaces import SearchSpace
+from nag.spaces.models import SpaceModel, restore_model, save_model
+from nag.tasks import Observations, Task, TrainedNetworks
+from nag.tracking import RunTracker, terminal_progress
+from nag.training import make_fabric
+
+__all__ = [
+    "TrainedMetaPredictor",
+    "adapt",
+    "check_sources",
+    "fit_meta_predictor",
+    "fit_sources",
+    "load_meta_predictor",
+    "source_predictor",
+]
+
+DEFAULT_SOURCE: Callable[..., RankedPredictor] = partial(TreesPredictor, folds=2, trees=400, leaves=31, least=10, share=0.5)
+"""Predictor of each source task unless another one is asked for."""
+
+
+class MetaPredictorFacts(Document):
+    """What a meta-predictor's checkpoint says beside its tensors, as far as it is used."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    tasks: list[Text]
+    search_metrics: Annotated[list[Text], Field(min_length=1)]
+    maximise: bool
+    labels_used: Size
+    train_cpu_seconds: NonNegative
+
+
+@dataclass(frozen=True)
+class TrainedMetaPredictor:
+    """A meta-predictor with what its checkpoint says about it.
+
+    Args:
+        meta: The fitted meta-predictor, or adapters that read no task features.
+        space: Its search space.
+        facts: Description in the checkpoint.
+
+    Example:
+        >>> import nag
+        >>> sources = [nag.load_task(f"nas_bench_graph/{name}") for name in ("cora", "cs")]
+        >>> meta = nag.fit_meta_predictor(sources, predictor=nag.predictors.GPPredictor, num_train=20, progress=False)
+        >>> meta
+        TrainedMetaPredictor(MetaPredictor of nas_bench_graph, 2 tasks)
+        >>> task = nag.load_task("nas_bench_graph/citeseer")
+        >>> meta.adapt(task, labels=task.measure(task.space.sample(10, seed=0))).labels_used
+        10
+    """
+
+    meta: MetaPredictor | AdapterPredictor
+    space: SearchSpace
+    facts: dict[str, Any]
+
+    def adapt(self, task: Task, labels: Observations | None = None) -> TrainedPredictor:
+        """The predictor of a task that the meta-predictor never saw, which guides samples as every predictor does.
+
+        Args:
+            task: The task, whose features say which source tasks it is like.
+            labels: Measured architectures of the task; None for zero-shot.
+
+        Raises:
+            InvalidRequest: A feature of the task is missing, its space is another one, or it is a source task.
+        """
+        if task.space.fingerprint != self.space.fingerprint:
+            raise InvalidRequest(f"the meta-predictor is of {self.space.name}", f"Fit one to tasks of {task.space.name}.")
+        known = None
+        if labels is not None:
+            labels = labels[np.isfinite(labels.values(task.search_metric))]
+            device = next(self.meta.buffers()).device
+            known = labels.dags.to(device), torch.from_numpy(labels.values(task.search_metric)).to(device)
+        return adapt(self, _features_of(task), known, task.name, task.search_metric)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the checkpoint, a safetensors file that `nag.load` and the command line read."""
+        path = Path(path)
+        save_model(path, self.meta, self.facts, kind=MetaPredictor.kind)
+        return path
+
+    def __repr__(self) -> str:
+        return f"TrainedMetaPredictor({type(self.meta).__name__} of {self.space.name}, {len(self.facts['tasks'])} tasks)"
+
+
+def _features_of(task: Task) -> Mapping[str, float]:
+    """The features of a task, those of its data set where it names none."""
+    if not task.task_features and isinstance(task.source, TrainedNetworks):
+        return load_task_data(task.source).task_features
+    return task.task_features
+
+
+def check_sources(tasks: Sequence[Task]) -> None:
+    """Raises `InvalidRequest` unless a meta-predictor can be fitted to the tasks."""
+    if not tasks:
+        raise InvalidRequest("there is no source task", "Name some: tasks=[nas_bench_graph/cora,nas_bench_graph/cs].")
+    if len({task.name for task in tasks}) < len(tasks):
+        raise InvalidRequest("a source task is named twice", "Name each once.")
+    first = tasks[0]
+    for task in tasks:
+        if task.table.space.fingerprint != first.table.space.fingerprint:
+            raise InvalidRequest(f"{task.name} is not on {first.table.space.name}", "Source tasks share a search space.")
+        if task.maximise != first.maximise:
+            what = f"{task.name} and {first.name} have different optimisation directions"
+            raise InvalidRequest(what, "Source tasks share a direction.")
+        if set(task.task_features) != set(first.task_features):
+            hint = f"Give each the same task_features: {', '.join(sorted(first.task_features)) or 'none'}."
+            raise InvalidRequest(f"the task features of {task.name} and {first.name} differ", hint)
+
+
+def source_predictor(space: SearchSpace, make_source: Callable[..., RankedPredictor], seed: int) -> RankedPredictor:
+    """An untrained predictor; raises `InvalidRequest` where it cannot be fitted to a source task."""
+    made = make_source(space=space, seed=seed)
+    if not isinstance(made, RankedPredictor):
+        hint = "Choose one that ranks, such as trees_large or gp."
+        raise InvalidRequest("this predictor cannot be fitted to a source task", hint)
+    return made
+
+
+def fit_meta_predictor(
+    tasks: Sequence[Task],
+    *,
+    predictor: Callable[..., RankedPredictor] = DEFAULT_SOURCE,
+    num_train: int | None = None,
+    episodes: Episodes | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> TrainedMetaPredictor:
+    """Fits a predictor across tasks, for tasks that it never saw.
+
+    A predictor is fitted to each source task; how tasks differ is learned by leaving each out in turn.
+
+    Args:
+        tasks: Source tasks with tables, of one search space; best three or more.
+        predictor: (space=..., seed=...) -> the untrained predictor of a source task, such as a class of `nag.predictors`.
+        num_train: Architectures of the first task's table whose labels are looked up in every task; all if None.
+        episodes: How the prior is learned; the command line's defaults if None.
+        seed: Seed of all randomness.
+        device: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
+        progress: Whether to show a bar on a terminal.
+
+    Raises:
+        InvalidRequest: The tasks differ in space, direction or features, or the predictor cannot be fitted to a source task.
+
+    Example:
+        >>> import nag
+        >>> sources = [nag.load_task(f"nas_bench_graph/{name}") for name in ("cora", "cs")]
+        >>> meta = nag.fit_meta_predictor(sources, predictor=nag.predictors.GPPredictor, num_train=20, progress=False)
+        >>> predictor = meta.adapt(nag.load_task("nas_bench_graph/citeseer"))
+        >>> predictor
+        TrainedPredictor(TransferPredictor of nas_bench_graph, 0 labels of valid_perf)
+        >>> predictor.predict(meta.space.sample(3, seed=0)).mean.shape
+        torch.Size([3])
+    """
+    found = make_fabric(device).device
+    return fit_sources(tasks, predictor, num_train, episodes, seed, found, terminal_progress(progress))
+
+
+def fit_sources(
+    tasks: Sequence[Task],
+    make_source: Callable[..., RankedPredictor],
+    num_train: int | None,
+    episodes: Episodes | None,
+    seed: int,
+    device: torch.device | str,
+    tracker: RunTracker,
+) -> TrainedMetaPredictor:
+    """Fits a meta-predictor; arguments as of `fit_meta_predictor`."""
+    check_sources(tasks)
+    space, watch = tasks[0].space, Stopwatch()
+    first = source_predictor(space, make_source, seed)
+    dags, targets = _labels_of(tasks, num_train, seed)
+    dags = dags.to(device)
+    with tracker.progress(100, f"training on {len(tasks)} tasks", "percent") as progress:
+
+        def show(share: float) -> None:
+            progress.update(round(100 * share))
+
+        meta: MetaPredictor | AdapterPredictor
+        if isinstance(first, AdapterPredictor):
+            meta = first.to(device)
+            _fit_adapters(meta, dags, targets, show)
+        else:
+            sources = {task.name: make_source(space=space, seed=seed).to(device) for task in tasks}
+            meta = _fit_weights(sources, tasks, dags, targets, seed, episodes, show).to(device)
+    facts = {
+        "tasks": [task.name for task in tasks],
+        "search_metrics": [task.search_metric for task in tasks],
+        "maximise": tasks[0].maximise,
+        "labels_used": sum(int(values.isfinite().sum()) for values in targets),
+        "train_cpu_seconds": round(watch.cpu, 3),
+        "seed": seed,
+    }
+    return TrainedMetaPredictor(meta, space, facts)
+
+
+def _labels_of(tasks: Sequence[Task], num_train: int | None, seed: int) -> tuple[DagBatch, list[Tensor]]:
+    """Architectures of the first task's table, and their search metric in every task; nan where not measured."""
+    rows = np.random.default_rng(seed).permutation(tasks[0].rows)[:num_train]
+    dags = tasks[0].table.dags[torch.from_numpy(rows)]
+    return dags, [torch.from_numpy(task.table.values(task.search_metric, dags)) for task in tasks]
+
+
+def _fit_adapters(
+    adapters: AdapterPredictor, dags: DagBatch, targets: Sequence[Tensor], on_progress: Callable[[float], None]
+) -> None:
+    """Fits the base to the first task, an adapter to each further one."""
+    for done, values in enumerate(targets, start=1):
+        known = values.isfinite()
+        adapters.fit_source(dags[known.to(dags.device)], values[known])
+        on_progress(done / len(targets))
+
+
+def _fit_weights(
+    sources: dict[str, RankedPredictor],
+    tasks: Sequence[Task],
+    dags: DagBatch,
+    targets: Sequence[Tensor],
+    seed: int,
+    episodes: Episodes | None,
+    on_progress: Callable[[float], None],
+) -> MetaPredictor:
+    """Fits a predictor to each task, then the weights of source tasks by the features and labels of another one."""
+    for done, (source, values) in enumerate(zip(sources.values(), targets, strict=True), start=1):
+        known = values.isfinite()
+        source.fit(dags[known.to(dags.device)], values[known])
+        source.eval()
+        on_progress(0.8 * done / len(tasks))
+    meta = MetaPredictor(tasks[0].space, sorted(tasks[0].task_features), sources).to(dags.device)
+    meta.fit(
+        [task.task_features for task in tasks],
+        dags,
+        torch.stack([_known_scores(values) for values in targets], 1).to(dags.device),
+        torch.Generator().manual_seed(seed),
+        episodes,
+        lambda share: on_progress(0.8 + 0.2 * share),
+    )
+    return meta
+
+
+def _known_scores(values: Tensor) -> Tensor:
+    """Normal scores of what is measured; nan elsewhere."""
+    found = torch.full_like(values, float("nan"))
+    known = values.isfinite()
+    found[known] = NormalScores().fit(values[known])
+    return found
+
+
+def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") -> TrainedMetaPredictor:
+    """Reads a meta-predictor's checkpoint.
+
+    Args:
+        path: The file.
+        device: Where its tensors shall be.
+
+    Raises:
+        MissingData: No such file.
+        DamagedFile: The file is damaged.
+        InvalidRequest: A checkpoint of another kind.
+    """
+    checkpoint = load_checkpoint(path, MetaPredictor.kind)
+    check(MetaPredictorFacts, checkpoint.facts, f"the metadata in {checkpoint.where}")
+    meta = restore_model(checkpoint, SpaceModel)
+    if not isinstance(meta, MetaPredictor | AdapterPredictor):
+        raise DamagedFile(f"{checkpoint.where} holds a {type(meta).__name__}, no meta-predictor", "Train it again.")
+    return TrainedMetaPredictor(meta.to(device), meta.space, checkpoint.facts)
+
+
+def adapt(
+    trained: TrainedMetaPredictor,
+    task_features: Mapping[str, float],
+    labels: tuple[DagBatch, Tensor] | None,
+    task: str,
+    metric: str | None = None,
+) -> TrainedPredictor:
+    """The predictor of a task that the meta-predictor never saw (see `TrainedMetaPredictor.adapt`).
+
+    Args:
+        trained: The meta-predictor.
+        task_features: Numbers that describe the task's data.
+        labels: B architectures and their (B,) labels; None for zero-shot.
+        task: Name of the task.
+        metric: Name of what is predicted; the source tasks' metric if None.
+
+    Raises:
+        InvalidRequest: A feature is missing, or the task is one that the meta-predictor was trained on.
+    """
+    if task in trained.facts.get("tasks", []):
+        raise InvalidRequest(f"the meta-predictor was trained on {task}", "Use it for a task that it never saw.")
+    predictor: Predictor
+    if isinstance(trained.meta, AdapterPredictor):
+        predictor = deepcopy(trained.meta)
+    else:
+        predictor = TransferPredictor(trained.meta, task_features)
+    if labels is not None:
+        predictor.fit(*labels)
+    count = 0 if labels is None else len(labels[1])
+    facts = {
+        "task": task,
+        "search_metric": metric or trained.facts["search_metrics"][0],
+        "maximise": trained.facts["maximise"],
+        "labels_used": count,
+        "labels_of_other_tasks": trained.facts["labels_used"],
+        "train_cpu_seconds": trained.facts["train_cpu_seconds"],
+        "label_spread": 1.0 if labels is None else max(float(labels[1].std(correction=0)), 1e-9),
+    }
+    return TrainedPredictor(predictor, trained.space, facts)
