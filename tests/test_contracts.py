@@ -10,7 +10,7 @@ from nag.diffusion import (
     AbsorbingKernel,
     CosineSchedule,
     DiscreteGenerator,
-    Guidance,
+    GuidanceMethod,
     Metropolis,
     Offspring,
     ScoreGenerator,
@@ -94,9 +94,9 @@ contracts(GeneratorContract, {"uniform": UniformGenerator}, space=FREE, trainabl
 contracts(
     GuidanceContract,
     {
-        "selection": lambda scale: Guidance(scale, pool=4, corrector=None),
-        "offspring": lambda scale: Guidance(scale, pool=2, corrector=Offspring(rounds=2)),
-        "metropolis": lambda scale: Guidance(scale, pool=2, corrector=Metropolis(rounds=2)),
+        "selection": lambda scale: GuidanceMethod(scale, pool=4, corrector=None),
+        "offspring": lambda scale: GuidanceMethod(scale, pool=2, corrector=Offspring(rounds=2)),
+        "metropolis": lambda scale: GuidanceMethod(scale, pool=2, corrector=Metropolis(rounds=2)),
     },
     space=FREE,
 )

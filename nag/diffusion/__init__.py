@@ -11,7 +11,7 @@ from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, m
 from nag.diffusion.guidance.evolution import Evolution
 from nag.diffusion.guidance.fronts import FrontGuidance
 from nag.diffusion.guidance.particles import Particles, steer
-from nag.diffusion.guidance.pipeline import Guidance, Proposal, Unguided
+from nag.diffusion.guidance.pipeline import GuidanceMethod, Proposal, Unguided
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.guidance.value import ExactTilt, GradientTilt, NoisyValue, fit_value
@@ -48,7 +48,7 @@ __all__ = [
     "FrontGuidance",
     "Generator",
     "GradientTilt",
-    "Guidance",
+    "GuidanceMethod",
     "GuidedDenoiser",
     "LinearSchedule",
     "LossTerms",

@@ -8,7 +8,7 @@ import torch
 
 from nag.core.numbers import Count
 from nag.core.signatures import checked
-from nag.diffusion import Guidance, Score
+from nag.diffusion import GuidanceMethod, Score
 from nag.graphs import DagBatch
 from nag.search.candidates import CandidateSource, Mutants, unseen
 from nag.search.history import History
@@ -31,7 +31,7 @@ class Generated:
         InvalidRequest: A number is out of range.
     """
 
-    guidance: Guidance = field(default_factory=lambda: Guidance(scale=3.0, pool=4, corrector=None))
+    guidance: GuidanceMethod = field(default_factory=lambda: GuidanceMethod(scale=3.0, pool=4, corrector=None))
     count: Count = 64
     beside: CandidateSource = field(default_factory=Mutants)
 

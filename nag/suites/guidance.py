@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest
 from nag.core.randomness import seeded
-from nag.diffusion import ClassifierFree, FineTuning, Guidance, Unguided, finetune
+from nag.diffusion import ClassifierFree, FineTuning, GuidanceMethod, Unguided, finetune
 from nag.diffusion.generation import load_generator
 from nag.diffusion.generation.graph_batches import GraphBatchSampler, quantiles
 from nag.diffusion.guidance.corrector import select
@@ -84,7 +84,7 @@ class GuidanceJob:
     make_generators: Mapping[str, Callable[..., Any]]
     make_predictor: Callable[..., Predictor]
     method: str
-    guidance: tuple[str, Guidance | None]
+    guidance: tuple[str, GuidanceMethod | None]
     preset: GuidancePreset
     seed: int
     device: str
@@ -106,7 +106,7 @@ class GuidanceSuite(Suite):
         self,
         generators: Mapping[str, Callable[..., Any]],
         predictor: Callable[..., Predictor],
-        methods: Mapping[str, Guidance],
+        methods: Mapping[str, GuidanceMethod],
         presets: Mapping[str, GuidancePreset],
         families: Mapping[str, str] | None = None,
         suite: str = "guidance",
@@ -167,7 +167,7 @@ class GuidanceSuite(Suite):
             MissingData: A task's table is not there.
         """
         preset = chosen(self.presets, options)
-        everything: dict[str, tuple[str, Guidance | None]] = dict(self.methods)
+        everything: dict[str, tuple[str, GuidanceMethod | None]] = dict(self.methods)
         if preset.finetuning is not None:
             everything["reward fine-tuning"] = ("default", None)
         methods = {name: value for name, value in everything.items() if not preset.methods or name in preset.methods}
@@ -205,8 +205,8 @@ def measure_guidance(job: GuidanceJob, workshop: ArtifactCache) -> list[Measurem
         found[job.method] = _drawn(job, task, generator, guidance, predictor)
     if job.method == "default":
         pool = max(1, found["default"].scored // job.preset.samples)
-        found["unguided"] = _drawn(job, task, generator, Guidance(0.0), predictor)
-        found["best of N"] = _drawn(job, task, generator, Guidance(1e6, Unguided(), pool, None), predictor)
+        found["unguided"] = _drawn(job, task, generator, GuidanceMethod(0.0), predictor)
+        found["best of N"] = _drawn(job, task, generator, GuidanceMethod(1e6, Unguided(), pool, None), predictor)
         found["whole space"] = _whole_space(job, task, predictor)
         found["mutation"] = _mutated(job, task)
     rows = []
@@ -263,7 +263,7 @@ def _predictor(job: GuidanceJob, task: Task, workshop: ArtifactCache) -> Trained
 
 
 def _told(
-    job: GuidanceJob, task: Task, base: Any, predictor: TrainedPredictor, guidance: Guidance, condition: ClassifierFree
+    job: GuidanceJob, task: Task, base: Any, predictor: TrainedPredictor, guidance: GuidanceMethod, condition: ClassifierFree
 ) -> _Found:
     """Teaches a copy of the generator a predicted quantile of its own samples, then asks for high ones."""
     space, before = task.table.space, cpu_seconds()
@@ -288,7 +288,7 @@ def _told(
     return replace(found, scored=found.scored + len(pseudo), cpu=cpu_seconds() - before)
 
 
-def _drawn(job: GuidanceJob, task: Task, generator: Any, guidance: Guidance, predictor: TrainedPredictor) -> _Found:
+def _drawn(job: GuidanceJob, task: Task, generator: Any, guidance: GuidanceMethod, predictor: TrainedPredictor) -> _Found:
     space, scored = task.table.space, [0]
     plain = predictor_score(space, predictor)
 
@@ -311,7 +311,7 @@ def _finetuned(job: GuidanceJob, task: Task, generator: Any, predictor: TrainedP
 
     rng = torch.Generator(device=make_fabric(job.device).device).manual_seed(job.seed)
     result = finetune(generator, reward, options, rng)
-    found = _drawn(job, task, result.generator, Guidance(0.0), predictor)
+    found = _drawn(job, task, result.generator, GuidanceMethod(0.0), predictor)
     return replace(found, scored=scored[0], cpu=cpu_seconds() - before)
 
 

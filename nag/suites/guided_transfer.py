@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nag.diffusion import Guidance
+from nag.diffusion import GuidanceMethod
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch
 from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, adapt
@@ -41,7 +41,7 @@ class GuidedTransfer:
     make_generator: Callable[..., Any]
     training: FitOptions
     make_scratch: Callable[..., Predictor]
-    guidance: Guidance
+    guidance: GuidanceMethod
     labels: int = 20
     samples: int = 100
     seeds: int = 3

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nag.core.errors import InvalidRequest, did_you_mean
-from nag.diffusion import FrontGuidance, Guidance, Unguided
+from nag.diffusion import FrontGuidance, GuidanceMethod, Unguided
 from nag.diffusion.generation import load_generator
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Stopwatch, front, hypervolume
@@ -75,7 +75,7 @@ class LimitsJob:
     make_generator: Callable[..., Any]
     make_predictor: Callable[..., Predictor]
     make_side_predictor: Callable[..., Predictor]
-    guidance: Guidance
+    guidance: GuidanceMethod
     front: FrontGuidance
     preset: LimitsPreset
     seed: int
@@ -101,7 +101,7 @@ class LimitsSuite(Suite):
         generator: Callable[..., Any],
         predictor: Callable[..., Predictor],
         side_predictor: Callable[..., Predictor],
-        guidance: Guidance,
+        guidance: GuidanceMethod,
         front: FrontGuidance,
         presets: Mapping[str, LimitsPreset],
     ) -> None:
@@ -188,13 +188,13 @@ def measure_limits(job: LimitsJob, workshop: ArtifactCache) -> list[Measurement]
         setting = f"{job.metric}<=p{percentile}"
         objective = complete_objective(Objective(limits={job.metric: Limit(max=bound)}), accuracy)
 
-        def target(guidance: Guidance, objective: Objective = objective) -> GuidanceTarget:
+        def target(guidance: GuidanceMethod, objective: Objective = objective) -> GuidanceTarget:
             return make_guidance_target(task.table.space, objective, [accuracy, side], guidance)
 
         guided = _limited(job, task, generator, target(job.guidance), bound)
         found["default", setting] = guided
         pool = max(1, round(guided["predictor_evaluations"] / job.preset.samples))
-        best_of = Guidance(1e6, Unguided(), pool, None)
+        best_of = GuidanceMethod(1e6, Unguided(), pool, None)
         found["best of N, as many predictor evaluations", setting] = _limited(job, task, generator, target(best_of), bound)
     for method in sorted({method for method, _ in found}):
         parts = [values for (name, _), values in found.items() if name == method]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nag.core.randomness import seeded
-from nag.diffusion import AbsorbingKernel, DiscreteGenerator, Guidance, LinearSchedule
+from nag.diffusion import AbsorbingKernel, DiscreteGenerator, GuidanceMethod, LinearSchedule
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.testing.laws import draws, same_graphs
@@ -17,13 +17,13 @@ __all__ = ["GuidanceContract"]
 
 
 class GuidanceContract(ABC):
-    """Contract of `nag.diffusion.Guidance` and of what it is made of."""
+    """Contract of `nag.diffusion.GuidanceMethod` and of what it is made of."""
 
     space: SearchSpace
     """A space with uniform draws."""
 
     @abstractmethod
-    def make(self, scale: float) -> Guidance:
+    def make(self, scale: float) -> GuidanceMethod:
         """The guidance at a scale."""
 
     def score(self, dags: DagBatch) -> Tensor:

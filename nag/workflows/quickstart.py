@@ -11,7 +11,7 @@ import numpy as np
 
 from nag.core.documents import read_json, read_json_lines
 from nag.core.errors import InvalidRequest
-from nag.diffusion import DiscreteGenerator, Guidance
+from nag.diffusion import DiscreteGenerator, GuidanceMethod
 from nag.diffusion.generation import load_generator
 from nag.evaluation import TableEvaluator
 from nag.evaluation.predicted import load_predictor
@@ -59,7 +59,7 @@ class QuickstartPlan:
     make_generator: Callable[..., DiscreteGenerator]
     training: FitOptions
     make_predictor: Callable[..., Predictor]
-    guidance: Guidance
+    guidance: GuidanceMethod
     num_train: int = 100
     num_samples: int = 100
     train_fraction: float = 1.0

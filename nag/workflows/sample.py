@@ -14,7 +14,7 @@ import torch
 from nag.core.errors import InvalidRequest
 from nag.core.files import write_json_lines
 from nag.core.secrets import masked
-from nag.diffusion import ClassifierFree, FrontGuidance, Guidance, Unguided
+from nag.diffusion import ClassifierFree, FrontGuidance, GuidanceMethod, Unguided
 from nag.diffusion.generation import TrainedGenerator, check_request, draw_valid
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Evaluation, Ledger, LimitRisk, Stopwatch, TableEvaluator, front, sample_metrics
@@ -41,7 +41,7 @@ def sample(
     num_samples: int,
     predictor: TrainedPredictor | None = None,
     task: Task | None = None,
-    guidance: Guidance | FrontGuidance | None = None,
+    guidance: GuidanceMethod | FrontGuidance | None = None,
     steps: int | None = None,
     objective: Objective | None = None,
     others: Sequence[TrainedPredictor] = (),
@@ -147,7 +147,7 @@ def _guidance_target(
     space: SearchSpace,
     count: int,
     predictor: TrainedPredictor | None,
-    guidance: Guidance | FrontGuidance | None,
+    guidance: GuidanceMethod | FrontGuidance | None,
     objective: Objective | None,
     risk: LimitRisk,
     others: Sequence[TrainedPredictor],
@@ -155,14 +155,14 @@ def _guidance_target(
 ) -> GuidanceTarget | None:
     """The target; None for unguided samples."""
     if reward is not None:
-        if objective is not None or predictor is not None or not isinstance(guidance, Guidance):
+        if objective is not None or predictor is not None or not isinstance(guidance, GuidanceMethod):
             raise InvalidRequest(
                 "a budget of labels takes no predictor and no objective", "Give task=T budget=N guidance=evolution alone."
             )
         if guidance.scale == 0:
             raise InvalidRequest("a budget of labels is given, but no guidance to spend it", "Use guidance=evolution.")
         return GuidanceTarget(guidance, Measured(space, reward))
-    if guidance is None or (objective is None and isinstance(guidance, Guidance) and guidance.scale == 0):
+    if guidance is None or (objective is None and isinstance(guidance, GuidanceMethod) and guidance.scale == 0):
         return None
     if predictor is None and objective is None:
         if isinstance(guidance, FrontGuidance):

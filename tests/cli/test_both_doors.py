@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 import nag as door
 from nag.cli.targets import build
 from nag.core.configured import describe
-from nag.diffusion import DiscreteGenerator, FineTuning
-from nag.diffusion import Guidance as GuidanceMethod
+from nag.diffusion import DiscreteGenerator, FineTuning, GuidanceMethod
 from nag.diffusion.generation import DEFAULT_TRAINING
 from nag.evaluation.predicted import default_predictor
 from nag.evaluation.predicted.across_tasks import DEFAULT_SOURCE

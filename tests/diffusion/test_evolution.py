@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nag.core.errors import InvalidRequest
-from nag.diffusion import Evolution, Guidance, Request, UniformGenerator
+from nag.diffusion import Evolution, GuidanceMethod, Request, UniformGenerator
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space
 
@@ -36,7 +36,7 @@ class Fitness:
 def evolve(space, score, count=5, seed=0, **options) -> DagBatch:
     generator = UniformGenerator(space, enumerate_space(space))
     proposal = Evolution(**{"population": 12, "generations": 25, **options})
-    return Guidance(1.0, proposal, pool=1, corrector=None).sample(generator, count, rng(seed), score)
+    return GuidanceMethod(1.0, proposal, pool=1, corrector=None).sample(generator, count, rng(seed), score)
 
 
 def same(a: DagBatch, b: DagBatch) -> bool:
@@ -60,7 +60,7 @@ def test_each_function_is_scored_once_and_the_cost_is_a_bound(tiny):
     evolve(tiny, fitness)
     assert len(set(fitness.codes)) == len(fitness.codes)
     generator = UniformGenerator(tiny, enumerate_space(tiny))
-    guidance = Guidance(1.0, Evolution(population=12, generations=25), pool=1, corrector=None)
+    guidance = GuidanceMethod(1.0, Evolution(population=12, generations=25), pool=1, corrector=None)
     assert 12 < len(fitness.codes) <= guidance.cost(generator, 5).scored == 12 * 26
     steps = []
     guidance.sample(generator, 5, rng(), fitness, on_step=lambda: steps.append(1))

@@ -16,7 +16,7 @@ from nag.diffusion import (
     ExactTilt,
     Generator,
     GradientTilt,
-    Guidance,
+    GuidanceMethod,
     LinearSchedule,
     Metropolis,
     Offspring,
@@ -111,13 +111,13 @@ def count_fours(dags):
 @pytest.mark.parametrize(
     "guidance",
     [
-        Guidance(scale=0.0),
-        Guidance(pool=3, corrector=Metropolis(5)),
-        Guidance(pool=3, corrector=Offspring(5)),
-        Guidance(proposal=Candidates(4), pool=1, corrector=None),
-        Guidance(proposal=Particles(2, every=3), pool=1, corrector=None),
-        Guidance(proposal=GradientTilt(50, 3), pool=2, corrector=None),
-        Guidance(proposal=ExactTilt(50, 3), pool=1, corrector=Offspring(2)),
+        GuidanceMethod(scale=0.0),
+        GuidanceMethod(pool=3, corrector=Metropolis(5)),
+        GuidanceMethod(pool=3, corrector=Offspring(5)),
+        GuidanceMethod(proposal=Candidates(4), pool=1, corrector=None),
+        GuidanceMethod(proposal=Particles(2, every=3), pool=1, corrector=None),
+        GuidanceMethod(proposal=GradientTilt(50, 3), pool=2, corrector=None),
+        GuidanceMethod(proposal=ExactTilt(50, 3), pool=1, corrector=Offspring(2)),
     ],
 )
 def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
@@ -148,7 +148,7 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
     ],
 )
 def test_each_part_of_guidance_raises_the_score(tiny, parts):
-    guidance = Guidance(8.0, distinct=False, **parts)
+    guidance = GuidanceMethod(8.0, distinct=False, **parts)
     generator = untrained(tiny, AbsorbingKernel()).eval()
     free, guided = generator.sample(200, rng()), guidance.sample(generator, 200, rng(), count_fours)
     assert count_fours(guided).mean() > count_fours(free).mean() + 0.3
@@ -157,7 +157,7 @@ def test_each_part_of_guidance_raises_the_score(tiny, parts):
 def test_scale_zero_is_unguided(tiny):
     generator = untrained(tiny, AbsorbingKernel()).eval()
     free = generator.sample(50, rng(3))
-    assert same(free, Guidance(scale=0.0).sample(generator, 50, rng(3), count_fours))
+    assert same(free, GuidanceMethod(scale=0.0).sample(generator, 50, rng(3), count_fours))
 
 
 def test_selection_follows_the_weights_and_avoids_repetitions():
@@ -321,7 +321,7 @@ def test_distinct_holds_over_the_whole_output(tiny, monkeypatch, corrector):
     monkeypatch.setattr("nag.diffusion.generator._BATCH", 64)
     count = len(tiny.function_codes(everything).unique()) * (3 if corrector is None else 2) // 4
     assert count > 128
-    guidance = Guidance(2.0, pool=5, corrector=corrector)
+    guidance = GuidanceMethod(2.0, pool=5, corrector=corrector)
     uniform = UniformGenerator(tiny, everything)
     generator = uniform if corrector is None else untrained(tiny, UniformKernel()).eval()
     found = guidance.sample(generator, count, rng(), count_fours, 1)
@@ -332,7 +332,7 @@ def test_distinct_holds_over_the_whole_output(tiny, monkeypatch, corrector):
 def test_functions_that_are_there_already_are_not_drawn_again(tiny):
     everything = enumerate_space(tiny)
     generator = UniformGenerator(tiny, everything)
-    guidance = Guidance(2.0, corrector=None)
+    guidance = GuidanceMethod(2.0, corrector=None)
     first = guidance.sample(generator, 40, rng(1), count_fours)
     taken = tiny.function_codes(first)
     again = guidance.sample(generator, 40, rng(1), count_fours, taken=taken)

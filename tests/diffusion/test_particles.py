@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 import nag.diffusion.generator as generators
-from nag.diffusion import AbsorbingKernel, Guidance, LinearSchedule, Particles, UniformGenerator, UnmaskingChain, steer
+from nag.diffusion import AbsorbingKernel, GuidanceMethod, LinearSchedule, Particles, UniformGenerator, UnmaskingChain, steer
 from nag.diffusion.guidance.particles import systematic
 from nag.graphs import DagBatch
 from nag.spaces import space_from_mapping
@@ -43,8 +43,8 @@ def tilted_mean() -> float:
     return float((tilted_sizes() * torch.tensor(SIZES)).sum())
 
 
-def particles(count: int = 4) -> Guidance:
-    return Guidance(-SCALE, proposal=Particles(count), pool=1, corrector=None, distinct=False)
+def particles(count: int = 4) -> GuidanceMethod:
+    return GuidanceMethod(-SCALE, proposal=Particles(count), pool=1, corrector=None, distinct=False)
 
 
 def sizes_of(generator: UniformGenerator, count: int, seed: int, steps: int = 8) -> torch.Tensor:

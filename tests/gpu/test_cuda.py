@@ -15,7 +15,7 @@ from nag.diffusion import (
     ScoreGenerator,
     accelerate,
 )
-from nag.diffusion.guidance import Guidance, Offspring, Particles, Unguided
+from nag.diffusion.guidance import GuidanceMethod, Offspring, Particles, Unguided
 from nag.diffusion.sde import VESDE
 from nag.evaluation.data_sets import load_data_set
 from nag.evaluation.fit_network import fit_network
@@ -169,7 +169,7 @@ def test_guided_samples_score_higher(cells, device):
 
     rng = torch.Generator(device).manual_seed(0)
     plain = score(generator.sample(256, rng)).mean()
-    by_particles = Guidance(10.0, Particles(), 2, None, False)
+    by_particles = GuidanceMethod(10.0, Particles(), 2, None, False)
     for guidance in (by_particles, replace(by_particles, proposal=Unguided(), corrector=Offspring(2))):
         assert float(score(guidance.sample(generator, 256, rng, score)).mean()) > float(plain) + 0.3
 

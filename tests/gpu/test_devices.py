@@ -16,7 +16,16 @@ from nag.diffusion import (
     UniformGenerator,
 )
 from nag.diffusion.generation.graph_batches import GraphBatchSampler
-from nag.diffusion.guidance import Candidates, Evolution, ExactTilt, GradientTilt, Guidance, Metropolis, Offspring, Particles
+from nag.diffusion.guidance import (
+    Candidates,
+    Evolution,
+    ExactTilt,
+    GradientTilt,
+    GuidanceMethod,
+    Metropolis,
+    Offspring,
+    Particles,
+)
 from nag.diffusion.sde import VESDE, VPSDE, NoisePrediction
 from nag.evaluation.data_sets import load_data_set
 from nag.evaluation.fit_network import fit_network
@@ -40,10 +49,10 @@ GENERATORS = {
     "uniform": UniformGenerator,
 }
 GUIDANCES = {
-    "particles": Guidance(3.0, Particles(), 2, Metropolis(1)),
-    "candidates": Guidance(3.0, Candidates(4), 2, Offspring(1)),
-    "gradient": Guidance(3.0, GradientTilt(32, 2), 2, None),
-    "exact": Guidance(3.0, ExactTilt(32, 2), 1, None),
+    "particles": GuidanceMethod(3.0, Particles(), 2, Metropolis(1)),
+    "candidates": GuidanceMethod(3.0, Candidates(4), 2, Offspring(1)),
+    "gradient": GuidanceMethod(3.0, GradientTilt(32, 2), 2, None),
+    "exact": GuidanceMethod(3.0, ExactTilt(32, 2), 1, None),
 }
 PREDICTORS = {
     "gnn": lambda s: GNNPredictor(s, steps=4, width=8, members=2, pretraining=Pretraining(graphs=32, steps=2)),
@@ -139,7 +148,7 @@ def test_evolution_stays_on_the_device(cells):
     space, dags = cells
     with pretend.accelerator():
         generator = pretend.moved(UniformGenerator(space, dags))
-        guidance = Guidance(1.0, Evolution(10, 2), 1, None)
+        guidance = GuidanceMethod(1.0, Evolution(10, 2), 1, None)
         assert guidance.sample(generator, 4, there(0), lambda graphs: graphs.num_nodes.double()).device == pretend.DEVICE
 
 

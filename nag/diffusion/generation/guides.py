@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nag.core.errors import InvalidRequest
 from nag.diffusion.guidance.fronts import FrontGuidance
-from nag.diffusion.guidance.pipeline import Guidance
+from nag.diffusion.guidance.pipeline import GuidanceMethod
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.graphs import Architecture, DagBatch
 from nag.spaces import SearchSpace
@@ -46,7 +46,7 @@ GuideLike = Guide | ArchitectureScore
 """What can be given as a guide."""
 
 
-def as_guide(guide: GuideLike, method: Guidance | FrontGuidance | None = None) -> Guide:
+def as_guide(guide: GuideLike, method: GuidanceMethod | FrontGuidance | None = None) -> Guide:
     """The guide that an argument stands for: a guide itself, or a function of a list of architectures.
 
     Args:
@@ -63,7 +63,7 @@ def as_guide(guide: GuideLike, method: Guidance | FrontGuidance | None = None) -
             f"a {type(guide).__name__} cannot guide samples",
             "Pass a predictor of nag.fit_predictor, a nag.Guidance, or a function of a list of architectures.",
         )
-    return ScoreGuide(guide, Guidance() if method is None else method)
+    return ScoreGuide(guide, GuidanceMethod() if method is None else method)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ScoreGuide:
     """
 
     score: ArchitectureScore
-    method: Guidance | FrontGuidance = field(default_factory=Guidance)
+    method: GuidanceMethod | FrontGuidance = field(default_factory=GuidanceMethod)
 
     def target(self, space: SearchSpace, count: int) -> GuidanceTarget:
         """The function as an objective over the space (see `Guide`)."""

@@ -17,7 +17,7 @@ from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.graphs import DagBatch
 
-__all__ = ["Guidance", "Proposal", "Unguided"]
+__all__ = ["GuidanceMethod", "Proposal", "Unguided"]
 
 
 _MOST_DRAWS = 20  # of a pool that is to hold functions that are not taken
@@ -57,7 +57,7 @@ class Unguided:
 
 @checked
 @dataclass(frozen=True)
-class Guidance:
+class GuidanceMethod:
     """How a score steers the samples: a proposal draws a pool, a part of it is selected, and the corrector moves that.
 
     Args:

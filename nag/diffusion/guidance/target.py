@@ -12,7 +12,7 @@ from torch import Tensor
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.corrector import repeated
 from nag.diffusion.guidance.fronts import FrontGuidance
-from nag.diffusion.guidance.pipeline import Guidance
+from nag.diffusion.guidance.pipeline import GuidanceMethod
 from nag.graphs import DagBatch
 
 __all__ = ["Drawn", "GuidanceTarget"]
@@ -46,7 +46,7 @@ class GuidanceTarget:
         describe: Graphs -> numbers that the objective knows of each, by name.
     """
 
-    guidance: Guidance | FrontGuidance
+    guidance: GuidanceMethod | FrontGuidance
     objective: Any
     boundary: Any = None
     boundary_fraction: float = 0.0
@@ -55,7 +55,7 @@ class GuidanceTarget:
     @property
     def distinct(self) -> bool:
         """Whether no two samples may compute the same function."""
-        return isinstance(self.guidance, Guidance) and self.guidance.distinct and self.guidance.scale > 0
+        return isinstance(self.guidance, GuidanceMethod) and self.guidance.distinct and self.guidance.scale > 0
 
     def _near_limits(self, count: int) -> int:
         """How many samples near the limits go with `count` samples in all."""

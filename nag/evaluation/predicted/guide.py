@@ -10,8 +10,7 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest
 from nag.core.pareto import front
-from nag.diffusion import FrontGuidance
-from nag.diffusion import Guidance as GuidanceMethod
+from nag.diffusion import FrontGuidance, GuidanceMethod
 from nag.diffusion.generation.guides import ArchitectureScore, FunctionScore
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation.guidance_score import Feasibility

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest, did_you_mean
-from nag.diffusion import FrontGuidance, Guidance, Score
+from nag.diffusion import FrontGuidance, GuidanceMethod, Score
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation.graph_metrics import GraphMetric, PredictedMetric, computed_metrics
 from nag.evaluation.guidance_score import FrontScore, GuidanceScore
@@ -180,7 +180,7 @@ def make_guidance_target(
     space: SearchSpace,
     objective: Objective,
     predictors: Sequence[TrainedPredictor],
-    guidance: Guidance | FrontGuidance,
+    guidance: GuidanceMethod | FrontGuidance,
     count: int | None = None,
     risk: LimitRisk = USUAL_RISK,
 ) -> GuidanceTarget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nag.diffusion import Guidance, SamplingCost
+from nag.diffusion import GuidanceMethod, SamplingCost
 from nag.evaluation import Evaluation
 from nag.graphs import DagBatch
 from nag.search import Strategy
@@ -31,7 +31,7 @@ class BestOfSeveral:
 
 def best_of_several(scale: float = 10.0, draws: int = 4):
     """The guidance."""
-    return Guidance(scale=scale, proposal=BestOfSeveral(draws), pool=2, corrector=None, distinct=False)
+    return GuidanceMethod(scale=scale, proposal=BestOfSeveral(draws), pool=2, corrector=None, distinct=False)
 
 
 class FewestNodes(Strategy):
