@@ -13,24 +13,29 @@ if TYPE_CHECKING:
     from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
     from nag.evaluation.graph_metrics import ComputedMetric, GraphMetric, PredictedMetric, computed_metrics
     from nag.evaluation.guidance_score import Feasibility, FrontScore, GuidanceScore
+    from nag.evaluation.in_process import CallableTrial, TrialEvaluator
     from nag.evaluation.ledger import Ledger
     from nag.evaluation.margins import HeldOut, LimitRisk, Margin, cross_validate
     from nag.evaluation.network_training import NetworkTraining, suggested_training
     from nag.evaluation.predictions import ranking_metrics
+    from nag.evaluation.proxy_trial import ProxyTrial
     from nag.evaluation.samples import SampleMetrics, sample_metrics
     from nag.evaluation.task_names import check_task_name, is_training_task, list_tasks, list_training_tasks
     from nag.evaluation.tasks import load_task
     from nag.evaluation.training_tasks import load_task_data, load_training_task
     from nag.evaluation.training_trial import TrainingTrial
     from nag.evaluation.trial import Measurement, Trial
+    from nag.evaluation.user_trials import FunctionTrial, ShellTrial
 
 __all__ = [
+    "CallableTrial",
     "ComputedMetric",
     "DataSet",
     "Evaluation",
     "Evaluator",
     "Feasibility",
     "FrontScore",
+    "FunctionTrial",
     "GraphMetric",
     "GuidanceScore",
     "HeldOut",
@@ -40,12 +45,15 @@ __all__ = [
     "Measurement",
     "NetworkTraining",
     "PredictedMetric",
+    "ProxyTrial",
     "SampleMetrics",
+    "ShellTrial",
     "SpaceReference",
     "Stopwatch",
     "TableEvaluator",
     "TrainingTrial",
     "Trial",
+    "TrialEvaluator",
     "check_task_name",
     "computed_metrics",
     "cpu_seconds",

@@ -19,6 +19,7 @@ from nag.core.files import write_json
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.evaluation import load_data_set
+from nag.evaluation.proxy_trial import LIMIT, ProxyTrial
 from nag.networks import Builder
 from nag.predictors import combined_scores
 from nag.proxies import proxy_named
@@ -26,7 +27,6 @@ from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Cell, Measurement, cell_key
 from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.tasks import Task, load_task
-from nag.workflows.proxy_trial import LIMIT, ProxyTrial
 from nag.workflows.run import RunFolder
 
 __all__ = ["ProxiesJob", "ProxiesPreset", "ProxiesSuite", "ProxyRun", "measure_combination", "measure_proxy"]

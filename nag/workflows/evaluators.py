@@ -10,6 +10,7 @@ from typing import Any
 from nag.core.errors import InvalidRequest
 from nag.evaluation import Evaluator, TableEvaluator, TrainingTrial, load_task_data, suggested_training
 from nag.evaluation.function_names import Functions, canonical_functions
+from nag.evaluation.proxy_trial import ProxyTrial
 from nag.evaluation.trial import Trial
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
 from nag.execution.executors import Executor, LocalExecutor
@@ -20,7 +21,6 @@ from nag.networks import Builder, ProbeHash, builder_of, check_builder
 from nag.proxies import proxy_named
 from nag.spaces import SearchSpace
 from nag.tasks import Task, TrainedNetworks
-from nag.workflows.proxy_trial import ProxyTrial
 
 __all__ = [
     "Bench",

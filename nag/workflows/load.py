@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,14 +12,10 @@ from nag.core.errors import DamagedFile, MissingData
 from nag.core.plugins import allow_plugins
 from nag.diffusion.generation import TrainedGenerator, load_generator
 from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, load_meta_predictor, load_predictor
+from nag.predictors import MetaPredictor
 from nag.search.study import Study
 
 __all__ = ["load"]
-
-_READERS: dict[str, Callable[[Path, str], TrainedPredictor | TrainedMetaPredictor]] = {
-    "predictor": load_predictor,
-    "meta-predictor": load_meta_predictor,
-}
 
 
 def load(
@@ -50,7 +46,16 @@ def load(
     if path.suffix == ".json":
         return Study.load(path)
     with allow_plugins(plugins):
-        return _READERS.get(_kind(path), load_generator)(path, device)
+        return _read_checkpoint(path, device)
+
+
+def _read_checkpoint(path: Path, device: str) -> TrainedGenerator | TrainedPredictor | TrainedMetaPredictor:
+    kind = _kind(path)
+    if kind == "predictor":
+        return load_predictor(path, device)
+    if kind == MetaPredictor.kind:
+        return load_meta_predictor(path, device)
+    return load_generator(path, device)
 
 
 def _kind(path: Path) -> str:

@@ -11,12 +11,12 @@ import torch
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation import load_data_set
+from nag.evaluation.proxy_trial import LIMIT, ProxyTrial, batch_of
 from nag.evaluation.trial import fault_of
 from nag.graphs import Architecture
 from nag.networks import NASBench201Builder, NASBenchGraphBuilder
 from nag.proxies import Batch, Proxy, proxy_named
 from nag.spaces import enumerate_space, load_space
-from nag.workflows.proxy_trial import LIMIT, ProxyTrial, batch_of
 
 SPACE = load_space("nasbench201")
 ARCH = SPACE.decode("|nor_conv_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|")

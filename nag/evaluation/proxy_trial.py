@@ -14,7 +14,8 @@ import torch
 
 from nag.core.numbers import BatchSize, Count
 from nag.core.signatures import checked
-from nag.evaluation import DataSet, Stopwatch, load_data_set
+from nag.core.stopwatch import Stopwatch
+from nag.evaluation.data_sets import DataSet, load_data_set
 from nag.evaluation.trial import Measurement
 from nag.graphs import Architecture
 from nag.networks import Builder, builder_of, count_parameters
