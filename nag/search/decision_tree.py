@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from nag.graphs import Architecture
-from nag.search.edge_sampler import Rules, Wiring
+from nag.search.edge_sampler import EdgeSampler
 from nag.spaces import SearchSpace
 
 __all__ = ["Choose", "Decision", "DecisionTree", "Outcome", "decision_tree", "draw"]
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
 class DecisionTree:
     """The decisions that lead to the architectures of a space.
 
-    Decisions without an alternative are not asked. Rules that look ahead (`Wiring`) keep dead ends away; what they do not
+    Decisions without an alternative are not asked. The edge sampler looks ahead, so that dead ends stay away; what they do not
     cover, such as the place of identities, is for the caller to check with `space.is_valid`.
 
     Args:
@@ -66,7 +66,7 @@ class DecisionTree:
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self.space, self.rules = space, Rules.of(space)
+        self.space = space
         self._allowed: list[list[bool]] = space.masks.edges[..., 1].tolist()
         self._required: list[list[bool]] = (~space.masks.edges[..., 0]).tolist()
         sizes = tuple(range(space.min_nodes, space.max_nodes + 1))
@@ -88,15 +88,15 @@ class DecisionTree:
             return decision.options[index]
 
         size = pick(self._size)
-        wiring = Wiring(self.rules, size, self._allowed, self._required)
+        sampler = EdgeSampler(self.space.edge_constraints, size, self._allowed, self._required)
         ops: list[int] = []
         for v, allowed in enumerate(self._ops_of(size)):
             if self.space.wiring is None and 0 < v < size - 1:
-                allowed = wiring.takes(v, allowed)
+                allowed = sampler.takes(v, allowed)
             ops.append(op := pick(Decision("op", (v,), allowed, (1.0,) * len(allowed))))
             if self.space.wiring is None and v:
-                wiring.add(v, op, partial(self._edge, pick, v))
-        edges = tuple(wiring.edges) if self.space.wiring is None else self.space.wiring
+                sampler.add(v, op, partial(self._edge, pick, v))
+        edges = tuple(sampler.edges) if self.space.wiring is None else self.space.wiring
         return Outcome(Architecture(tuple(self.space.vocabulary[op] for op in ops), edges), tuple(path))
 
     @staticmethod
@@ -165,7 +165,7 @@ def _log_count(space: SearchSpace, size: int) -> float:
         return log_ops
     edges = space.masks.edges[:size, :size]
     free, fixed = int(edges.all(-1).sum()), int((~edges[..., 0]).sum())
-    most = min(free, Rules.of(space).max_edges - fixed)
+    most = min(free, space.edge_constraints.max_edges - fixed)
     if most >= free:
         log_wirings = free * math.log(2)
     else:

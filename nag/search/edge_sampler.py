@@ -5,83 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nag.spaces import SearchSpace
-from nag.spaces.constraints import (
-    AllNodesOnAPath,
-    InDegree,
-    InputFeedsLeaves,
-    InputReaders,
-    MaxEdges,
-    OutputFromLeaves,
-    OutputInDegree,
-)
+from nag.spaces import EdgeConstraints
 
-__all__ = ["Rules", "Wiring"]
+__all__ = ["EdgeSampler"]
 
 _INPUTS = 4.0
-_INFINITE = 1 << 30
 
 Decide = Callable[[int, float], bool]
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The constraints of a space with free wiring, by name; what has no field is checked on whole graphs alone.
-
-    Args:
-        max_edges: Greatest number of edges.
-        in_degree: Inputs of every inner node, 0 for any number.
-        output_in_degree: Inputs of the output, 0 for any number.
-        on_a_path: Whether each node must lie on a path from input to output.
-        output_from_leaves: Whether the output reads exactly the inner nodes that nothing else reads.
-        input_alone: Whether a node that reads the input reads nothing else.
-        readers: Operations of the nodes that read the input, None where any may.
-    """
-
-    max_edges: int = _INFINITE
-    in_degree: int = 0
-    output_in_degree: int = 0
-    on_a_path: bool = False
-    output_from_leaves: bool = False
-    input_alone: bool = False
-    readers: frozenset[int] | None = None
-
-    @classmethod
-    def of(cls, space: SearchSpace) -> Rules:
-        """The rules of a space."""
-        most, degree, output = space.constraint(MaxEdges), space.constraint(InDegree), space.constraint(OutputInDegree)
-        readers = space.constraint(InputReaders)
-        return cls(
-            max_edges=most.limit if most else _INFINITE,
-            in_degree=degree.degree if degree else 0,
-            output_in_degree=output.degree if output else 0,
-            on_a_path=space.constraint(AllNodesOnAPath) is not None,
-            output_from_leaves=space.constraint(OutputFromLeaves) is not None,
-            input_alone=space.constraint(InputFeedsLeaves) is not None,
-            readers=frozenset(map(space.vocabulary.index, readers.operations)) if readers else None,
-        )
-
-    @property
-    def closing(self) -> bool:
-        """Whether each inner node must be read by another."""
-        return self.on_a_path or self.output_from_leaves
-
-
 @dataclass
-class Wiring:
+class EdgeSampler:
     """The edges into the first nodes of a graph of n nodes, and what they leave to be done.
 
     A node is open as long as nothing reads it. With a limited number of edges, each open node is owed one; what is left is
     the slack, which only edges from nodes that are read already use up.
 
     Args:
-        rules: Constraints.
+        rules: What the constraints demand.
         size: n.
         allowed: Where edges may be: `allowed[u][v]`.
         required: Where they must be.
     """
 
-    rules: Rules
+    rules: EdgeConstraints
     size: int
     allowed: list[list[bool]]
     required: list[list[bool]]
@@ -90,7 +37,7 @@ class Wiring:
 
     def takes(self, v: int, ops: tuple[int, ...]) -> tuple[int, ...]:
         """Operations of inner node v for which it would find the inputs that it needs; all where none does."""
-        readers = self.rules.readers or frozenset()
+        readers = self.rules.input_readers or frozenset()
         fits = {reads: self._fits(v, op) for reads, op in {op in readers: op for op in ops}.items()}
         return tuple(op for op in ops if fits[op in readers]) or ops
 
@@ -98,9 +45,9 @@ class Wiring:
         sources = self._sources(v, op)
         least, most, close = self._bounds(v)
         forced, free = self._split(v, op, sources)
-        if self.rules.input_alone and 0 in forced and len(forced) > 1:
+        if self.rules.input_is_read_alone and 0 in forced and len(forced) > 1:
             return False
-        if self.rules.input_alone and 0 in forced:
+        if self.rules.input_is_read_alone and 0 in forced:
             free = []
         closable = sum(u in self.open for u in [*forced, *free])
         return len(forced) <= most and len(forced) + len(free) >= least and closable >= close
@@ -117,14 +64,14 @@ class Wiring:
         sources = self._sources(v, op)
         forced_list, free = self._split(v, op, sources)
         forced, slack = set(forced_list), self._slack(v)
-        cost = [int(not (self.rules.closing and u in self.open)) for u in sources]
+        cost = [int(not (self.rules.inner_nodes_are_read and u in self.open)) for u in sources]
         owed, costly = len(forced), sum(cost)
         base = min(0.5, _INPUTS / max(1, len(free)), self._density(v))
         read: list[int] = []
         for i, u in enumerate(sources):
             costly, owed = costly - cost[i], owed - (u in forced)
             cheap = len(sources) - 1 - i - costly
-            alone = u == 0 and self.rules.input_alone and v < self.size - 1
+            alone = u == 0 and self.rules.input_is_read_alone and v < self.size - 1
             possible = cheap + min(max(slack, 0), costly)
             needed, room = least - len(read), most - len(read) - 1
             fits = slack >= cost[i] and room >= owed and room >= close - (1 - cost[i])
@@ -147,19 +94,19 @@ class Wiring:
 
     def _sources(self, v: int, op: int) -> list[int]:
         sources = [u for u in range(v) if self.allowed[u][v]]
-        if v < self.size - 1 and self.rules.readers is not None and op not in self.rules.readers:
+        if v < self.size - 1 and self.rules.input_readers is not None and op not in self.rules.input_readers:
             return [u for u in sources if u]
-        if v == self.size - 1 and self.rules.output_from_leaves:
+        if v == self.size - 1 and self.rules.output_reads_leaves:
             return [u for u in sources if u in self.open or u == 0]
         return sources
 
     def _split(self, v: int, op: int, sources: list[int]) -> tuple[list[int], list[int]]:
         """Sources that must be read, and those that may."""
         last = v == self.size - 1
-        reads_input = not last and self.rules.readers is not None and op in self.rules.readers
+        reads_input = not last and self.rules.input_readers is not None and op in self.rules.input_readers
         forced = []
         for u in sources:
-            closes = self.rules.closing and u in self.open and (u > 0 or self.rules.on_a_path)
+            closes = self.rules.inner_nodes_are_read and u in self.open and (u > 0 or self.rules.input_is_read)
             now_or_never = closes and not any(self.allowed[u][v + 1 : self.size])
             if self.required[u][v] or now_or_never or (u == 0 and reads_input):
                 forced.append(u)
@@ -169,17 +116,16 @@ class Wiring:
     def _bounds(self, v: int) -> tuple[int, int, int]:
         """Least and greatest number of inputs of node v, and how many open nodes it must read."""
         rules, last = self.rules, v == self.size - 1
-        degree = rules.output_in_degree if last else rules.in_degree
-        least, most = degree or int(rules.on_a_path), degree or _INFINITE
-        later = self.size - 2 - v
-        if last or not rules.closing or not rules.output_in_degree or (later and not rules.in_degree):
+        least, most = rules.output_inputs if last else rules.inner_inputs
+        if last or not rules.inner_nodes_are_read:
             return least, most, 0
-        return least, most, max(0, len(self.open) + 1 - rules.output_in_degree - later * (rules.in_degree - 1))
+        closed_later = rules.output_inputs[1] + (self.size - 2 - v) * (rules.inner_inputs[1] - 1)
+        return least, most, max(0, len(self.open) + 1 - closed_later)
 
     def _slack(self, v: int) -> int:
         """How many edges may come from nodes that are read already."""
         left = self.rules.max_edges - len(self.edges)
-        return left - len(self.open) - (self.size - 1 - v) if self.rules.closing else left
+        return left - len(self.open) - (self.size - 1 - v) if self.rules.inner_nodes_are_read else left
 
     def _density(self, v: int) -> float:
         """Share of the pairs that are left which edges can fill."""

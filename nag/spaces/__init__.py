@@ -7,6 +7,7 @@ from nag.core.lazy import lazily
 if TYPE_CHECKING:
     from nag.spaces.codecs import Codec
     from nag.spaces.constraints import Constraint
+    from nag.spaces.edge_constraints import EdgeConstraints
     from nag.spaces.enumeration import can_sample_uniform, enumerate_space, is_enumerable, sample_uniform
     from nag.spaces.layered import layered_space
     from nag.spaces.loader import load_space, space_from_mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Codec",
     "Constraint",
+    "EdgeConstraints",
     "SearchSpace",
     "SpaceMasks",
     "SpaceModel",

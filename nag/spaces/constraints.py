@@ -7,6 +7,7 @@ A space file names one by its class in this module, in lower case (`in_degree: 1
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,10 +17,12 @@ from torch import Tensor
 from nag.core.numbers import Size
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, Semantics
+from nag.spaces.edge_constraints import UNLIMITED, EdgeConstraints
 
 __all__ = [
     "AllNodesOnAPath",
     "Constraint",
+    "Edge",
     "IdentitiesLeadOrBranch",
     "InDegree",
     "InputFeedsLeaves",
@@ -29,6 +32,12 @@ __all__ = [
     "OutputInDegree",
     "satisfies_all",
 ]
+
+Edge = tuple[int, int]
+"""Source and target node."""
+
+
+_SOME = (1, UNLIMITED)
 
 
 class Constraint(ABC):
@@ -45,6 +54,23 @@ class Constraint(ABC):
     @abstractmethod
     def reason(self) -> str:
         """What is wrong with a graph that breaks the rule, and what is allowed; one clause."""
+
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """What the rule demands of each node's edges, kept while a graph is drawn node by node; nothing unless overridden.
+
+        Args:
+            vocabulary: Names of the operations, in the order of their indices.
+        """
+        return EdgeConstraints()
+
+    def repair(self, edges: frozenset[Edge], num_nodes: int) -> frozenset[Edge]:
+        """The edges, with those replaced that the rule derives from the others; unchanged unless overridden.
+
+        Args:
+            edges: Edges of a graph of which some were changed.
+            num_nodes: Number of its nodes: the first is the input, the last the output.
+        """
+        return edges
 
 
 def _ends(dags: DagBatch, semantics: Semantics) -> tuple[Tensor, Tensor, Tensor]:
@@ -80,6 +106,10 @@ class MaxEdges(Constraint):
         """What is wrong with a graph that breaks it."""
         return f"it has more than {self.limit} edges"
 
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """Kept while edges are drawn."""
+        return EdgeConstraints(max_edges=self.limit)
+
 
 @checked
 @dataclass(frozen=True)
@@ -102,6 +132,10 @@ class InDegree(Constraint):
         """What is wrong with a graph that breaks it."""
         return f"a node between input and output has not exactly {self.degree} incoming edge(s)"
 
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """Kept while edges are drawn."""
+        return EdgeConstraints(inner_inputs=(self.degree, self.degree))
+
 
 @checked
 @dataclass(frozen=True)
@@ -121,6 +155,10 @@ class AllNodesOnAPath(Constraint):
         """What is wrong with a graph that breaks it."""
         return "a node lies on no path from input to output"
 
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """Kept while edges are drawn."""
+        return EdgeConstraints(inner_inputs=_SOME, output_inputs=_SOME, inner_nodes_are_read=True, input_is_read=True)
+
 
 @checked
 @dataclass(frozen=True)
@@ -138,6 +176,17 @@ class OutputFromLeaves(Constraint):
     def reason(self) -> str:
         """What is wrong with a graph that breaks it."""
         return "the output must be fed by exactly the nodes that feed nothing else"
+
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """Kept while edges are drawn."""
+        return EdgeConstraints(inner_nodes_are_read=True, output_reads_leaves=True)
+
+    def repair(self, edges: frozenset[Edge], num_nodes: int) -> frozenset[Edge]:
+        """The edges with those into the output replaced."""
+        last = num_nodes - 1
+        inner = frozenset((u, v) for u, v in edges if v != last)
+        feeding = {u for u, _ in inner}
+        return inner | {(u, last) for u in range(1, last) if u not in feeding}
 
 
 @checked
@@ -161,6 +210,10 @@ class OutputInDegree(Constraint):
         """What is wrong with a graph that breaks it."""
         return f"the output must have exactly {self.degree} incoming edge(s)"
 
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """Kept while edges are drawn."""
+        return EdgeConstraints(output_inputs=(self.degree, self.degree))
+
 
 @checked
 @dataclass(frozen=True)
@@ -175,6 +228,10 @@ class InputFeedsLeaves(Constraint):
     def reason(self) -> str:
         """What is wrong with a graph that breaks it."""
         return "a node that reads the input must read nothing else"
+
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """Kept while edges are drawn."""
+        return EdgeConstraints(input_is_read_alone=True)
 
 
 @checked
@@ -200,6 +257,10 @@ class InputReaders(Constraint):
     def reason(self) -> str:
         """What is wrong with a graph that breaks it."""
         return f"exactly the nodes of certain operations must read the input: {', '.join(self.operations)}"
+
+    def edge_constraints(self, vocabulary: Sequence[str]) -> EdgeConstraints:
+        """Kept while edges are drawn."""
+        return EdgeConstraints(input_readers=frozenset(map(vocabulary.index, self.operations)))
 
 
 @checked

@@ -16,7 +16,7 @@ import torch
 from nag.core.errors import InvalidArchitecture
 from nag.core.randomness import python_random
 from nag.graphs import Architecture
-from nag.spaces.constraints import OutputFromLeaves
+from nag.spaces.constraints import Edge
 
 if TYPE_CHECKING:
     from nag.spaces.space import SearchSpace
@@ -25,8 +25,6 @@ __all__ = ["neighbours", "num_edits", "random_neighbours"]
 
 _BLOCK = 8
 _ROUNDS = 16
-
-Edge = tuple[int, int]
 
 
 def neighbours(space: SearchSpace, arch: Architecture) -> list[Architecture]:
@@ -97,12 +95,10 @@ def _with_operation(arch: Architecture, position: int, op: str) -> Architecture:
 
 def _with_edges(space: SearchSpace, arch: Architecture, edges: Collection[Edge]) -> Architecture | None:
     """The architecture with other edges; None where they are the same or make a cycle."""
-    last = arch.num_nodes - 1
-    if space.constraint(OutputFromLeaves):
-        inner = {(u, v) for u, v in edges if v != last}
-        read = {u for u, _ in inner}
-        edges = inner | {(u, last) for u in range(1, last) if u not in read}
-    if set(edges) == set(arch.edges):
+    edges = frozenset(edges)
+    for constraint in space.constraints:
+        edges = constraint.repair(edges, arch.num_nodes)
+    if edges == set(arch.edges):
         return None
     try:
         return Architecture.from_unordered(dict(enumerate(arch.ops)), sorted(edges))

@@ -14,6 +14,7 @@ from nag.core.errors import InvalidArchitecture, InvalidRequest, did_you_mean
 from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, reduce
 from nag.spaces.codecs import Codec
 from nag.spaces.constraints import Constraint, satisfies_all
+from nag.spaces.edge_constraints import EdgeConstraints
 
 __all__ = ["SearchSpace", "SpaceMasks"]
 
@@ -115,6 +116,14 @@ class SearchSpace:
     def constraint(self, kind: type[_Constraint]) -> _Constraint | None:
         """The space's constraint of a class; None where it has none."""
         return next((each for each in self.constraints if isinstance(each, kind)), None)
+
+    @cached_property
+    def edge_constraints(self) -> EdgeConstraints:
+        """What the constraints demand of each node's edges."""
+        found = EdgeConstraints()
+        for constraint in self.constraints:
+            found &= constraint.edge_constraints(self.vocabulary)
+        return found
 
     # -- validity ---------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import replace
 
 import torch
 
 from nag.core.errors import InvalidArchitecture
 from nag.graphs import DagBatch, Semantics
+from nag.search.decision_tree import Choose, DecisionTree
 from nag.spaces import Codec, Constraint, SearchSpace
 from nag.testing.laws import draws, refused
 
@@ -81,6 +84,15 @@ class ConstraintContract(ABC):
         assert bool(found.any())
         assert not bool(found.all())
 
+    def test_drawing_node_by_node_reaches_what_keeps_it(self) -> None:
+        """`edge_constraints` demands no more than the rule; what `repair` leaves needs no further repair."""
+        (dags, semantics), rule = self.drawn(), self.make()
+        tree = DecisionTree(replace(self.space, constraints=(rule,)))
+        for arch in self.space.to_architectures(dags[rule.satisfied(dags, semantics)][:20]):
+            assert tree.walk(_following(tree.path_of(arch))).architecture == arch
+            repaired = rule.repair(frozenset(arch.edges), arch.num_nodes)
+            assert rule.repair(repaired, arch.num_nodes) == repaired
+
 
 class CodecContract(ABC):
     """Contract of `nag.spaces.Codec`."""
@@ -106,3 +118,8 @@ class CodecContract(ABC):
         for text in ("", "?", "x" * 10**6, "\x00"):
             with refused(InvalidArchitecture):
                 self.space.validate(self.make().decode(text))
+
+
+def _following(path: Iterable[tuple[int, int]]) -> Choose:
+    steps = iter(path)
+    return lambda decision: next(steps)[1]
