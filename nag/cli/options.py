@@ -45,8 +45,8 @@ __all__ = [
 
 MAY_DIFFER = (
     *("out_dir", "resume", "overwrite", "retry_failed", "tracker", "threads", "device", "devices", "data_dir", "plugins"),
-    *("store", "executor", "export", "budget"),
-    *("training.max_steps", "training.max_seconds", "training.save_every_seconds"),
+    *("store", "executor", "export", "budget", "num_samples"),
+    *("training.max_steps", "training.max_seconds", "training.save_every_seconds", "finetuning.rounds"),
 )
 """Options that a run may be resumed with other values of: where and how fast it runs, and how long."""
 
@@ -201,6 +201,8 @@ def run_folder_of(
         tracker_of(cfg, path, command),
         (*MAY_DIFFER, *(inputs or ())),
         dict(inputs or {}),
+        resume=bool(cfg.get("resume", False)),
+        overwrite=bool(cfg.get("overwrite", False)),
     )
 
 

@@ -149,6 +149,7 @@ class SampleOptions(CommandOptions):
     num_samples: Architectures
     compile: bool
     steps: Annotated[int, Field(strict=True, ge=1, le=10**6)] | None
+    resume: bool
     guidance: Group
     objective: ObjectiveOptions
 

@@ -17,7 +17,7 @@ from nag.core.files import write_text
 from nag.report.bundle import plotly_bundle
 from nag.report.cards import drawing_sections
 from nag.report.figures import COLOURS
-from nag.report.headline import headline_of, without_hero
+from nag.report.headline import Headline, headline_of, without_hero
 from nag.report.histories import Search, read_search
 from nag.report.rows import read_samples
 from nag.report.runs import Run, find_runs
@@ -63,25 +63,28 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
     ]
     headline = headline_of(found, samples, searches, sections)
     hero = None if headline is None else headline.figure
-    sections = without_hero(sections, hero)
-    scripts = _scripts(sections, hero is not None)
+    write_text(path, _rendered(title, found, headline, without_hero(sections, hero)))
+    return path
+
+
+def _rendered(title: str, runs: Sequence[Run], headline: Headline | None, sections: Sequence[Section]) -> str:
+    """The page."""
+    scripts = _scripts(sections, headline is not None and headline.figure is not None)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["value"] = format_value
-    content = environment.from_string(_packaged("report.html")).render(
+    return environment.from_string(_packaged("report.html")).render(
         title=title,
         style=Markup(_packaged("report.css")),
         headline=headline,
         version=__version__,
-        runs=found,
-        summary=[(run, describe(run)) for run in found],
-        tiles=tiles(found),
+        runs=runs,
+        summary=[(run, describe(run)) for run in runs],
+        tiles=tiles(runs),
         sections=sections,
         colours=COLOURS,
         scripts=[Markup(script) for script in scripts],
         script_policy=" ".join(map(_allowance, scripts)) or "'none'",
     )
-    write_text(path, content)
-    return path
 
 
 def _search_sections(searches: Sequence[Search], runs: Sequence[Run]) -> list[Section]:

@@ -22,7 +22,7 @@ from nag.suites.distances import WholeSpace, parameter_counts
 from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table, chosen
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import train_generator
+from nag.workflows.train_generator import TrainingData, train_generator
 
 __all__ = ["GenerationJob", "GenerationPreset", "GenerationSuite", "measure_generation"]
 
@@ -237,7 +237,7 @@ def measure_generation(job: GenerationJob, workshop: ArtifactCache) -> list[Meas
 def _trained(job: GenerationJob, workshop: ArtifactCache) -> Path:
     def build(run: RunFolder) -> None:
         space, fabric = load_space(job.space), make_fabric(job.device)
-        train_generator(run, space, job.make, job.training, fabric, job.train_fraction, metric_samples=64)
+        train_generator(run, space, job.make, job.training, fabric, TrainingData(job.train_fraction), metric_samples=64)
 
     needed = ("space", "make", "training", "train_fraction")
     config = {f.name: getattr(job, f.name) for f in fields(job) if f.name in needed}

@@ -26,7 +26,7 @@ from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table, chose
 from nag.tasks import load_task, split_by_class
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import train_generator
+from nag.workflows.train_generator import TrainingData, train_generator
 
 __all__ = ["RealGraphsJob", "ScaleJob", "ScalePreset", "ScaleSuite", "measure_real_graphs", "measure_scale"]
 
@@ -268,7 +268,7 @@ def measure_real_graphs(job: RealGraphsJob, workshop: ArtifactCache) -> list[Mea
     train, held_out = (table.dags[torch.from_numpy(np.intersect1d(rows, first))] for rows in (split.train, split.test))
 
     def build(run: RunFolder) -> None:
-        train_generator(run, table.space, job.make, job.training, make_fabric(job.device), metric_samples=0, graphs=train)
+        train_generator(run, table.space, job.make, job.training, make_fabric(job.device), TrainingData(graphs=train), 0)
 
     config = {"task": job.task, "make": job.make, "training": job.training}
     name = cell_key("generator", table.space.name, f"seed{job.seed}")

@@ -20,7 +20,7 @@ from nag.suites.roofline import count_flops, measure_roofline, parameter_bytes, 
 from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import train_generator
+from nag.workflows.train_generator import TrainingData, train_generator
 
 __all__ = ["SpeedJob", "SpeedMethod", "SpeedPreset", "SpeedSuite", "measure_speed", "step_against_floor"]
 
@@ -168,7 +168,7 @@ def _trained(job: SpeedJob, name: str, workshop: ArtifactCache) -> Any:
     method, space = job.methods[name], load_space(job.space)
 
     def build(run: RunFolder) -> None:
-        train_generator(run, space, method.make, method.training, make_fabric(job.device), 0.5, metric_samples=0)
+        train_generator(run, space, method.make, method.training, make_fabric(job.device), TrainingData(0.5), metric_samples=0)
 
     config = {"space": space.fingerprint, "make": method.make, "training": method.training}
     return workshop.product(cell_key("generator", job.space, name), "train-generator", job.seed, job.device, config, build)

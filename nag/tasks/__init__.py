@@ -6,7 +6,7 @@ from nag.core.lazy import lazily
 
 if TYPE_CHECKING:
     from nag.tasks.catalogue import list_tasks, load_task, task_names
-    from nag.tasks.importing import import_table
+    from nag.tasks.importing import TableColumns, import_table
     from nag.tasks.limits import Limit, parse_limits
     from nag.tasks.metric import Metric
     from nag.tasks.objective import Objective, Observed
@@ -29,6 +29,7 @@ __all__ = [
     "Observed",
     "Source",
     "Split",
+    "TableColumns",
     "Task",
     "TrainedNetworks",
     "UserEvaluator",

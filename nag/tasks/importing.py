@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,43 @@ from nag.tasks.tables.table import BenchmarkTable
 from nag.tasks.task import Task
 from nag.tasks.task_file import is_task_file
 
-__all__ = ["import_table"]
+__all__ = ["TableColumns", "import_table"]
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """What the columns of a table hold.
+
+    Args:
+        search_metric: What a strategy may see.
+        report_metric: What results show; the search metric if None.
+        maximise: Whether more is better.
+        secondary_metrics: Hardware costs and the like, of which less is better.
+        arch: Native strings.
+    """
+
+    search_metric: str
+    report_metric: str | None = None
+    maximise: bool = True
+    secondary_metrics: Sequence[str] = ()
+    arch: str = "arch"
+
+    @property
+    def reported(self) -> str:
+        """What results show."""
+        return self.report_metric or self.search_metric
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All metrics."""
+        return (self.search_metric, self.reported, *self.secondary_metrics)
 
 
 def import_table(
     csv_path: str | Path,
     space: str | Path,
     out_dir: str | Path,
-    search_metric: str,
-    report_metric: str | None = None,
-    maximise: bool = True,
-    secondary_metrics: Sequence[str] = (),
-    arch_column: str = "arch",
+    columns: TableColumns,
     name: str | None = None,
     task_features: Mapping[str, float] | None = None,
     tell: Callable[[str], None] = lambda note: None,
@@ -44,11 +70,7 @@ def import_table(
         csv_path: The table: native strings and metrics (see `read_csv_table`).
         space: Name of a shipped search space, or the path of a YAML file.
         out_dir: Folder to write to; made if it is not there.
-        search_metric: What a strategy may see.
-        report_metric: What results show; the search metric if None.
-        maximise: Whether more is better.
-        secondary_metrics: Hardware costs and the like, of which less is better.
-        arch_column: The column of native strings.
+        columns: What its columns hold.
         name: Name of the task; the table's file name if None.
         task_features: Numbers that describe the task's data, such as `{"classes": 10}`, by which a
             meta-predictor tells how alike tasks are.
@@ -66,15 +88,10 @@ def import_table(
     source, folder = Path(csv_path).expanduser(), Path(out_dir).expanduser()
     if source.resolve() == (folder / "table.csv").resolve():
         raise InvalidRequest(f"importing '{csv_path}' into its own folder would replace it", "Choose another out_dir.")
-    report_metric = report_metric or search_metric
-    table = read_csv_table(source, load_space(space), arch_column, metrics=(search_metric, report_metric, *secondary_metrics))
+    table = read_csv_table(source, load_space(space), columns.arch, metrics=columns.metrics)
     for note in table.notes:
         tell(note)
-    secondary = tuple(Metric(metric, maximise=False) for metric in secondary_metrics)
-    features = dict(task_features or {})
-    task = Task(
-        table.space, table, search_metric, report_metric, maximise, secondary, name=name or table.name, task_features=features
-    )
+    task = _task_of(table, columns, name or table.name, dict(task_features or {}))
     own_space = Path(space).expanduser() if is_task_file(space) else None
     description = _describe(task, "space.yaml" if own_space else str(space))
     try:
@@ -85,6 +102,13 @@ def import_table(
     except OSError as error:
         raise InvalidRequest(f"cannot write to '{out_dir}' ({error.strerror})", "Choose another out_dir.") from error
     return (folder / "task.yaml").resolve()
+
+
+def _task_of(table: BenchmarkTable, columns: TableColumns, name: str, features: Mapping[str, float]) -> Task:
+    """The task, which checks that its metrics are in the table."""
+    secondary = tuple(Metric(metric, maximise=False) for metric in columns.secondary_metrics)
+    searched = (columns.search_metric, columns.reported, columns.maximise)
+    return Task(table.space, table, *searched, secondary, name=name, task_features=features)
 
 
 def _describe(task: Task, space: str) -> dict[str, Any]:

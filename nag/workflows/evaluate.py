@@ -21,7 +21,7 @@ from nag.spaces import SearchSpace
 from nag.tasks import Task
 from nag.workflows.export import best_network, example_inputs, with_raw_inputs
 from nag.workflows.run import RunFolder, stage
-from nag.workflows.sample import evaluation_row
+from nag.workflows.sampled_rows import evaluation_row
 
 __all__ = ["check_export", "evaluate", "export_best", "read_architectures"]
 

@@ -20,7 +20,8 @@ from nag.tasks import Task
 from nag.training import FitOptions
 from nag.workflows.run import RunFolder
 from nag.workflows.sample import sample
-from nag.workflows.train_generator import train_generator
+from nag.workflows.steering import Steering
+from nag.workflows.train_generator import TrainingData, train_generator
 from nag.workflows.train_predictor import buy_labels, train_predictor
 
 if TYPE_CHECKING:
@@ -106,13 +107,12 @@ def _run_stages(
     """See `quickstart`."""
     own.start()
     space, device = task.table.space, fabric.device
-    generator_path = train_generator(
-        make_run("generator"), space, plan.make_generator, plan.training, fabric, plan.train_fraction, overwrite=True
-    )
+    data = TrainingData(plan.train_fraction)
+    generator_path = train_generator(make_run("generator"), space, plan.make_generator, plan.training, fabric, data)
     predictor_path = train_predictor(make_run("predictor"), task, plan.make_predictor, plan.num_train, device)
     generator, predictor = load_generator(generator_path, device), load_predictor(predictor_path, device)
-    guided_path = sample(make_run("guided"), generator, plan.num_samples, predictor, task, plan.guidance)
-    sample(make_run("unguided"), generator, plan.num_samples, None, task)
+    guided_path = sample(make_run("guided"), generator, plan.num_samples, Steering(plan.guidance, predictor), task)
+    sample(make_run("unguided"), generator, plan.num_samples, task=task)
     metrics = {
         "task": task.name,
         "search_space": space.name,

@@ -24,6 +24,7 @@ from nag.core.files import finite, write_json, write_text
 from nag.core.locks import FolderLock
 from nag.core.secrets import masked_config
 from nag.evaluation import Stopwatch
+from nag.spaces.trained_model import TrainedModel
 from nag.tracking import RunTracker
 
 __all__ = ["RunFolder", "stage", "version_of"]
@@ -54,6 +55,8 @@ class RunFolder:
         identity_keys_left_out: Keys of the configuration, or dotted paths in it, that may differ when a run is resumed.
         inputs: Name -> digest of each input's content, which may not differ when a run is resumed.
         watched: Name -> digest of what may differ, but is told; see `changes`.
+        resume: Whether to go on with the run in the folder, if there is one.
+        overwrite: Whether a run in the folder that could be resumed, and is not, may be lost.
     """
 
     path: Path
@@ -65,6 +68,8 @@ class RunFolder:
     identity_keys_left_out: tuple[str, ...] = ("out_dir", "resume", "overwrite", "tracker", "threads", "devices")
     inputs: Mapping[str, str] = field(default_factory=dict)
     watched: Mapping[str, str] = field(default_factory=dict)
+    resume: bool = False
+    overwrite: bool = False
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def __post_init__(self) -> None:
@@ -146,6 +151,10 @@ class RunFolder:
         """Where to write a file of the results; `finish` moves it to `path / name`."""
         (self.path / _STAGED).mkdir(parents=True, exist_ok=True)
         return self.path / _STAGED / name
+
+    def save(self, trained: TrainedModel, name: str) -> None:
+        """Writes the checkpoint of what was trained, as one of the results, with the run's configuration among its facts."""
+        trained.with_facts(config=dict(self.config)).save(self.output(name))
 
     def finish(
         self,

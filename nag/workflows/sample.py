@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from nag.core.errors import InvalidRequest
 from nag.core.files import write_json_lines
-from nag.core.secrets import masked
-from nag.diffusion import ClassifierFree, FrontGuidance, GuidanceMethod, Unguided
+from nag.diffusion import FrontGuidance
 from nag.diffusion.generation import TrainedGenerator, check_request, draw_valid
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation import Evaluation, Ledger, LimitRisk, Stopwatch, TableEvaluator, front, sample_metrics
-from nag.evaluation.labelled_reward import LabelledReward
-from nag.evaluation.margins import USUAL_RISK
-from nag.evaluation.predicted import TrainedPredictor
-from nag.evaluation.predicted.objectives import AnyValid, Measured, complete_objective, make_guidance_target
-from nag.graphs import Architecture, DagBatch, draw_png
-from nag.predictors import Prediction
+from nag.evaluation import Evaluation, Ledger, Stopwatch, TableEvaluator, front, sample_metrics
+from nag.graphs import Architecture
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
-from nag.tasks import Limit, Metric, Objective, Task
-from nag.tracking import Image
+from nag.tasks import Task
 from nag.workflows.run import RunFolder, stage
+from nag.workflows.sample_truth import benchmark_metrics
+from nag.workflows.sampled_rows import architecture_rows, evaluation_row, track_best
+from nag.workflows.saved_draws import SavedDraws, read_draws, write_draws
+from nag.workflows.steering import UNGUIDED, Steering
 
-__all__ = ["evaluation_row", "sample"]
-
-_DRAWN = 16
+__all__ = ["sample"]
 
 
 @stage
@@ -39,103 +31,63 @@ def sample(
     run: RunFolder,
     trained: TrainedGenerator,
     num_samples: int,
-    predictor: TrainedPredictor | None = None,
+    steering: Steering = UNGUIDED,
     task: Task | None = None,
-    guidance: GuidanceMethod | FrontGuidance | None = None,
     steps: int | None = None,
-    objective: Objective | None = None,
-    others: Sequence[TrainedPredictor] = (),
-    reward: LabelledReward | None = None,
-    risk: LimitRisk = USUAL_RISK,
+    resume: bool = False,
 ) -> Path:
     """Generates architectures.
 
     What is invalid, breaks a limit, or repeats a function where distinct ones are asked for is counted and drawn again, at
     most ten rounds. Where these find too few, the metrics say so under `shortfall`.
 
+    Samples are drawn together, as one batch of random numbers, and guidance selects among them. Those that `resume` adds are
+    therefore not the ones that a single run of the greater number would have drawn; they are the same each time.
+
     Args:
-        run: Run folder; gets `architectures.jsonl` and, with a task, `evaluations.jsonl` and `uniform.jsonl`.
+        run: Run folder; gets `architectures.jsonl`, `draws.safetensors` and, with a task, `evaluations.jsonl` and
+            `uniform.jsonl`.
         trained: The generator.
-        num_samples: Number of valid architectures wanted.
-        predictor: Steers the samples and predicts what they are worth.
+        num_samples: Number of valid architectures wanted, in all.
+        steering: What to steer toward.
         task: Looks the samples up.
-        guidance: How to steer; none without a predictor.
         steps: Network evaluations of the sampler; None for its default.
-        objective: What the samples shall be good at; the predictor's metric if None. With limits, only samples that are
-            predicted to keep them are returned; where a front is wanted, the best for each of its directions, with a mark
-            (`on_front`) for those that no other is predicted to dominate.
-        others: Predictors of further metrics that the objective names.
-        reward: Buys labels while sampling; what is measured is then made high, in place of what is predicted.
-        risk: How far samples may go toward limits on predicted metrics.
+        resume: Keep the samples in the folder, if there are some, and add what is missing of `num_samples`.
 
     Returns:
         Path of `architectures.jsonl`.
 
     Raises:
         InvalidRequest: Generator, predictor and task are not of one space, `num_samples` is below 1 or more than there are
-            distinct functions, or no sample is valid and keeps all limits.
+            distinct functions, no sample is valid and keeps all limits, or the samples in the folder cannot be added to.
+        DamagedFile: The samples in the folder cannot be read.
     """
     space = trained.space
-    _check_spaces(space, [p for p in (predictor, *others) if p is not None], task)
+    _check_task(space, task)
     check_request(trained.generator, trained.reference, num_samples, None)
-    target = _guidance_target(space, num_samples, predictor, guidance, objective, risk, others, reward)
+    target = steering.target(space, num_samples)
     check_request(trained.generator, trained.reference, num_samples, target)
-    guided = target is not None and getattr(guidance, "scale", 1) != 0
+    begun = _begun(run, space, num_samples, steering) if resume else None
     run.start()
-    teachers = [trained_predictor for trained_predictor in (predictor, *others) if trained_predictor is not None]
-    ledger = Ledger(
-        labels_used=sum(p.labels_used for p in teachers) + int(trained.facts.get("labels_used", 0)),
-        labels_of_other_tasks=sum(int(p.facts.get("labels_of_other_tasks", 0)) for p in teachers),
-        train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0))
-        + sum(float(p.facts["train_cpu_seconds"]) for p in teachers),
-    )
-    watch = Stopwatch()
-    rng = torch.Generator(device=trained.device).manual_seed(run.seed)
-    samples = draw_valid(trained.generator, num_samples, rng, target, steps, run.tracker)
-    ledger += Ledger(network_evaluations=samples.cost.network_evaluations, predictor_evaluations=samples.cost.scored)
-    ledger += Ledger() if reward is None else reward.as_ledger()
-    shortfall = samples.shortfall(space, target is not None)
-    sampling = {"sampling_cpu_seconds": round(watch.cpu, 3), "sampling_wall_seconds": round(watch.wall, 3)}
-
-    archs = space.to_architectures(samples.kept)
-    prediction = predictor.predictor.predict(samples.kept) if predictor else None
-    marks = None
-    if target is not None and isinstance(target.guidance, FrontGuidance):
-        marks = front(target.objective.values(samples.kept)).tolist()
-    write_json_lines(run.output("architectures.jsonl"), _rows(space, archs, samples.kept, prediction, marks))
-    metrics: dict[str, Any] = {
-        "search_space": space.name,
-        "num_requested": num_samples,
-        "num_samples": len(archs),
-        **({"shortfall": shortfall} if shortfall else {}),
-        "guided": guided,
-        "guidance_scale": float(getattr(guidance, "scale", 0.0)) if guided else 0.0,
-        **sample_metrics(space, samples.raw, trained.reference, run.seed).values,
-        **sampling,
-    }
-    if guided:
-        metrics |= _kept_distinct(space, samples.kept)
-    evaluations: list[Evaluation] = []
+    run.record_identity()
+    drawn = _draw(run, trained, num_samples, target, steps, begun)
+    write_draws(run.output("draws.safetensors"), run.identity, drawn)
+    samples, archs = drawn.draws, space.to_architectures(drawn.draws.kept)
+    prediction = steering.predictor.predictor.predict(samples.kept) if steering.predictor else None
+    marks = _on_front(target, drawn)
+    write_json_lines(run.output("architectures.jsonl"), architecture_rows(space, archs, samples.kept, prediction, marks))
+    evaluations, uniform = _look_up(run, task, archs, num_samples)
+    metrics = _metrics(trained, steering, target, drawn, run.seed)
     if task is not None:
-        evaluator = TableEvaluator(task)
-        evaluations = evaluator.evaluate(archs)
-        write_json_lines(run.output("evaluations.jsonl"), (evaluation_row(space, e) for e in evaluations))
-        uniform: list[Evaluation] = []
-        if can_sample_uniform(space):
-            uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, num_samples, run.seed)))
-            write_json_lines(run.output("uniform.jsonl"), (evaluation_row(space, e) for e in uniform))
-        metrics |= _truth(task, evaluations, uniform, {} if objective is None else objective.limits)
-    _track_table(run, space, archs, prediction, predictor.metric if predictor else None, evaluations)
+        metrics |= benchmark_metrics(task, evaluations, uniform, steering.limits)
+    metric = steering.predictor.metric if steering.predictor else None
+    track_best(run.tracker, space, archs, prediction, metric, evaluations)
+    ledger = _consumed(trained, steering, drawn)
     run.finish({**metrics, **ledger.as_metrics()}, outdated=("evaluations.jsonl", "uniform.jsonl"))
     return run.path / "architectures.jsonl"
 
 
-def _check_spaces(space: SearchSpace, predictors: Sequence[TrainedPredictor], task: Task | None) -> None:
-    for predictor in predictors:
-        if predictor.space.fingerprint != space.fingerprint:
-            raise InvalidRequest(
-                f"the predictor belongs to {predictor.space.name}, the generator to {space.name}", "Train both on one space."
-            )
+def _check_task(space: SearchSpace, task: Task | None) -> None:
     if task is not None and task.table.space.fingerprint != space.fingerprint:
         raise InvalidRequest(
             f"the generator belongs to {space.name}, task {task.name} to {task.table.space.name}",
@@ -143,169 +95,98 @@ def _check_spaces(space: SearchSpace, predictors: Sequence[TrainedPredictor], ta
         )
 
 
-def _guidance_target(
-    space: SearchSpace,
-    count: int,
-    predictor: TrainedPredictor | None,
-    guidance: GuidanceMethod | FrontGuidance | None,
-    objective: Objective | None,
-    risk: LimitRisk,
-    others: Sequence[TrainedPredictor],
-    reward: LabelledReward | None,
-) -> GuidanceTarget | None:
-    """The target; None for unguided samples."""
-    if reward is not None:
-        if objective is not None or predictor is not None or not isinstance(guidance, GuidanceMethod):
-            raise InvalidRequest(
-                "a budget of labels takes no predictor and no objective", "Give task=T budget=N guidance=evolution alone."
-            )
-        if guidance.scale == 0:
-            raise InvalidRequest("a budget of labels is given, but no guidance to spend it", "Use guidance=evolution.")
-        return GuidanceTarget(guidance, Measured(space, reward))
-    if guidance is None or (objective is None and isinstance(guidance, GuidanceMethod) and guidance.scale == 0):
+def _begun(run: RunFolder, space: SearchSpace, num_samples: int, steering: Steering) -> SavedDraws | None:
+    """The samples in the run folder; None where there are none."""
+    path = run.path / "draws.safetensors"
+    if not path.is_file():
         return None
-    if predictor is None and objective is None:
-        if isinstance(guidance, FrontGuidance):
-            raise InvalidRequest(
-                "a front needs metrics", "Give objective.pareto=true, objective.maximise and objective.minimise."
-            )
-        told = isinstance(guidance.proposal, ClassifierFree)
-        if not told and not isinstance(guidance.proposal, Unguided):
-            steered = type(guidance.proposal).__name__
-            raise InvalidRequest(f"guidance by {steered} is given no score", "Give predictor=PATH, or use guidance=none.")
-        return GuidanceTarget(guidance, AnyValid(space)) if told else None
-    if objective is None or (not objective.metrics and predictor is not None):
-        assert predictor is not None
-        objective = complete_objective(objective, predictor)
-    if objective.pareto != isinstance(guidance, FrontGuidance):
-        raise InvalidRequest("a front takes its own guidance", "Set objective.pareto=true together with guidance=front.")
-    teachers = [trained for trained in (predictor, *others) if trained is not None]
-    return make_guidance_target(space, objective, teachers, guidance, count, risk)
+    if steering.reward is not None:
+        raise InvalidRequest("samples that bought labels cannot be added to", "Sample anew in another out_dir.")
+    begun = read_draws(path, run.identity, space, run.differences)
+    count = len(begun.draws.kept)
+    if count > num_samples:
+        what = f"'{run.path}' holds {count} samples, num_samples is {num_samples}"
+        raise InvalidRequest(what, f"Use num_samples={count} or more.")
+    if count < num_samples and isinstance(steering.guidance, FrontGuidance):
+        raise InvalidRequest("a front is drawn as a whole and cannot be added to", "Sample anew in another out_dir.")
+    return begun
 
 
-def _rows(
-    space: SearchSpace,
-    archs: Sequence[Architecture],
-    dags: DagBatch,
-    prediction: Prediction | None,
-    on_front: Sequence[bool] | None,
-) -> list[dict[str, Any]]:
-    hashes = space.canonical_hashes(dags)
-    costs = {name: values.tolist() for name, values in space.estimate_costs(dags).items()}
-    means = prediction.mean.tolist() if prediction else [None] * len(archs)
-    stds = prediction.measurement_std.tolist() if prediction else [None] * len(archs)
-    return [
-        {
-            "arch": space.encode(arch),
-            "ops": list(arch.ops),
-            "edges": [list(edge) for edge in arch.edges],
-            "canonical_hash": hashes[i],
-            "predicted_mean": means[i],
-            "predicted_std": stds[i],
-            "estimated_cost": {name: values[i] for name, values in costs.items()},
-            **({} if on_front is None else {"on_front": on_front[i]}),
-        }
-        for i, arch in enumerate(archs)
-    ]
+def _draw(
+    run: RunFolder,
+    trained: TrainedGenerator,
+    count: int,
+    target: GuidanceTarget | None,
+    steps: int | None,
+    begun: SavedDraws | None,
+) -> SavedDraws:
+    """Draws what is missing; what is added gets random numbers of its own, which follow from the seed and the number there."""
+    watch = Stopwatch()
+    seed = run.seed if begun is None else (run.seed * 1_000_003 + len(begun.draws.kept)) * 64 + 1
+    rng = torch.Generator(device=trained.device).manual_seed(seed % 2**63)
+    draws = draw_valid(trained.generator, count, rng, target, steps, run.tracker, begun=None if begun is None else begun.draws)
+    before = SavedDraws(draws) if begun is None else begun
+    return SavedDraws(draws, before.cpu_seconds + watch.cpu, before.wall_seconds + watch.wall)
 
 
-def evaluation_row(space: SearchSpace, evaluation: Evaluation) -> dict[str, Any]:
-    """One line of `evaluations.jsonl`."""
-    cost = {"epochs": evaluation.epochs, "cpu_seconds": evaluation.cpu_seconds, "gpu_seconds": evaluation.gpu_seconds}
-    trained = {**cost, "curve": list(evaluation.curve), "reused": evaluation.reused} if evaluation.cpu_seconds else {}
+def _on_front(target: GuidanceTarget | None, drawn: SavedDraws) -> list[bool] | None:
+    """Which samples no other is predicted to dominate; None where no front was wanted."""
+    if target is None or not isinstance(target.guidance, FrontGuidance):
+        return None
+    marks: list[bool] = front(target.objective.values(drawn.draws.kept)).tolist()
+    return marks
+
+
+def _look_up(
+    run: RunFolder, task: Task | None, archs: Sequence[Architecture], count: int
+) -> tuple[list[Evaluation], list[Evaluation]]:
+    """What the task's table holds of the samples, and of as many uniform ones; writes both down."""
+    if task is None:
+        return [], []
+    space, evaluator = task.table.space, TableEvaluator(task)
+    evaluations, uniform = evaluator.evaluate(archs), []
+    write_json_lines(run.output("evaluations.jsonl"), (evaluation_row(space, e) for e in evaluations))
+    if can_sample_uniform(space):
+        uniform = evaluator.evaluate(space.to_architectures(sample_uniform(space, count, run.seed)))
+        write_json_lines(run.output("uniform.jsonl"), (evaluation_row(space, e) for e in uniform))
+    return evaluations, uniform
+
+
+def _metrics(
+    trained: TrainedGenerator, steering: Steering, target: GuidanceTarget | None, drawn: SavedDraws, seed: int
+) -> dict[str, Any]:
+    """Entries of `metrics.json` that describe the samples."""
+    space, samples = trained.space, drawn.draws
+    guided = steering.steers(target)
+    shortfall = samples.shortfall(space, target is not None)
     return {
-        "arch": space.encode(evaluation.architecture),
-        "canonical_hash": evaluation.canonical_hash,
-        "search_value": evaluation.search_value,
-        "report_value": evaluation.report_value,
-        "percentile": evaluation.percentile,
-        "side": evaluation.side,
-        **trained,
-        **({"error": masked(evaluation.error)} if evaluation.error else {}),
+        "search_space": space.name,
+        "num_requested": samples.requested,
+        "num_samples": len(samples.kept),
+        **({"shortfall": shortfall} if shortfall else {}),
+        "guided": guided,
+        "guidance_scale": steering.scale if guided else 0.0,
+        **sample_metrics(space, samples.raw, trained.reference, seed).values,
+        "sampling_cpu_seconds": round(drawn.cpu_seconds, 3),
+        "sampling_wall_seconds": round(drawn.wall_seconds, 3),
+        **(_distinct(space, drawn) if guided else {}),
     }
 
 
-def _kept_distinct(space: SearchSpace, kept: DagBatch) -> dict[str, float]:
+def _distinct(space: SearchSpace, drawn: SavedDraws) -> Mapping[str, float]:
+    kept = drawn.draws.kept
     return {
         "num_distinct": float(len(set(space.hashes(kept)))),
         "num_functionally_distinct": float(len(set(space.canonical_hashes(kept)))),
     }
 
 
-@dataclass(frozen=True)
-class _Truth:
-    """What a table holds of one architecture: metric -> value."""
-
-    values: Mapping[str, float]
-
-    @classmethod
-    def of(cls, task: Task, evaluation: Evaluation) -> _Truth:
-        known = {task.search_metric: evaluation.search_value, task.report_metric: evaluation.report_value, **evaluation.side}
-        return cls({name: math.nan if value is None else value for name, value in known.items()})
-
-
-def _truth(
-    task: Task, found: Sequence[Evaluation], uniform: Sequence[Evaluation], limits: Mapping[str, Limit]
-) -> dict[str, Any]:
-    """Benchmark metrics of the samples and of an equally large uniform sample; `true_known` samples are in the table.
-
-    The best of either truly keeps those limits whose metrics the table holds; null where none does.
-    """
-    held = {name: limit for name, limit in limits.items() if name in (task.search_metric, *task.secondary_metrics)}
-    objective = Objective.single(task.report_metric, task.maximise, held)
-
-    def known(evaluations: Sequence[Evaluation]) -> np.ndarray:
-        return np.array([e.report_value for e in evaluations if e.report_value is not None], dtype=np.float64)
-
-    values, draws = known(found), known(uniform)
-    searched = np.array([e.search_value for e in found if e.search_value is not None], dtype=np.float64)
-    result: dict[str, Any] = {
-        "task": task.name,
-        "report_metric": task.report_metric,
-        "protocol": task.protocol,
-        "maximise": task.maximise,
-        "true_optimum": task.best,
-        "num_looked_up": len(values),
-        "true_known": len(values),
-    }
-    for prefix, numbers, evaluations in (("", values, found), ("uniform_", draws, uniform)):
-        if not len(numbers):
-            continue
-        truths = [_Truth.of(task, evaluation) for evaluation in evaluations]
-        chosen = objective.best(truths)
-        best = None if chosen is None else chosen.values[task.report_metric]
-        result |= {
-            f"{prefix}true_mean": float(numbers.mean()),
-            f"{prefix}true_best": best,
-            f"{prefix}true_percentile_mean": float(task.percentile(numbers).mean()),
-            f"{prefix}true_percentile_best": None if best is None else float(task.percentile(best)),
-        }
-        if held:
-            result[f"{prefix}true_feasible"] = int(objective.feasible(truths).sum())
-    if len(searched):
-        result["search_percentile_mean"] = float(task.percentile(searched, task.search_metric).mean())
-    return result
-
-
-def _track_table(
-    run: RunFolder,
-    space: SearchSpace,
-    archs: Sequence[Architecture],
-    prediction: Prediction | None,
-    metric: Metric | None,
-    evaluations: Sequence[Evaluation],
-) -> None:
-    """Sends the samples that look best, with drawings, to the tracker."""
-    means = prediction.mean.tolist() if prediction else [0.0] * len(archs)
-    utilities = means if metric is None else [metric.utility(mean) for mean in means]
-    order = sorted(range(len(archs)), key=lambda i: -utilities[i])[:_DRAWN]
-    rows = [
-        [
-            space.encode(archs[i]),
-            means[i] if prediction else None,
-            evaluations[i].report_value if evaluations else None,
-            Image(draw_png(archs[i], dpi=80)),
-        ]
-        for i in order
-    ]
-    run.tracker.table("architectures", ["arch", "predicted_mean", "true", "drawing"], rows)
+def _consumed(trained: TrainedGenerator, steering: Steering, drawn: SavedDraws) -> Ledger:
+    """All that the samples took, pre-training included."""
+    cost = drawn.draws.cost
+    generator = Ledger(
+        labels_used=int(trained.facts.get("labels_used", 0)),
+        train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0)),
+    )
+    drawing = Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
+    return steering.consumed() + generator + drawing

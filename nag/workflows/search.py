@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,16 +54,14 @@ def search(
     evaluator: Evaluator,
     strategy: Strategy,
     plan: SearchPlan,
-    resume: bool = False,
-    consumed: dict[str, float] | None = None,
-    overwrite: bool = False,
+    consumed: Mapping[str, float] | None = None,
     warn: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Asks a strategy, evaluates, tells it, until the budget is spent.
 
     The history is appended to after each batch. As what a strategy asks is a function of problem, seed and history, a
-    search that was killed goes on, with `resume`, exactly as if it had not been, and one that has ended goes on with a
-    greater budget to what that budget would have given; evaluations that had finished are in the evaluator's store.
+    search that was killed is resumed exactly as if it had not been, and one that has ended goes on with a greater budget to
+    what that budget would have given; evaluations that had finished are in the evaluator's store.
 
     Args:
         run: Run folder; gets `history.jsonl`, one line a query.
@@ -71,9 +69,7 @@ def search(
         evaluator: Measures.
         strategy: Proposes; nothing was told to it.
         plan: How long.
-        resume: Go on with the history in the folder, if there is one.
         consumed: What the strategy's models cost before: labels of other tasks, CPU seconds of training.
-        overwrite: Discard the history in the folder, if there is one and it is not to be resumed.
         warn: Is told in one line of a torn line of the history, and of a space that was exhausted.
 
     Returns:
@@ -87,39 +83,60 @@ def search(
     run.depends_on(batch=str(plan.batch))
     run.lock()
     check_limits(task, strategy.problem.objective)
-    path = run.path / "history.jsonl"
-    history = HistoryFile(path, run.identity, resume, overwrite, warn, run.differences)
-    rows, objective, space = history.rows, strategy.problem.objective, task.space
-    if len(rows) > plan.budget:
-        raise InvalidRequest(f"'{run.path}' holds {len(rows)} queries, the budget is {plan.budget}", f"Use budget={len(rows)}.")
-    told = [_told(row, objective, space, path) for row in rows]
-    whole = len(rows) - len(rows) % plan.batch
-    _tell_stored(strategy, told[:whole], path)
-    for name in run.changes() if rows else ():
-        warn(f"the content of '{name}' has changed since the search began; what was measured before stays as it is")
+    history = HistoryFile(run.path / "history.jsonl", run.identity, run.resume, run.overwrite, warn, run.differences)
+    begun = _retell(run, history, strategy, plan, warn)
     run.start()
     run.record_identity()
-    results = SearchResults(objective)
-    results.add(rows)
-    with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(rows)) as progress, history:
-        progress.update(len(rows))
-        for evaluations in queries(evaluator, strategy, plan.budget - len(rows), plan.batch, told[whole:]):
-            first = len(rows) + 1
-            if overwrite and not resume and first == 1:
-                run.discard_metrics()  # of the history that is replaced now
-            history.append([finite(_row(query, evaluation, space)) for query, evaluation in enumerate(evaluations, first)])
-            for row in rows[first - 1 :]:
-                results.add([row])
-                run.tracker.log({**tracked_metrics(row), **results.logged(row)}, row["query"])
-            progress.update(len(rows))
+    results = SearchResults(strategy.problem.objective)
+    results.add(history.rows)
+    with run.tracker.progress(plan.budget, f"searching {task.name}", "queries", initial=len(history.rows)) as progress, history:
+        progress.update(len(history.rows))
+        for evaluations in queries(evaluator, strategy, plan.budget - len(history.rows), plan.batch, begun):
+            _record(run, history, evaluations, results, task.space)
+            progress.update(len(history.rows))
             progress.note(results.note)
-    run.tracker.table("queries", *tracked_table(rows))
-    about = {**results.metrics(task, rows), **(consumed or {}), "strategy": type(strategy).__name__}
-    winner = about["best_arch"]
-    about["best_network"] = best_network(run.path, evaluator, None if winner is None else space.decode(winner))
-    run.finish(about, files=tuple(filter(None, ("history.jsonl", about["best_network"]))))
+    _finish(run, task, evaluator, history, {**results.metrics(task, history.rows), **(consumed or {})}, strategy)
     _tell_shortfall(results, task, plan, warn)
-    return path
+    return history.path
+
+
+def _retell(
+    run: RunFolder, history: HistoryFile, strategy: Strategy, plan: SearchPlan, warn: Callable[[str], None]
+) -> list[Observation]:
+    """Tells the strategy the whole batches of a history; returns what was measured of a batch that a kill cut short."""
+    rows, problem = history.rows, strategy.problem
+    if len(rows) > plan.budget:
+        raise InvalidRequest(f"'{run.path}' holds {len(rows)} queries, the budget is {plan.budget}", f"Use budget={len(rows)}.")
+    told = [_told(row, problem.objective, problem.space, history.path) for row in rows]
+    whole = len(rows) - len(rows) % plan.batch
+    _tell_stored(strategy, told[:whole], history.path)
+    for name in run.changes() if rows else ():
+        warn(f"the content of '{name}' has changed since the search began; what was measured before stays as it is")
+    return told[whole:]
+
+
+def _record(
+    run: RunFolder, history: HistoryFile, evaluations: Sequence[Evaluation], results: SearchResults, space: SearchSpace
+) -> None:
+    """Writes down a batch."""
+    first = len(history.rows) + 1
+    if run.overwrite and not run.resume and first == 1:
+        run.discard_metrics()  # of the history that is replaced now
+    history.append([finite(_row(query, evaluation, space)) for query, evaluation in enumerate(evaluations, first)])
+    for row in history.rows[first - 1 :]:
+        results.add([row])
+        run.tracker.log({**tracked_metrics(row), **results.logged(row)}, row["query"])
+
+
+def _finish(
+    run: RunFolder, task: Task, evaluator: Evaluator, history: HistoryFile, metrics: dict[str, Any], strategy: Strategy
+) -> None:
+    """Writes `metrics.json`, which also names the trained network of the best architecture."""
+    run.tracker.table("queries", *tracked_table(history.rows))
+    winner = metrics["best_arch"]
+    network = best_network(run.path, evaluator, None if winner is None else task.space.decode(winner))
+    about = {**metrics, "strategy": type(strategy).__name__, "best_network": network}
+    run.finish(about, files=tuple(filter(None, (history.path.name, network))))
 
 
 def _tell_shortfall(results: SearchResults, task: Task, plan: SearchPlan, warn: Callable[[str], None]) -> None:

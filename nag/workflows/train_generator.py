@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,45 @@ from nag.evaluation import Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tracking import NullTracker
-from nag.training import FitOptions, SavedTraining, read_state
+from nag.training import FitOptions, FitResult, SavedTraining, read_state
 from nag.workflows.run import RunFolder, stage
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["train_generator"]
+__all__ = ["TrainingData", "train_generator"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Which architectures a generator is trained on.
+
+    Args:
+        fraction: Share of the architectures to train on, split by canonical hash; 1 for all.
+        num_architectures: Uniform draws that stand for a space too large to enumerate.
+        graphs: Architectures to train on in place of the space's; None for the space's.
+        conditions: Name -> a number of each architecture; the generator learns to be told its quantile.
+    """
+
+    fraction: float = 1.0
+    num_architectures: int = 100_000
+    graphs: DagBatch | None = None
+    conditions: Mapping[str, Score] | None = None
+
+    def of(self, space: SearchSpace, seed: int) -> TrainingSet:
+        """The architectures of a space; raises what `TrainingSet.of` raises."""
+        return TrainingSet.of(
+            space,
+            self.graphs,
+            fraction=self.fraction,
+            num_architectures=self.num_architectures,
+            conditions=self.conditions,
+            seed=seed,
+        )
+
+
+ALL = TrainingData()
+"""All architectures of the space."""
 
 
 @stage
@@ -39,29 +71,21 @@ def train_generator(
     make_generator: Callable[..., Generator],
     options: FitOptions,
     fabric: Fabric,
-    train_fraction: float = 1.0,
-    num_architectures: int = 100_000,
+    data: TrainingData = ALL,
     metric_samples: int = 2000,
-    resume: bool = False,
-    graphs: DagBatch | None = None,
-    conditions: Mapping[str, Score] | None = None,
-    overwrite: bool = False,
 ) -> Path:
     """Trains a generator on all architectures of a space, on given ones, or on a fraction of either split by canonical hash.
 
+    A run that is resumed continues from the folder's training state, also to more steps.
+
     Args:
-        run: Run folder; gets `generator.safetensors`.
+        run: Run folder; gets `generator.safetensors` and `train_state.pt`.
         space: The search space.
         make_generator: (space=..., data=...) -> the untrained generator.
         options: Length and speed; with `max_steps` 0, the steps follow the number of generated positions.
         fabric: Device, precision and processes.
-        train_fraction: Share of the architectures to train on, 1 for all.
-        num_architectures: Uniform draws that stand for a space too large to enumerate.
+        data: What to train on.
         metric_samples: Unguided samples that the sample metrics are computed on; 0 for none.
-        resume: Continue from the folder's training state, also with more steps.
-        graphs: Architectures to train on in place of the space's; None for the space's.
-        conditions: Name -> a number of each architecture; the generator learns to be told its quantile.
-        overwrite: Begin anew in a folder that holds a training state, which is lost.
 
     Returns:
         Path of the checkpoint, which process 0 writes as it does everything in the run folder.
@@ -70,48 +94,37 @@ def train_generator(
         InvalidRequest: The space is too large to draw from, and no graphs are given; or the folder holds another
             training, one that would be lost, or more steps than asked for.
     """
-    if graphs is None:
+    if data.graphs is None:
         check_drawable(space)
     run.depends_on(search_space=space.fingerprint)
     options = replace(options, max_steps=options.max_steps or default_steps(space))
-    saved = SavedTraining(run.path / "train_state.pt", resume, run.identity)
+    saved = SavedTraining(run.path / "train_state.pt", run.resume, run.identity)
     if fabric.is_global_zero:
-        _begin(run, saved, overwrite, options.max_steps)
+        _begin(run, saved, options.max_steps)
     tracker = run.tracker if fabric.is_global_zero else NullTracker()
     with tracker.progress(None, f"listing the architectures of {space.name}", "stages") as progress:
-        data = TrainingSet.of(
-            space,
-            graphs,
-            fraction=train_fraction,
-            num_architectures=num_architectures,
-            conditions=conditions,
-            seed=run.seed,
-        )
+        listed = data.of(space, run.seed)
         progress.advance(1)
-    trained, result = fit_generator(data, make_generator, options, fabric, tracker, run.seed, saved)
+    trained, result = fit_generator(listed, make_generator, options, fabric, tracker, run.seed, saved)
     if fabric.is_global_zero:
-        replace(trained, facts={**trained.facts, "config": dict(run.config)}).save(run.output("generator.safetensors"))
-        speed = {
-            "steps_per_second": result.steps / max(result.seconds, 1e-9),
-            "loss": result.loss if math.isfinite(result.loss) else None,
-        }
-        run.finish({**_summary(trained), **speed, **_sampled(trained, metric_samples, run.seed)})
+        run.save(trained, "generator.safetensors")
+        run.finish({**_summary(trained), **_speed(result), **_sampled(trained, metric_samples, run.seed)})
     return run.path / "generator.safetensors"
 
 
-def _begin(run: RunFolder, saved: SavedTraining, overwrite: bool, max_steps: int) -> None:
+def _begin(run: RunFolder, saved: SavedTraining, max_steps: int) -> None:
     """Takes the run folder; what cannot be done is told before the folder is touched."""
     run.lock()
     if saved.path is not None and saved.path.is_file():
-        _check_state(run, saved.path, saved.resume, overwrite, max_steps)
+        _check_state(run, saved.path, max_steps)
     run.start()
     run.record_identity()
 
 
-def _check_state(run: RunFolder, path: Path, resume: bool, overwrite: bool, max_steps: int) -> None:
+def _check_state(run: RunFolder, path: Path, max_steps: int) -> None:
     """Raises `InvalidRequest` unless the training state in a run folder may be continued, or be lost."""
-    if not resume:
-        if not overwrite:
+    if not run.resume:
+        if not run.overwrite:
             hint = "Continue it with resume=true, discard it with overwrite=true, or choose another out_dir."
             raise InvalidRequest(f"'{run.path}' holds a training", hint)
         return
@@ -136,6 +149,12 @@ def _summary(trained: TrainedGenerator) -> dict[str, Any]:
         **{name: facts[name] for name in ("train_fraction", "train_size", "steps", "train_cpu_seconds")},
         "network_evaluations": trained.generator.evaluations(None),
     }
+
+
+def _speed(result: FitResult) -> dict[str, float | None]:
+    """Steps a second, and the loss of the last steps."""
+    loss = result.loss if math.isfinite(result.loss) else None
+    return {"steps_per_second": result.steps / max(result.seconds, 1e-9), "loss": loss}
 
 
 def _sampled(trained: TrainedGenerator, count: int, seed: int) -> dict[str, float]:

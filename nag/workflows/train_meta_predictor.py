@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -45,9 +44,8 @@ def train_meta_predictor(
     source_predictor(tasks[0].space, make_source, run.seed)
     run.start()
     found = fit_sources(tasks, make_source, num_train, episodes, run.seed, device, run.tracker)
-    trained = replace(found, facts={**found.facts, "config": dict(run.config)})
-    trained.save(run.output("meta_predictor.safetensors"))
-    prior = {f"prior_{name}": float(value.detach()) for name, value in getattr(trained.meta, "prior", {}).items()}
-    numbers = {name: trained.facts[name] for name in ("labels_used", "train_cpu_seconds")}
+    run.save(found, "meta_predictor.safetensors")
+    prior = {f"prior_{name}": float(value.detach()) for name, value in getattr(found.meta, "prior", {}).items()}
+    numbers = {name: found.facts[name] for name in ("labels_used", "train_cpu_seconds")}
     run.finish({"tasks": len(tasks), **numbers, **prior})
     return run.path / "meta_predictor.safetensors"

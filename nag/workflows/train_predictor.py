@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from nag.predictors import Predictor
 from nag.tasks import Metric, Observations, Split, Task, split_by_class
 from nag.workflows.run import RunFolder, stage
 
-__all__ = ["buy_labels", "side_task", "train_predictor"]
+__all__ = ["buy_labels", "task_of_metric", "train_predictor"]
 
 _SHOWN = 2000
 _CHUNK = 8192
@@ -69,79 +70,43 @@ def train_predictor(
         InvalidRequest: There is no such side metric, or there are not that many labels.
     """
     side = metric is not None and metric != task.search_metric
-    if metric is not None and side:
-        task = side_task(task, metric, bool(maximise))
-    elif maximise is not None and maximise != task.maximise:
-        better = "more" if task.maximise else "less"
-        raise InvalidRequest(f"{better} of {task.search_metric} is better in task {task.name}", "Leave maximise out.")
+    task = task_of_metric(task, metric, maximise)
     split = buy_labels(task, num_train, run.seed)
-    table, space = task.table, task.table.space
-    values = task.search_values
     labels = _observations(task, split.train)
     if side:  # too few labels for a margin are told before any work
         Margin.calibrate(HeldOut(labels.values(), labels.values()))
-    make_predictor(space=space, seed=run.seed)  # wrong options too
+    make_predictor(space=task.space, seed=run.seed)  # wrong options too
     run.start()
     trained = fit_observations(labels, labels.metrics[0], make_predictor, run.seed, device, run.tracker, side)
-    predictor = trained.predictor
-
-    others = np.setdiff1d(task.rows, split.train)
-    if held_out is not None and held_out < len(others):
-        others = np.sort(np.random.default_rng(run.seed).choice(others, held_out, replace=False))
-    score_watch = Stopwatch()
-    mean, std = _predict_all(run, predictor, table.dags[torch.from_numpy(others)].to(device))
-    score_seconds = score_watch.cpu
-    without_twin = np.isin(others, split.test)
-    metrics = ranking_metrics(mean[without_twin], values[others][without_twin], task.maximise)
-    all_other = ranking_metrics(mean, values[others], task.maximise)
-
-    shown = np.sort(np.random.default_rng(run.seed).permutation(np.flatnonzero(without_twin))[:_SHOWN])
-    write_json_lines(
-        run.output("predictions.jsonl"),
-        (
-            {
-                "arch": space.encode(table.architecture(int(others[i]))),
-                "predicted": float(mean[i]),
-                "std": float(std[i]),
-                "true": float(values[others[i]]),
-            }
-            for i in shown
-        ),
-    )
-    facts = {**trained.facts, "task": task.name, "config": dict(run.config)}
-    replace(trained, facts=facts).save(run.output("predictor.safetensors"))
-    run.finish(
-        {
-            "task": task.name,
-            "search_metric": task.search_metric,
-            "labels_used": num_train,
-            "split": f"by canonical class: {num_train} labels, {int(without_twin.sum())} held-out architectures without a "
-            f"functional twin among them, seed {run.seed}",
-            "held_out": int(without_twin.sum()),
-            **metrics,
-            **{f"{name}_all_other": value for name, value in all_other.items()},
-            "all_other": len(others),
-            "train_cpu_seconds": trained.facts["train_cpu_seconds"],
-            "score_cpu_seconds": round(score_seconds, 3),
-        }
-    )
+    tested = _test(run, trained.predictor, task, split, held_out, device)
+    write_json_lines(run.output("predictions.jsonl"), _shown(task, tested, run.seed))
+    run.save(trained.with_facts(task=task.name), "predictor.safetensors")
+    cpu_seconds = trained.facts["train_cpu_seconds"]
+    run.finish({**_metrics(task, tested, num_train, run.seed), "train_cpu_seconds": cpu_seconds})
     return run.path / "predictor.safetensors"
 
 
-def side_task(task: Task, metric: str, maximise: bool = False) -> Task:
-    """The task of predicting a side metric.
+def task_of_metric(task: Task, metric: str | None, maximise: bool | None = None) -> Task:
+    """The task of predicting one of a task's metrics.
 
     Args:
         task: The task.
-        metric: One of its side metrics.
-        maximise: Whether more of it is better.
+        metric: Its search metric, or a side metric; the search metric if None.
+        maximise: Whether more of it is better; the task's own direction of the search metric, and less of a side metric, if
+            None.
 
     Raises:
-        InvalidRequest: The task has no such side metric.
+        InvalidRequest: The task has no such metric, or its search metric has another direction.
     """
-    if metric not in task.secondary_metrics:
-        raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", did_you_mean(metric, task.secondary_metrics))
-    return replace(task, search_metric=metric, report_metric=metric, maximise=maximise, secondary=())
+    if metric is not None and metric != task.search_metric:
+        if metric not in task.secondary_metrics:
+            what = f"task {task.name} has no side metric '{metric}'"
+            raise InvalidRequest(what, did_you_mean(metric, task.secondary_metrics))
+        return replace(task, search_metric=metric, report_metric=metric, maximise=bool(maximise), secondary=())
+    if maximise is not None and maximise != task.maximise:
+        better = "more" if task.maximise else "less"
+        raise InvalidRequest(f"{better} of {task.search_metric} is better in task {task.name}", "Leave maximise out.")
+    return task
 
 
 def _observations(task: Task, rows: np.ndarray) -> Observations:
@@ -149,6 +114,37 @@ def _observations(task: Task, rows: np.ndarray) -> Observations:
     archs = task.space.to_architectures(task.table.dags[torch.from_numpy(rows)])
     metric = Metric(task.search_metric, task.maximise)
     return Observations(task.space, tuple(archs), {metric.name: task.search_values[rows]}, (metric,))
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """What a predictor says of architectures that it was not trained on.
+
+    Args:
+        rows: (n,) their rows in the task's table.
+        mean: (n,) predictions.
+        std: (n,) standard deviations of a measurement.
+        alone: (n,) whether no functional twin was trained on.
+        cpu_seconds: CPU seconds of predicting.
+    """
+
+    rows: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    alone: np.ndarray
+    cpu_seconds: float
+
+
+def _test(
+    run: RunFolder, predictor: Predictor, task: Task, split: Split, held_out: int | None, device: torch.device | str
+) -> _Tested:
+    """Predicts the other architectures of the table, or some of them drawn at random."""
+    others = np.setdiff1d(task.rows, split.train)
+    if held_out is not None and held_out < len(others):
+        others = np.sort(np.random.default_rng(run.seed).choice(others, held_out, replace=False))
+    watch = Stopwatch()
+    mean, std = _predict_all(run, predictor, task.table.dags[torch.from_numpy(others)].to(device))
+    return _Tested(others, mean, std, np.isin(others, split.test), watch.cpu)
 
 
 def _predict_all(run: RunFolder, predictor: Predictor, dags: DagBatch) -> tuple[np.ndarray, np.ndarray]:
@@ -161,3 +157,35 @@ def _predict_all(run: RunFolder, predictor: Predictor, dags: DagBatch) -> tuple[
             progress.advance(len(prediction))
     mean, std = torch.cat(parts, 1).numpy()
     return mean, std
+
+
+def _shown(task: Task, tested: _Tested, seed: int) -> list[dict[str, Any]]:
+    """Lines of `predictions.jsonl`: some of the architectures without a twin."""
+    shown = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(tested.alone))[:_SHOWN])
+    return [
+        {
+            "arch": task.space.encode(task.table.architecture(int(tested.rows[i]))),
+            "predicted": float(tested.mean[i]),
+            "std": float(tested.std[i]),
+            "true": float(task.search_values[tested.rows[i]]),
+        }
+        for i in shown
+    ]
+
+
+def _metrics(task: Task, tested: _Tested, num_train: int, seed: int) -> dict[str, Any]:
+    """Entries of `metrics.json` that describe labels and ranking."""
+    true, alone = task.search_values[tested.rows], tested.alone
+    all_other = ranking_metrics(tested.mean, true, task.maximise)
+    return {
+        "task": task.name,
+        "search_metric": task.search_metric,
+        "labels_used": num_train,
+        "split": f"by canonical class: {num_train} labels, {int(alone.sum())} held-out architectures without a "
+        f"functional twin among them, seed {seed}",
+        "held_out": int(alone.sum()),
+        **ranking_metrics(tested.mean[alone], true[alone], task.maximise),
+        **{f"{name}_all_other": value for name, value in all_other.items()},
+        "all_other": len(tested.rows),
+        "score_cpu_seconds": round(tested.cpu_seconds, 3),
+    }

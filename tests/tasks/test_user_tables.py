@@ -7,7 +7,7 @@ import pytest
 
 from nag.core.errors import DamagedFile, InvalidRequest, InvalidSpace, MissingData
 from nag.spaces import load_space
-from nag.tasks import Metric, import_table, load_task, read_csv_table
+from nag.tasks import Metric, TableColumns, import_table, load_task, read_csv_table
 
 SPACE_YAML = """
 name: tiny
@@ -238,7 +238,12 @@ def test_features_of_the_data_are_imported_and_notes_are_told(folder, tmp_path):
     told = []
     written(folder / "x.csv", ROWS, ";")
     path = import_table(
-        folder / "x.csv", folder / "tiny.yaml", tmp_path / "out", "test", task_features={"classes": 10}, tell=told.append
+        folder / "x.csv",
+        folder / "tiny.yaml",
+        tmp_path / "out",
+        TableColumns("test"),
+        task_features={"classes": 10},
+        tell=told.append,
     )
     assert told == ["ignored columns of text: when"]
     assert load_task(path).task_features == {"classes": 10}
@@ -247,7 +252,7 @@ def test_features_of_the_data_are_imported_and_notes_are_told(folder, tmp_path):
 def test_an_imported_table_is_a_task_that_can_be_moved(folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
     path = import_table(
-        folder / "results.csv", folder / "tiny.yaml", out, "top1", "test", secondary_metrics=["size"], name="mine"
+        folder / "results.csv", folder / "tiny.yaml", out, TableColumns("top1", "test", secondary_metrics=["size"]), name="mine"
     )
     original = load_task(folder / "mine.yaml")
     shutil.rmtree(folder)
@@ -265,7 +270,7 @@ def test_an_imported_table_is_a_task_that_can_be_moved(folder, tmp_path, monkeyp
 def test_a_shipped_space_goes_by_name(tmp_path):
     natives = ["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"]
     (tmp_path / "x.csv").write_text("acc,cell\n" + "".join(f"{i / 3},{native}\n" for i, native in enumerate(natives)))
-    path = import_table(tmp_path / "x.csv", "nasbench201", tmp_path / "out", "acc", arch_column="cell", maximise=False)
+    path = import_table(tmp_path / "x.csv", "nasbench201", tmp_path / "out", TableColumns("acc", maximise=False, arch="cell"))
     task = load_task(path)
     assert task.name == "x"
     assert not task.maximise
@@ -275,24 +280,24 @@ def test_a_shipped_space_goes_by_name(tmp_path):
 def test_a_failed_import_writes_nothing_and_leaves_earlier_results(folder, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(InvalidRequest, match="Did you mean 'top1'"):
-        import_table(folder / "results.csv", folder / "tiny.yaml", out, "top")
+        import_table(folder / "results.csv", folder / "tiny.yaml", out, TableColumns("top"))
     assert not out.exists()
-    import_table(folder / "results.csv", folder / "tiny.yaml", out, "top1")
+    import_table(folder / "results.csv", folder / "tiny.yaml", out, TableColumns("top1"))
     before = {entry.name: entry.read_bytes() for entry in out.iterdir()}
     (folder / "results.csv").write_text('arch,top1\n"conv,conv",1\n')
     with pytest.raises(DamagedFile, match="row 2"):
-        import_table(folder / "results.csv", folder / "tiny.yaml", out, "top1")
+        import_table(folder / "results.csv", folder / "tiny.yaml", out, TableColumns("top1"))
     assert {entry.name: entry.read_bytes() for entry in out.iterdir()} == before
 
 
 def test_an_import_never_replaces_its_source(folder):
     (folder / "results.csv").rename(folder / "table.csv")
     with pytest.raises(InvalidRequest, match="would replace it"):
-        import_table(folder / "table.csv", folder / "tiny.yaml", folder, "top1")
+        import_table(folder / "table.csv", folder / "tiny.yaml", folder, TableColumns("top1"))
     assert (folder / "table.csv").read_text() == CSV
 
 
 def test_an_unwritable_folder_is_refused(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidRequest, match="cannot write"):
-        import_table(folder / "results.csv", folder / "tiny.yaml", tmp_path / "file", "top1")
+        import_table(folder / "results.csv", folder / "tiny.yaml", tmp_path / "file", TableColumns("top1"))

@@ -59,8 +59,8 @@ def run_search(folder: Path, budget: int, resume: bool = False) -> MlflowTracker
     strategy = RandomSearch(Problem(space, Objective.single("accuracy")), 0)
     tracker = MlflowTracker(RunContext(folder, "search", resume), group="g", tags=["one", "two"])
     config = {"budget": budget, "store": f"postgresql://me:{SECRET}@host/nag", "deep": {"api_key": SECRET}}
-    run = RunFolder(folder, "search", 0, "cpu", config, tracker, ("budget",))
-    search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, 2), resume)
+    run = RunFolder(folder, "search", 0, "cpu", config, tracker, ("budget",), resume=resume)
+    search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, 2))
     return tracker
 
 

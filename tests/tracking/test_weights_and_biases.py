@@ -221,8 +221,8 @@ def run_search(folder: Path, budget: int, **options: bool) -> None:
     context = RunContext(folder, "search", options.get("resume", False))
     tracker = WandbTracker(context, group="g", tags=["one", "two"])
     config = {"store": f"postgresql://me:{SECRET}@host/nag", "api_key": SECRET}
-    run = RunFolder(folder, "search", 0, "cpu", config, tracker, ("budget",))
-    search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, 2), **options)
+    run = RunFolder(folder, "search", 0, "cpu", config, tracker, ("budget",), **options)
+    search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, 2))
 
 
 def records_of(folder: Path) -> list[list]:

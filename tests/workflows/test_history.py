@@ -43,12 +43,14 @@ def task(tmp_path_factory) -> Task:
     return Task(space, BenchmarkTable("sketches", space, dags, {"rank": values}), "rank", name="sketches/rank")
 
 
-def run_search(task: Task, folder: Path, seed: int = 0, budget: int = 5, batch: int = 2, **options: bool) -> list[dict]:
+def run_search(
+    task: Task, folder: Path, seed: int = 0, budget: int = 5, batch: int = 2, warn=lambda text: None, **options: bool
+) -> list[dict]:
     goal = Objective.single("rank")
     strategy = RegularisedEvolution(Problem(task.space, goal), seed, population=3, tournament=2)
     config = {"seed": seed, "budget": budget}
-    run = RunFolder(folder, "search", seed, "cpu", config, NullTracker(), ("budget",))
-    search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, batch), **options)
+    run = RunFolder(folder, "search", seed, "cpu", config, NullTracker(), ("budget",), **options)
+    search(run, task, TableEvaluator(task), strategy, SearchPlan(budget, batch), warn=warn)
     return queries(folder)
 
 

@@ -8,7 +8,7 @@ import pytest
 from nag.evaluation import TableEvaluator
 from nag.spaces import sample_uniform
 from nag.tasks import Limit, load_task
-from nag.workflows.sample import _truth
+from nag.workflows.sample_truth import benchmark_metrics
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +22,17 @@ def test_the_best_sample_truly_keeps_the_limits(looked_up):
     best = max(found, key=lambda each: each.report_value)
     limit = Limit(max=float(np.nextafter(best.side["params_m"], 0)))
     kept = [each for each in found if each.side["params_m"] <= limit.max]
-    told = _truth(task, found, found, {"params_m": limit, "depth": Limit(max=1)})
+    told = benchmark_metrics(task, found, found, {"params_m": limit, "depth": Limit(max=1)})
     assert told["true_best"] == told["uniform_true_best"] == max(each.report_value for each in kept) < best.report_value
     assert told["true_percentile_best"] == max(each.percentile for each in kept)
     assert told["true_feasible"] == len(kept)
-    free = _truth(task, found, [], {})
+    free = benchmark_metrics(task, found, [], {})
     assert (free["true_best"], free["true_percentile_best"]) == (best.report_value, best.percentile)
     assert "true_feasible" not in free
 
 
 def test_where_no_sample_keeps_them_there_is_no_best(looked_up):
     task, found = looked_up
-    told = _truth(task, found, [], {"params_m": Limit(max=0.0)})
+    told = benchmark_metrics(task, found, [], {"params_m": Limit(max=0.0)})
     assert (told["true_best"], told["true_percentile_best"], told["true_feasible"]) == (None, None, 0)
     assert told["true_mean"] > 0

@@ -28,7 +28,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     from nag.workflows.inputs import digest_of_path, digest_of_task
     from nag.workflows.search import SearchPlan, search
 
-    budget, resume, probe = options.budget, options.resume, options.probe
+    budget, probe = options.budget, options.probe
     task = any_task_of(cfg)
 
     from nag.search import Problem
@@ -64,7 +64,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     run = run_folder_of(cfg, "search", inputs=inputs)
     run.watched = {"evaluator.function": digest_of_path(place)} if is_file else {}
     evaluator = evaluator_of(cfg, task, run.path, probe)
-    path = search(run, task, evaluator, strategy, plan, resume, consumed, options.overwrite, warn)
+    path = search(run, task, evaluator, strategy, plan, consumed, warn)
     say_metrics(
         run.path,
         (

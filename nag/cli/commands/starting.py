@@ -40,7 +40,9 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
 
     def make_run(name: str) -> RunFolder:
         commands = {"": "quickstart", "generator": "train-generator", "predictor": "train-predictor"}
-        return run_folder_of(cfg, commands.get(name, "sample"), folder / name)
+        run = run_folder_of(cfg, commands.get(name, "sample"), folder / name)
+        run.overwrite = True  # the stages of a quickstart that was stopped begin anew
+        return run
 
     plan = QuickstartPlan(make_generator, fitting, make_predictor, guidance, num_train, num_samples, fraction)
     result = quickstart(make_run, task, plan, fabric_of(cfg), write_report)
@@ -69,21 +71,12 @@ def show(cfg: DictConfig, options: ShowOptions) -> None:
 
 def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
     """Make a task of a CSV table."""
-    from nag.tasks import import_table, load_task
+    from nag.tasks import TableColumns, import_table, load_task
 
-    path = import_table(
-        options.csv,
-        options.search_space,
-        folder_of(cfg, "import-table"),
-        options.search_metric,
-        options.report_metric,
-        options.maximise,
-        options.side_metrics,
-        options.arch_column,
-        options.name,
-        options.descriptor,
-        say,
-    )
+    searched = options.search_metric, options.report_metric, options.maximise
+    columns = TableColumns(*searched, options.side_metrics, options.arch_column)
+    folder = folder_of(cfg, "import-table")
+    path = import_table(options.csv, options.search_space, folder, columns, options.name, options.descriptor, say)
     task = load_task(path)
     say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
     say(f"use it: task={path}")

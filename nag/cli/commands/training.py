@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         TrainMetaPredictorOptions,
         TrainPredictorOptions,
     )
+    from nag.spaces import SearchSpace
+    from nag.workflows.train_generator import TrainingData
 
 _LABELS = 200
 """Labels that are bought of a table unless another number is asked for."""
@@ -31,31 +33,34 @@ def train_generator(cfg: DictConfig, options: TrainGeneratorOptions) -> None:
     from nag.spaces import load_space
 
     space = load_space(options.search_space)
-    fraction = options.train_fraction
 
     from nag.training import ending_together, make_fabric
-    from nag.workflows.inputs import digest_of_graphs
-    from nag.workflows.train_generator import train_generator
+    from nag.workflows.train_generator import TrainingData, train_generator
 
     fitting, make, devices = build(cfg.training), build(cfg.generator), options.devices
     fitting.check_processes(devices)
     graphs = None if options.architectures is None else graphs_of(cfg, space)
     conditions = conditions_of(cfg, space, graphs)
     try_generator(make, space, conditions)
-    inputs = {**digests_of(cfg, *(f"conditions.{name}" for name in conditions or ())), "search_space": space.fingerprint}
-    if graphs is not None:
-        inputs["architectures"] = digest_of_graphs(graphs)
-    run = run_folder_of(cfg, "train-generator", inputs=inputs)
-    numbers = options.num_architectures, options.metric_samples
-    resume, overwrite = options.resume, options.overwrite
+    data = TrainingData(options.train_fraction, options.num_architectures, graphs, conditions)
+    run = run_folder_of(cfg, "train-generator", inputs=_inputs_of(cfg, space, data))
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = make_fabric(options.device, devices)
     with ending_together(fabric):
-        path = train_generator(run, space, make, fitting, fabric, fraction, *numbers, resume, graphs, conditions, overwrite)
+        path = train_generator(run, space, make, fitting, fabric, data, options.metric_samples)
     if not fabric.is_global_zero:
         return
     say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
     say(f"generator: {path}")
+
+
+def _inputs_of(cfg: DictConfig, space: SearchSpace, data: TrainingData) -> dict[str, str]:
+    """Digests of all that a generator is trained on."""
+    from nag.workflows.inputs import digest_of_graphs
+
+    told = digests_of(cfg, *(f"conditions.{name}" for name in data.conditions or ()))
+    listed = {} if data.graphs is None else {"architectures": digest_of_graphs(data.graphs)}
+    return {**told, "search_space": space.fingerprint, **listed}
 
 
 def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
@@ -63,7 +68,7 @@ def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
     task = any_task_of(cfg)
 
     from nag.workflows.own_labels import task_of_labels
-    from nag.workflows.train_predictor import side_task, train_predictor
+    from nag.workflows.train_predictor import task_of_metric, train_predictor
 
     if options.labels is not None:
         task = task_of_labels(task, options.labels)
@@ -71,8 +76,7 @@ def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
     num_train = usual if options.num_train is None else options.num_train
 
     make = build(cfg.predictor)
-    if options.metric is not None and options.metric != task.search_metric:
-        side_task(task, options.metric, bool(options.maximise))
+    task_of_metric(task, options.metric, options.maximise)
     run = run_folder_of(cfg, "train-predictor", inputs=digests_of(cfg, "labels"))
     path = train_predictor(run, task, make, num_train, device_of(cfg), options.metric, None, options.maximise)
     say(f"{task.name}: {task.protocol if options.metric is None else f'predicts {options.metric}'}")

@@ -76,6 +76,7 @@ def draw_valid(
     target: GuidanceTarget | None,
     steps: int | None,
     tracker: RunTracker,
+    begun: Draws | None = None,
 ) -> Draws:
     """Draws until enough are valid and feasible, at most ten rounds; a front is drawn once.
 
@@ -86,6 +87,7 @@ def draw_valid(
         target: What guidance makes high; None for unguided samples.
         steps: Network evaluations of the sampler; None for the generator's default.
         tracker: Shows progress.
+        begun: Samples that are there already and count toward the number; none if None.
 
     Returns:
         All samples and the kept ones, on the CPU.
@@ -93,10 +95,12 @@ def draw_valid(
     Raises:
         InvalidRequest: No sample is valid and keeps all limits.
     """
-    raw: list[DagBatch] = []
-    kept: list[DagBatch] = []
+    raw, kept = ([], []) if begun is None else ([begun.raw], [begun.kept])
+    distinct = target is not None and target.distinct
     known = torch.zeros(0, dtype=torch.int64, device=rng.device)
-    total = SamplingCost()
+    if begun is not None and distinct:
+        known = generator.space.function_codes(begun.kept).to(known.device)
+    total = SamplingCost() if begun is None else begun.cost
     for _ in range(1 if target is not None and isinstance(target.guidance, FrontGuidance) else _ROUNDS):
         missing = count - sum(len(part) for part in kept)
         if missing == 0:
@@ -104,12 +108,12 @@ def draw_valid(
         cost = generator.cost(missing, steps) if target is None else target.cost(generator, missing, steps)
         with tracker.progress(cost.network_evaluations, f"sampling {missing}", "steps") as progress:
             drawn = _drawn(generator, missing, rng, target, steps, progress.advance, known)
-        if target is not None and target.distinct:
+        if distinct:
             known = torch.cat([known, generator.space.function_codes(drawn.kept).to(known.device)])
         total += cost
         raw.append(drawn.raw.to("cpu"))
         kept.append(drawn.kept.to("cpu"))
-    found = Draws(DagBatch.cat(raw), DagBatch.cat(kept), count, total, target is not None and target.distinct)
+    found = Draws(DagBatch.cat(raw), DagBatch.cat(kept), count, total, distinct)
     if not len(found.kept):
         raise _nothing_kept(generator.space, found.raw)
     return found

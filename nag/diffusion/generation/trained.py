@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from pydantic import ConfigDict
+from torch import Tensor
 
 from nag.core.checkpoints import load_checkpoint
 from nag.core.documents import Document, check
@@ -20,7 +21,8 @@ from nag.diffusion.generation.samples import Samples
 from nag.diffusion.generation.sampling import check_request, draw_valid
 from nag.diffusion.generator import Generator
 from nag.spaces import SearchSpace
-from nag.spaces.models import restore_model, save_model
+from nag.spaces.models import restore_model
+from nag.spaces.trained_model import TrainedModel
 from nag.tracking import terminal_progress
 
 __all__ = ["TrainedGenerator", "load_generator"]
@@ -36,7 +38,7 @@ class GeneratorFacts(Document):
 
 
 @dataclass(frozen=True)
-class TrainedGenerator:
+class TrainedGenerator(TrainedModel):
     """A generator that was trained, with what its checkpoint says about it.
 
     Args:
@@ -53,6 +55,11 @@ class TrainedGenerator:
     def of(cls, generator: Generator, reference: SpaceReference, facts: Mapping[str, Any]) -> TrainedGenerator:
         """A generator with facts of its training, to which the fingerprint of its space is added."""
         return cls(generator, reference, {"space_fingerprint": generator.space.fingerprint, **facts})
+
+    @property
+    def model(self) -> Generator:
+        """The generator."""
+        return self.generator
 
     @property
     def space(self) -> SearchSpace:
@@ -101,15 +108,9 @@ class TrainedGenerator:
         columns = {} if target is None else target.describe(draws.kept)
         return Samples(self.space, draws, columns, draws.shortfall(self.space, target is not None))
 
-    def save(self, path: str | Path) -> Path:
-        """Writes the checkpoint, a safetensors file that `nag.load` and the command line read.
-
-        Raises:
-            InvalidRequest: Weights are not finite.
-        """
-        path = Path(path)
-        save_model(path, self.generator, self.facts, extra=self.reference.tensors())
-        return path
+    def reference_tensors(self) -> Mapping[str, Tensor]:
+        """The facts of its training set, for the checkpoint."""
+        return self.reference.tensors()
 
     def __repr__(self) -> str:
         return f"TrainedGenerator({type(self.generator).__name__} of {self.space.name}, {self.facts.get('steps', '?')} steps)"

@@ -33,7 +33,8 @@ from nag.predictors import (
     TreesPredictor,
 )
 from nag.spaces import SearchSpace
-from nag.spaces.models import SpaceModel, restore_model, save_model
+from nag.spaces.models import SpaceModel, restore_model
+from nag.spaces.trained_model import TrainedModel
 from nag.tasks import Observations, Task, TrainedNetworks
 from nag.tracking import RunTracker, terminal_progress
 from nag.training import make_fabric
@@ -65,7 +66,7 @@ class MetaPredictorFacts(Document):
 
 
 @dataclass(frozen=True)
-class TrainedMetaPredictor:
+class TrainedMetaPredictor(TrainedModel):
     """A meta-predictor with what its checkpoint says about it.
 
     Args:
@@ -87,6 +88,12 @@ class TrainedMetaPredictor:
     meta: MetaPredictor | AdapterPredictor
     space: SearchSpace
     facts: dict[str, Any]
+    checkpoint_kind = MetaPredictor.kind  # also of adapters, which are predictors by themselves
+
+    @property
+    def model(self) -> MetaPredictor | AdapterPredictor:
+        """The meta-predictor."""
+        return self.meta
 
     def adapt(self, task: Task, labels: Observations | None = None) -> TrainedPredictor:
         """The predictor of a task that the meta-predictor never saw, which guides samples as every predictor does.
@@ -106,12 +113,6 @@ class TrainedMetaPredictor:
             device = next(self.meta.buffers()).device
             known = labels.dags.to(device), torch.from_numpy(labels.values(task.search_metric)).to(device)
         return adapt(self, _features_of(task), known, task.name, task.search_metric)
-
-    def save(self, path: str | Path) -> Path:
-        """Writes the checkpoint, a safetensors file that `nag.load` and the command line read."""
-        path = Path(path)
-        save_model(path, self.meta, self.facts, kind=MetaPredictor.kind)
-        return path
 
     def __repr__(self) -> str:
         return f"TrainedMetaPredictor({type(self.meta).__name__} of {self.space.name}, {len(self.facts['tasks'])} tasks)"

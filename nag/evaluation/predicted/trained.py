@@ -20,7 +20,8 @@ from nag.evaluation.predicted.guide import Guidance
 from nag.graphs import Architecture, DagBatch
 from nag.predictors import Prediction, Predictor
 from nag.spaces import SearchSpace
-from nag.spaces.models import restore_model, save_model
+from nag.spaces.models import restore_model
+from nag.spaces.trained_model import TrainedModel
 from nag.tasks import Metric
 
 __all__ = ["TrainedPredictor", "load_predictor"]
@@ -54,7 +55,7 @@ class PredictorFacts(Document):
 
 
 @dataclass(frozen=True)
-class TrainedPredictor:
+class TrainedPredictor(TrainedModel):
     """A predictor that was fitted to labels of one metric, with what its checkpoint says about it.
 
     It guides samples toward good predictions: `generator.sample(20, guide=predictor)`.
@@ -85,6 +86,11 @@ class TrainedPredictor:
             "cross_validated": lists,
         }
         return cls(predictor, predictor.space, {**own, **facts})
+
+    @property
+    def model(self) -> Predictor:
+        """The predictor."""
+        return self.predictor
 
     @property
     def labels_used(self) -> int:
@@ -124,12 +130,6 @@ class TrainedPredictor:
     def target(self, space: SearchSpace, count: int) -> GuidanceTarget:
         """High predictions, or low ones where less is better, as what guidance makes high (see `Guide`)."""
         return Guidance(self).target(space, count)
-
-    def save(self, path: str | Path) -> Path:
-        """Writes the checkpoint, a safetensors file that `nag.load` and the command line read."""
-        path = Path(path)
-        save_model(path, self.predictor, self.facts)
-        return path
 
     def __repr__(self) -> str:
         labels = f"{self.labels_used} labels of {self.metric.name}"

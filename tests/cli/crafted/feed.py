@@ -32,7 +32,7 @@ from nag.evaluation.tasks import load_task
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.report import write_report
 from nag.spaces import enumerate_space, load_space
-from nag.tasks import import_table
+from nag.tasks import TableColumns, import_table
 from nag.tasks.benchmarks.nas_bench_graph import read_nas_bench_graph
 from nag.tasks.benchmarks.nasbench101 import read_nasbench101
 from nag.training.state import read_state
@@ -61,7 +61,7 @@ def _mine(path: Path) -> Any:
 
 def _table(path: Path) -> Any:
     space = path.parents[2] / "space.yaml"
-    made = import_table(str(path), str(space), path.parent / "out", "accuracy", None, True, [], "arch", None)
+    made = import_table(str(path), str(space), path.parent / "out", TableColumns("accuracy"))
     return load_task(made)
 
 
