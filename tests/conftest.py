@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,11 @@ if "NAG_DATA_DIR" not in os.environ and _BESIDE_THE_REPOSITORY.is_dir():
 _DEVICE = os.environ.get("NAG_TEST_DEVICE", "cuda")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items):
+    _mark_what_is_covered_slow(
+        [item for item in items if item.get_closest_marker("covering") and not item.get_closest_marker("slow")]
+    )
     reasons = {}
     if "NAG_DATA_DIR" not in os.environ:
         reasons["data"] = "NAG_DATA_DIR is not set: no benchmark tables"
@@ -34,6 +39,25 @@ def pytest_collection_modifyitems(items):
         for mark, reason in reasons.items():
             if item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _mark_what_is_covered_slow(items):
+    """Leaves to the quick tests as few combinations of parameters as hold each value of each once, evenly mixed."""
+    tests = defaultdict(list)
+    for item in items:
+        tests[item.nodeid.partition("[")[0]].append(item)
+    for same in tests.values():
+        values = {item: [(name, id(value)) for name, value in item.callspec.params.items()] for item in same}
+        uses = Counter()
+        while values:
+            item = min(
+                values,
+                key=lambda item: (-sum(not uses[value] for value in values[item]), sum(uses[value] for value in values[item])),
+            )
+            found = values.pop(item)
+            if all(uses[value] for value in found):
+                item.add_marker(pytest.mark.slow)
+            uses.update(found)
 
 
 @pytest.fixture(scope="session")

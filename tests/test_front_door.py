@@ -33,11 +33,16 @@ def test_importing_and_listing_nag_loads_neither_torch_nor_numpy():
 
 
 @pytest.fixture(scope="module")
-def generator(tmp_path_factory) -> nag.TrainedGenerator:
+def generator(made_once) -> nag.TrainedGenerator:
     """A small generator whose samples are mostly valid."""
-    small = partial(nag.diffusion.DiscreteGenerator, width=32, layers=2)
-    options = nag.FitOptions(max_steps=300, warmup_steps=10, batch_size=64, learning_rate=1e-2, ema_decay=0.9)
-    return nag.train_generator(nag.load_space("nas_bench_graph"), generator=small, options=options, seed=0, device="cpu")
+
+    def train(folder: Path) -> None:
+        small = partial(nag.diffusion.DiscreteGenerator, width=32, layers=2)
+        options = nag.FitOptions(max_steps=300, warmup_steps=10, batch_size=64, learning_rate=1e-2, ema_decay=0.9)
+        space = nag.load_space("nas_bench_graph")
+        nag.train_generator(space, generator=small, options=options, seed=0, device="cpu").save(folder / "g.safetensors")
+
+    return nag.load(made_once("generator_of_the_door", train) / "g.safetensors")
 
 
 @pytest.mark.parametrize("name", [name for name in nag.__all__ if name != "__version__"])

@@ -57,7 +57,7 @@ def test_the_space_of_the_readme_works_in_every_command(nag):
     lines = commands.replace("\\\n", " ").strip().splitlines()
     assert len(lines) == 5
     for line in lines:
-        quick = {"nag train-generator": " training.max_steps=150 metric_samples=200"}
+        quick = {"nag train-generator": " training.max_steps=100 metric_samples=50"}
         extra = next((more for start, more in quick.items() if line.startswith(start)), "")
         quiet = "" if "import-table" in line or "show" in line else " tracker.mode=disabled"
         outcome = nag(line.removeprefix("nag ") + extra + quiet)
@@ -81,7 +81,7 @@ def test_the_space_of_the_readme_works_in_every_command(nag):
 )
 def test_stages_meet_in_files(nag, kernel):
     run = "tracker.mode=disabled seed=3"
-    quick = f"generator={kernel} training.max_steps=60 training.batch_size=64 generator.width=32 metric_samples=16 {run}"
+    quick = f"generator={kernel} training.max_steps=30 training.batch_size=32 generator.width=16 metric_samples=16 {run}"
     assert nag(f"train-generator search_space=nas_bench_graph out_dir=g {quick}").code == 0
     assert set(metrics("g")) >= COMMON | {"steps", "steps_per_second", "loss", "validity_raw", "tv_ops", "tv_edges"}
     assert yaml.safe_load(Path("g/config.yaml").read_text())["search_space"] == "nas_bench_graph"
@@ -106,11 +106,11 @@ def test_a_finished_run_resumes_to_the_same_weights(nag):
     assert metrics("g")["steps"] == 4
 
 
-def test_the_quickstart_runs_every_stage_and_reports(nag):
-    small = "training.max_steps=400 generator.width=32 generator.layers=2 num_train=30 num_samples=8"
+def test_the_quickstart_runs_every_stage_and_reports(nag, products):
+    small = "training.max_steps=60 generator.width=16 generator.layers=1 num_train=30 num_samples=8"
     outcome = nag(
-        f"quickstart {small} guidance.corrector.rounds=8 guidance.pool=2 predictor.parts.gnn.steps=20"
-        " tracker.mode=disabled out_dir=q"
+        f"quickstart task={products}/task/task.yaml {small} guidance.corrector.rounds=8 guidance.pool=2"
+        " predictor.parts.gnn.steps=20 tracker.mode=disabled out_dir=q"
     )
     assert outcome.code == 0, outcome
     assert COMMON <= set(metrics("q"))

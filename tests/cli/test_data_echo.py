@@ -29,7 +29,7 @@ def signals(nag):
         f"export '{CELL}' task={{}} weights=initial",
     ],
 )
-def test_the_shape_of_data_is_echoed_and_an_unclear_one_is_refused(nag, signals, line):
+def test_the_shape_of_data_is_echoed_and_an_unclear_one_is_refused(nag, signals, weights_only, line):
     """(W16)"""
     outcome = nag(f"{line.format('task.yaml')} out_dir=a {FEW}")
     assert outcome.code == 0, outcome.err

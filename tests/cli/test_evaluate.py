@@ -142,7 +142,7 @@ def test_mistakes_are_told_in_one_line(nag):
         assert words in outcome.err, (text, outcome.err)
 
 
-def test_an_export_takes_the_winner_of_a_search_and_never_untrained_weights_unasked(nag):
+def test_an_export_takes_the_winner_of_a_search_and_never_untrained_weights_unasked(nag, weights_only):
     """(W17)"""
     line = f"search task=digits/nasbench201 evaluator=train evaluator.epochs=1 strategy=random budget=2 out_dir=d {FEW} {QUIET}"
     assert nag(f"{line} builder.channels=2").code == 0

@@ -18,7 +18,7 @@ TRAIN = (
     " generator.width=16 generator.layers=1"
 )
 LABEL = "train-predictor task={p}/task/task.yaml num_train=20"
-SEARCH = "search task={p}/task/task.yaml budget=12"
+SEARCH = "search task={p}/task/task.yaml budget=8"
 GNN = "predictor.members=1 predictor.steps=4"
 LINES = {
     **{

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,20 @@ CONF = Path(__file__).parents[2] / "conf"
 EVERY_GROUP = [(name, group) for name, command in COMMANDS.items() for group in groups_of(command)]
 
 
+@cache
 def defaults(config: str) -> dict:
     with initialize_config_module("nag.conf", version_base="1.3"):
         found = OmegaConf.to_container(compose(config))
     assert isinstance(found, dict)
     return found
+
+
+@cache
+def options_of(group: str, member: str) -> dict:
+    with initialize_config_module("nag.conf", version_base="1.3"):
+        found = OmegaConf.to_container(compose(overrides=[f"+{group}={member}"]))
+    assert isinstance(found, dict)
+    return found[group]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -54,8 +64,7 @@ def test_help_names_every_member_of_a_group_and_the_options_of_the_default(name,
 def test_help_tells_the_options_of_the_member_that_is_chosen(name, group):
     for member in members(group):
         section = command_help(name, COMMANDS[name], [f"{group}={member}"]).split(f"\noptions of {group}={member} ")[1]
-        with initialize_config_module("nag.conf", version_base="1.3"):
-            options = OmegaConf.to_container(compose(overrides=[f"+{group}={member}"]))[group]
+        options = options_of(group, member)
         given = (CONF / group / f"{member}.yaml").read_text()
         inherited = f"as {group}=" in section or ": as " in section
         assert all(f"\n  {option}:" in section for option in options if f"\n{option}:" in given)

@@ -71,6 +71,7 @@ def shipped(request):
     return space, graphs
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
 def test_samples_of_an_untrained_generator_are_acyclic_and_keep_the_masks(shipped, kernel):
     space, graphs = shipped
@@ -120,7 +121,7 @@ def count_fours(dags):
         GuidanceMethod(proposal=ExactTilt(50, 3), pool=1, corrector=Offspring(2)),
     ],
 )
-def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
+def test_the_cost_is_what_is_evaluated(tiny, monkeypatch, kernel, guidance):
     generator = untrained(tiny, kernel()).eval()
     steps, scored = [], []
 
@@ -128,7 +129,8 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
         scored.append(len(dags))
         return count_fours(dags)
 
-    count = 200 if isinstance(guidance.proposal, ExactTilt) else 2500
+    monkeypatch.setattr("nag.diffusion.generator._BATCH", 128)
+    count = 100 if isinstance(guidance.proposal, ExactTilt) else 200
     assert len(guidance.sample(generator, count, rng(), score, 4, on_step=lambda: steps.append(1))) == count
     cost = guidance.cost(generator, count, 4)
     assert len(steps) == cost.network_evaluations
@@ -141,7 +143,7 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
         {"proposal": Candidates(32), "pool": 1, "corrector": None},
         {"proposal": Particles(4), "pool": 1, "corrector": None},
         pytest.param({"proposal": GradientTilt(400, 100), "pool": 1, "corrector": None}, marks=pytest.mark.slow),
-        {"proposal": ExactTilt(400, 100), "pool": 1, "corrector": None},
+        {"proposal": ExactTilt(100, 30), "pool": 1, "corrector": None},
         {"pool": 8, "corrector": None},
         {"pool": 1, "corrector": Metropolis(60)},
         {"pool": 1, "corrector": Offspring(20)},
@@ -150,7 +152,7 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
 def test_each_part_of_guidance_raises_the_score(tiny, parts):
     guidance = GuidanceMethod(8.0, distinct=False, **parts)
     generator = untrained(tiny, AbsorbingKernel()).eval()
-    free, guided = generator.sample(200, rng()), guidance.sample(generator, 200, rng(), count_fours)
+    free, guided = generator.sample(80, rng()), guidance.sample(generator, 80, rng(), count_fours)
     assert count_fours(guided).mean() > count_fours(free).mean() + 0.3
 
 
@@ -171,6 +173,7 @@ def test_selection_follows_the_weights_and_avoids_repetitions():
         assert {5, 7} == set(codes[select(weight.log(), codes, 2, source)].tolist())
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
 @pytest.mark.parametrize("schedule", [LinearSchedule, CosineSchedule])
 def test_a_checkpoint_restores_the_generator_to_the_bit(tiny, tmp_path, kernel, schedule):
@@ -276,7 +279,9 @@ def test_padding_does_not_change_what_the_denoiser_says(tiny):
     assert torch.allclose(inner.edges[:, :3, :3], cut.edges, atol=1e-5)
 
 
-@pytest.mark.parametrize(("kernel", "least"), [(AbsorbingKernel, 0.9), (UniformKernel, 0.7)])
+@pytest.mark.parametrize(
+    ("kernel", "least"), [(AbsorbingKernel, 0.9), pytest.param(UniformKernel, 0.7, marks=pytest.mark.slow)]
+)
 def test_a_short_training_learns_a_small_space(kernel, least):
     space = space_from_mapping(
         {
@@ -298,7 +303,7 @@ def test_a_short_training_learns_a_small_space(kernel, least):
     result = fit(
         generator,
         lambda module, r: {"loss": module.loss(data[torch.randint(len(data), (64,), generator=r)], r).total},
-        FitOptions(max_steps=400, learning_rate=5e-3, warmup_steps=20, ema_decay=0.98),
+        FitOptions(max_steps=300, learning_rate=5e-3, warmup_steps=20, ema_decay=0.98),
         make_fabric("cpu"),
         NullTracker(),
         seed=0,
@@ -314,7 +319,11 @@ def test_a_short_training_learns_a_small_space(kernel, least):
     assert len(set(space.hashes(dags[space.is_valid(dags)]))) > 0.6 * len(data)
 
 
-@pytest.mark.parametrize("corrector", [None, Metropolis(3), Offspring(3)], ids=["pool", "metropolis", "offspring"])
+@pytest.mark.parametrize(
+    "corrector",
+    [None, Metropolis(3), pytest.param(Offspring(3), marks=pytest.mark.slow)],
+    ids=["pool", "metropolis", "offspring"],
+)
 def test_distinct_holds_over_the_whole_output(tiny, monkeypatch, corrector):
     """Not within a batch alone, here of 64 graphs; half of all functions are asked for, or three quarters."""
     everything = enumerate_space(tiny)

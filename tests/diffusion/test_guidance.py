@@ -76,7 +76,7 @@ def test_a_constant_score_changes_nothing(toy, kernel):
     assert torch.allclose(plain.edges, guided.edges, atol=1e-6)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("scale", [pytest.param(0.0, marks=pytest.mark.slow), pytest.param(1.0, marks=pytest.mark.slow), 2.0])
 def test_guidance_tilts_a_law_of_independent_positions_as_bayes_says(toy, scale):
     """One operation and one edge are liked: the law becomes proportional to law * exp(scale * score)."""
     case, rng = toy(AbsorbingKernel(), LinearSchedule(), dependent=False), generator(4)
@@ -84,7 +84,7 @@ def test_guidance_tilts_a_law_of_independent_positions_as_bayes_says(toy, scale)
     def score(dags: DagBatch) -> torch.Tensor:
         return likes_b(dags) + dags.adjacency[:, 0, 2]
 
-    guide = GuidedDenoiser(case.denoise, score, scale, 256, rng)
+    guide = GuidedDenoiser(case.denoise, score, scale, 128, rng)
     x_0 = simulate(UnmaskingChain(guide, case.process, order="random"), prior(case, 2000, rng), rng)
     tilted = case.law * (scale * score(case.graphs)).exp()
     share = case.counts(x_0.to_dags()) / 2000
@@ -118,7 +118,7 @@ def test_guidance_never_gives_weight_to_the_impossible(toy):
 # -- corrector -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scale", [0.0, 2.0])
+@pytest.mark.parametrize("scale", [pytest.param(0.0, marks=pytest.mark.slow), 2.0])
 def test_metropolis_moves_reach_the_tilted_law_of_dependent_positions(toy, scale):
     case, rng = toy(AbsorbingKernel(), LinearSchedule()), generator(6)
     x_0 = case.process.clean(case.graphs[torch.multinomial(case.law, 2500, replacement=True, generator=rng)])
@@ -174,6 +174,7 @@ def test_particles_with_a_constant_score_are_unguided(toy, kernel):
     assert stats.chi2_contingency(both.numpy()).pvalue > 1e-4
 
 
+@pytest.mark.covering
 @KERNELS
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_weighted_particles_follow_the_tilted_law(toy, kernel, scale):

@@ -27,6 +27,7 @@ def prior(case, count: int, rng: torch.Generator) -> GraphBatch:
     return case.process.prior(torch.full((count,), 3), rng)
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("order", ["random", "settling"])
 @pytest.mark.parametrize("schedule", [LinearSchedule(), CosineSchedule()])
 def test_unmasking_one_position_at_a_time_is_exact(toy, order, schedule):
@@ -42,6 +43,7 @@ def test_unmasking_all_at_once_is_not_exact(toy):
     assert case.counts(x_0)[case.law < 1e-9].sum() > 100
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("kernel", [AbsorbingKernel(), UniformKernel(), MarginalKernel()], ids=lambda k: type(k).__name__)
 @pytest.mark.parametrize("schedule", [LinearSchedule(), CosineSchedule()], ids=lambda s: type(s).__name__)
 def test_ancestral_sampling_with_many_steps_approaches_the_law(toy, kernel, schedule):

@@ -132,7 +132,7 @@ def graphs(draw, most: int = 7, operations: tuple[str, ...] = OPS) -> Architectu
     return Architecture(("input", *inner, "output"), [pair for pair, there in zip(pairs, chosen, strict=True) if there])
 
 
-AMOUNTS = [200, pytest.param(2000, marks=pytest.mark.slow)]
+AMOUNTS = [100, pytest.param(2000, marks=pytest.mark.slow)]
 
 
 def checked(law, amount: int, *strategies) -> None:

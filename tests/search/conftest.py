@@ -123,7 +123,7 @@ def search(observe):
     return run
 
 
-LARGER = ("nasbench101", "nas_bench_graph", "tpu_tiles", "layered_30")  # than what says the same: free, nasbench201, chain
+LARGER = ("nasbench201", "nasbench101", "nas_bench_graph", "tpu_tiles", "layered_30")  # than what says the same: free, chain
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGER else []) for name in SPACES]
 
 
@@ -146,6 +146,15 @@ def problem_of(name: str) -> Problem:
 
 @pytest.fixture(params=STRATEGIES)
 def make(request) -> Callable[[Problem, int], Strategy]:
+    return STRATEGIES[request.param]
+
+
+ALIKE = ("gp", "default_scalable", "bananas")  # the strategy of `default` with other options
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in STRATEGIES])
+def apart(request) -> Callable[[Problem, int], Strategy]:
+    """As `make`, of strategies that choose in different ways."""
     return STRATEGIES[request.param]
 
 

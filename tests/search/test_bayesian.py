@@ -65,7 +65,9 @@ def _run(strategy: Strategy, batches: Sequence[int]) -> list[Architecture]:
     return found
 
 
-@pytest.mark.parametrize("options", [{"proxies": False}, {}, {"pool": False}])
+@pytest.mark.parametrize(
+    "options", [{}, *(pytest.param(options, marks=pytest.mark.slow) for options in ({"proxies": False}, {"pool": False}))]
+)
 def test_finds_the_best_sooner_than_chance(options) -> None:
     strategy = BayesianOptimisation(_favoured(), 0, start=InitialDesign(3), candidates=SMALL, **options)
     found = [_convolutions(arch) for arch in _run(strategy, [1] * 18)]

@@ -83,21 +83,21 @@ def test_objectives_that_make_no_sense_are_refused(metrics, limits):
         Objective(metrics, limits)
 
 
-def test_a_search_finds_the_best_that_is_feasible(make, cells, search):
+def test_a_search_finds_the_best_that_is_feasible(apart, cells, search):
     """Of cells that cost at most 20, none is worth more than 4; the best of all, worth 15, are far from feasible."""
-    strategy = make(Problem(cells, Objective.single("worth", limits={"cost": 20.0})), 0)
+    strategy = apart(Problem(cells, Objective.single("worth", limits={"cost": 20.0})), 0)
     search(strategy, rounds=25, batch=3, worth=worth, cost=cost)
     assert strategy.history.best is not None
     assert worth(strategy.history.best.architecture) == 4
 
 
-def test_a_search_goes_where_the_objective_points(make, search):
+def test_a_search_goes_where_the_objective_points(apart, search):
     """Maximising and minimising one metric lead to opposite ends."""
     ends = []
     for maximise in (True, False):
-        strategy = make(Problem(NB201, Objective.single("worth", maximise)), 1)
-        search(strategy, rounds=15, batch=4, worth=worth)
-        ends.append(float(strategy.history.metric("worth")[30:].mean()))
+        strategy = apart(Problem(NB201, Objective.single("worth", maximise)), 1)
+        search(strategy, rounds=12, batch=4, worth=worth)
+        ends.append(float(strategy.history.metric("worth")[24:].mean()))
         assert strategy.history.best.values["worth"] == (max if maximise else min)(strategy.history.metric("worth")).item()
     if not isinstance(strategy, RandomSearch):
         assert ends[0] > ends[1] + 1
@@ -111,10 +111,10 @@ def test_a_tree_search_does_without_halving(search):
 
 
 @pytest.mark.slow
-def test_two_objectives_give_a_front(make, search):
+def test_two_objectives_give_a_front(apart, search):
     """Worth up and cost down pull apart: both ends of the front, at 18 and at 0, are neared."""
     objective = Objective((Metric("worth"), Metric("cost", maximise=False)), pareto=True)
-    strategy = make(Problem(NB201, objective), 0)
+    strategy = apart(Problem(NB201, objective), 0)
     search(strategy, rounds=20, batch=4, worth=worth, cost=cost)
     on_front = strategy.history.values[front_numbers(strategy.history.values) == 0]
     assert float(on_front[:, 0].max()) >= 10

@@ -25,8 +25,11 @@ def some(dags, count: int, seed: int = 0):
     return dags[torch.randint(len(dags), (count,), generator=torch.Generator().manual_seed(seed))]
 
 
-def test_every_enumerated_architecture_is_valid_and_distinct(everything):
-    space, dags = everything
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "nasbench101" else []) for name in SPACES]
+)
+def test_every_enumerated_architecture_is_valid_and_distinct(whole, name):
+    space, dags = whole(name)
     assert bool(space.is_valid(dags).all())
     assert len(set(space.hashes(dags))) == len(dags)
 
@@ -122,7 +125,7 @@ def test_neighbours_of_a_fixed_wiring_are_all_changes_of_one_operation():
 
 def test_neighbours_reach_other_sizes_and_do_not_depend_on_the_order(whole):
     space, dags = whole("nasbench101")
-    for arch in some(dags[(dags.num_nodes == 6) & (dags.adjacency.sum((1, 2)) <= 7)], 4, seed=4).to_architectures(
+    for arch in some(dags[(dags.num_nodes == 6) & (dags.adjacency.sum((1, 2)) <= 7)], 2, seed=4).to_architectures(
         space.vocabulary
     ):
         found = space.neighbours(arch)
@@ -137,7 +140,7 @@ def test_neighbours_reach_other_sizes_and_do_not_depend_on_the_order(whole):
 def test_neighbourhood_is_symmetric(whole, name):
     space, dags = whole(name)
     rng = random.Random(2)
-    for arch in some(dags, 6, seed=2).to_architectures(space.vocabulary):
+    for arch in some(dags, 3, seed=2).to_architectures(space.vocabulary):
         own = space.hashes(space.to_dags([arch]))[0]
         found = space.neighbours(arch)
         for other in rng.sample(found, min(8, len(found))):
@@ -146,7 +149,7 @@ def test_neighbourhood_is_symmetric(whole, name):
 
 def test_neighbourhood_of_trees_with_derived_outputs_is_symmetric(whole):
     space, dags = whole("nas_bench_graph")
-    for arch in some(dags, 6, seed=3).to_architectures(space.vocabulary):
+    for arch in some(dags, 3, seed=3).to_architectures(space.vocabulary):
         own = space.hashes(space.to_dags([arch]))[0]
         for other in space.neighbours(arch)[:12]:
             assert own in space.hashes(space.to_dags(space.neighbours(other)))

@@ -34,14 +34,16 @@ torch.save(result.model.state_dict(), weights)
 """
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-c", SCRIPT, *map(str, arguments)]
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path, monkeypatch):
+    def run(*arguments: object) -> None:
+        """The script in this process: only what is killed needs one of its own."""
+        monkeypatch.setattr(sys, "argv", ["-c", *map(str, arguments)])
+        with torch.random.fork_rng():
+            exec(compile(SCRIPT, "<script>", "exec"), {"__name__": "__main__"})
 
-
-def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
-    subprocess.run(command(tmp_path / "whole.pt", tmp_path / "whole_weights.pt", 0, "fresh"), check=True)
+    run(tmp_path / "whole.pt", tmp_path / "whole_weights.pt", 0, "fresh")
     state = tmp_path / "state.pt"
-    process = subprocess.Popen(command(state, tmp_path / "never.pt", 0.02, "fresh"))
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(state), str(tmp_path / "never.pt"), "0.02", "fresh"])
     deadline = time.monotonic() + 60
     step = 0
     while step < 20:
@@ -53,7 +55,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert 20 <= torch.load(state, weights_only=True)["step"] < 200
-    subprocess.run(command(state, tmp_path / "weights.pt", 0, "resume"), check=True)
+    run(state, tmp_path / "weights.pt", 0, "resume")
     assert not (tmp_path / "never.pt").exists()
     whole, resumed = (torch.load(tmp_path / name, weights_only=True) for name in ("whole_weights.pt", "weights.pt"))
     assert whole.keys() == resumed.keys()

@@ -128,7 +128,7 @@ def test_share_of_false_selections_keeps_the_level(level):
 
 def test_fast_and_direct_optimised_selection_agree():
     rng, some, pruned = generator(), 0, 0
-    for case in range(40):
+    for case in range(16):
         (calibration, exceeds), (test, _) = items(25, [0.4, 0.6, 3.0], rng), items(20, [0.4, 0.6, 3.0], rng)
         if case % 2:  # ties, also between calibration and test items
             calibration, test = calibration.round(), test.round()
@@ -141,7 +141,7 @@ def test_fast_and_direct_optimised_selection_agree():
                 assert torch.equal(fast.selected, direct_pruning(p, s, level, pruning(20, generator(case))))
                 some += int(fast.selected.sum())
                 pruned += int((p * 20 <= level * s).sum() - fast.selected.sum())
-    assert some > 500
+    assert some > 200
     assert pruned > 0
 
 
@@ -178,7 +178,7 @@ def test_a_choice_among_many_useless_scores_costs_no_false_selections():
     rng, level, noises = generator(), 0.3, [30.0] * 12
     optimised: list[list[float]] = [[], [], []]
     careless = []
-    for _ in range(250):
+    for _ in range(120):
         (calibration, exceeds), (test, truth) = items(30, noises, rng), items(40, noises, rng)
         for shares, pruning in zip(optimised, ALL, strict=True):
             shares.append(false_share(select_optimised(calibration, exceeds, test, level, rng, pruning).selected, truth))
@@ -193,7 +193,7 @@ def test_a_choice_among_many_useless_scores_costs_no_false_selections():
 
 def test_among_good_scores_the_power_is_about_that_of_one_of_them():
     rng, found = generator(), torch.zeros(4)
-    for _ in range(300):
+    for _ in range(120):
         (calibration, exceeds), (test, truth) = items(100, [0.4, 0.5, 0.5], rng), items(100, [0.4, 0.5, 0.5], rng)
         found[0] += (select_optimised(calibration, exceeds, test, 0.2, rng).selected & truth).sum()
         for k in range(3):
