@@ -129,8 +129,8 @@ def test_the_cost_is_what_is_evaluated(tiny, monkeypatch, kernel, guidance):
         scored.append(len(dags))
         return count_fours(dags)
 
-    monkeypatch.setattr("nag.diffusion.generator._BATCH", 128)
-    count = 100 if isinstance(guidance.proposal, ExactTilt) else 200
+    monkeypatch.setattr("nag.diffusion.generator._BATCH", 512)
+    count = 100 if isinstance(guidance.proposal, ExactTilt) else 800
     assert len(guidance.sample(generator, count, rng(), score, 4, on_step=lambda: steps.append(1))) == count
     cost = guidance.cost(generator, count, 4)
     assert len(steps) == cost.network_evaluations

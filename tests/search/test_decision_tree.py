@@ -112,7 +112,7 @@ def test_random_edits_are_the_neighbours(small):
     everything = small.to_architectures(enumerate_space(small))
     for arch in everything[:: max(1, len(everything) // 3)]:
         listed = set(small.hashes(small.to_dags(near))) if (near := small.neighbours(arch)) else set()
-        edits = random_neighbours(small, arch, 600, rng)
+        edits = random_neighbours(small, arch, 1000, rng)
         own = small.hashes(small.to_dags([arch]))[0]
         assert set(small.hashes(small.to_dags(edits)) if edits else []) - {own} == listed
 
