@@ -80,7 +80,7 @@ contracts(
 contracts(CodecContract, {"edge_list": lambda: EdgeList(5), "matrix_ops": lambda: MatrixOps(5)}, space=FREE)
 contracts(CodecContract, {"op_list": lambda: OpList(FIXED.wiring, 2)}, space=FIXED)
 contracts(BuilderContract, {"nb201": lambda: NASBench201Builder(4, 1)}, space=load_space("nasbench201"), shape=IMAGES)
-contracts(BuilderContract, {"nb101": lambda: NASBench101Builder(8, 3, 1)}, space=load_space("nasbench101"), shape=IMAGES)
+contracts(BuilderContract, {"nb101": lambda: NASBench101Builder(4, 2, 1)}, space=load_space("nasbench101"), shape=IMAGES)
 contracts(
     GeneratorContract,
     {

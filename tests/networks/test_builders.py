@@ -27,7 +27,7 @@ SIGNALS = DataShape("images", 1, 4, 1, 40)
 GRAPH = DataShape("graph", 6, 5)
 SMALL = {
     "nas_bench_graph": (NASBenchGraphBuilder(8), GRAPH),
-    "nasbench101": (NASBench101Builder(8, 3, 1), IMAGES),
+    "nasbench101": (NASBench101Builder(4, 2, 1), IMAGES),
     "nasbench201": (NASBench201Builder(4, 1), IMAGES),
 }
 
@@ -224,7 +224,7 @@ def test_some_operations_of_a_family_are_enough():
         assert NASBench201Builder(4, 1).build(arch, IMAGES, 0)(*IMAGES.example(2, rng())).shape == (2, 7)
 
 
-@pytest.mark.parametrize("builder", [NASBench101Builder(8, 3, 1), NASBench201Builder(4, 1), NASBenchGraphBuilder(8)])
+@pytest.mark.parametrize("builder", [NASBench101Builder(4, 2, 1), NASBench201Builder(4, 1), NASBenchGraphBuilder(8)])
 @pytest.mark.parametrize("name", SMALL)
 def test_a_builder_of_another_space_or_other_data_is_told_before_any_work(builder, name):
     shape = SMALL[name][1]
