@@ -49,8 +49,8 @@ def test_a_search_is_a_function_of_its_seed(nag):
 
 
 @pytest.mark.parametrize("strategy", ["evolution", "local_search", "gp"])
-def test_a_stored_half_goes_on_as_if_it_had_not_been_cut(nag, strategy):
-    line = f"{GRAPH} strategy={strategy} budget=12 batch=4 {QUIET}"
+def test_a_stored_half_goes_on_as_if_it_had_not_been_cut(nag, products, strategy):
+    line = f"search task={products}/task/task.yaml strategy={strategy} budget=12 batch=4 {QUIET}"
     assert nag(f"{line} out_dir=whole").code == 0
     assert nag(f"{line} out_dir=cut").code == 0
     path = Path("cut/history.jsonl")

@@ -16,6 +16,7 @@ from nag.tasks import Objective, Observation
 TINY = {"name": "tiny", "operations": {"a": "parametric", "skip": "identity"}, "nodes": 4, "edges": "free"}
 NB201 = load_space("nasbench201")
 GOAL = Objective.single("score")
+PLAIN = Problem(NB201, GOAL)  # shared, as its pool is made once
 
 
 def test_asks_valid_architectures_of_functions_that_are_new(make, problem, search):
@@ -89,7 +90,7 @@ def test_only_what_can_be_evaluated_is_asked(make, observe, name, count):
 
 
 def test_a_strategy_cannot_see_the_report_metric(make):
-    strategy = make(Problem(NB201, GOAL), 0)
+    strategy = make(PLAIN, 0)
     with pytest.raises(ForbiddenMetric, match="report metric"):
         strategy.problem.report_metric  # noqa: B018
     (arch,) = strategy.ask(1)
@@ -101,7 +102,7 @@ def test_a_strategy_cannot_see_the_report_metric(make):
 
 
 def test_twins_and_strangers_are_not_taken(make, observe):
-    strategy = make(Problem(NB201, GOAL), 0)
+    strategy = make(PLAIN, 0)
     pooled = "|avg_pool_3x3~0|+|{}~0|{}~1|+|none~0|skip_connect~1|none~2|"
     arch, twin = (NB201.decode(pooled.format(*ops)) for ops in (("none", "skip_connect"), ("none", "none")))
     strategy.tell(observe(NB201, [arch], {"score": lambda _: 1.0}))
@@ -120,7 +121,7 @@ def test_twins_and_strangers_are_not_taken(make, observe):
 
 
 def test_failed_evaluations_do_not_stop_a_search(make, search):
-    strategy = make(Problem(NB201, GOAL), 0)
+    strategy = make(PLAIN, 0)
     search(strategy, rounds=2, batch=3, score=lambda arch: float("nan"))
     assert strategy.history.best is None
     search(strategy, rounds=2, batch=3, score=lambda arch: 1.0 if "none" in arch.ops else float("nan"))
