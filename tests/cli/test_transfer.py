@@ -81,7 +81,7 @@ def test_mistakes_are_told_in_one_line(nag, trained):
         ("train-meta-predictor tasks=[nas_bench_graph/cora,nas_bench_graph/cora]", "twice"),
         ("train-meta-predictor tasks=[nas_bench_graph/cora,analog_nasbench/analog]", "search space"),
         ("train-meta-predictor tasks=[nas_bench_graph/coar]", "Did you mean"),
-        (f"train-meta-predictor {TASKS} predictor=process", "cannot learn a source task"),
+        (f"train-meta-predictor {TASKS} predictor=process", "cannot be fitted to a source task"),
         (f"train-meta-predictor {TASKS} episodes.labels=5", "each item a whole number"),
         (f"{trained} 'descriptor={{nodes: abc}}'", "descriptor"),
         (f"{trained} descriptor=3", "descriptor"),

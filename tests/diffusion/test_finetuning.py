@@ -57,7 +57,7 @@ def test_the_vocabulary_is_what_the_rewards_here_assume(chain):
     assert chain.vocabulary[2] == "conv"
 
 
-@pytest.mark.parametrize("kernel", [AbsorbingKernel, UniformKernel])
+@pytest.mark.parametrize("kernel", [AbsorbingKernel, pytest.param(UniformKernel, marks=pytest.mark.slow)])
 def test_the_mean_reward_rises_and_the_base_stays_as_it_is(chain, kernel):
     base = untrained(chain, kernel())
     before = {name: value.clone() for name, value in base.state_dict().items()}

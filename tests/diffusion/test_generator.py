@@ -142,7 +142,7 @@ def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
         {"proposal": Candidates(32), "pool": 1, "corrector": None},
         {"proposal": Particles(4), "pool": 1, "corrector": None},
         pytest.param({"proposal": GradientTilt(400, 100), "pool": 1, "corrector": None}, marks=pytest.mark.slow),
-        {"proposal": ExactTilt(200, 60), "pool": 1, "corrector": None},
+        pytest.param({"proposal": ExactTilt(400, 100), "pool": 1, "corrector": None}, marks=pytest.mark.slow),
         {"pool": 8, "corrector": None},
         {"pool": 1, "corrector": Metropolis(60)},
         {"pool": 1, "corrector": Offspring(20)},

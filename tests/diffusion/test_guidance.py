@@ -180,7 +180,7 @@ def test_particles_with_a_constant_score_are_unguided(toy, kernel):
 def test_weighted_particles_follow_the_tilted_law(toy, kernel, scale):
     """The potentials on the way telescope: with an exact reverse process the final weights are those of the tilted law."""
     case = toy(kernel, LinearSchedule())
-    dags, log_weight = steer(chain_of(case, 100), prior(case, 6000, generator(1)), likes_b, scale, generator(2))
+    dags, log_weight = steer(chain_of(case, 60), prior(case, 4000, generator(1)), likes_b, scale, generator(2))
     weight = log_weight.softmax(0)
     code = (dags.ops[:, None] == case.graphs.ops[None]).all(2) & (
         dags.adjacency[:, None] == case.graphs.adjacency[None]

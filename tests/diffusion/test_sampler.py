@@ -48,7 +48,7 @@ def test_unmasking_all_at_once_is_not_exact(toy):
 @pytest.mark.parametrize("schedule", [LinearSchedule(), CosineSchedule()], ids=lambda s: type(s).__name__)
 def test_ancestral_sampling_with_many_steps_approaches_the_law(toy, kernel, schedule):
     case, rng = toy(kernel, schedule), generator(2)
-    dags = simulate(AncestralChain(case.denoise, case.process, 200), prior(case, 2500, rng), rng).to_dags()
+    dags = simulate(AncestralChain(case.denoise, case.process, 150), prior(case, 2000, rng), rng).to_dags()
     share = case.counts(dags) / len(dags)
     noise = float((case.law * (1 - case.law) / len(dags)).sqrt().sum()) / 2
     assert float((share - case.law).abs().sum()) / 2 < noise + 0.02

