@@ -30,11 +30,12 @@ from nag.diffusion.generation import load_generator
 from nag.predictors import GNNPredictor
 from nag.spaces import load_space, sample_uniform
 from nag.suites.cells import CellResult, Measurement
+from nag.suites.context import CellContext
 from nag.suites.hardware import hardware
+from nag.suites.layered_graphs import LayeredGraphs
 from nag.suites.markdown import results_page
 from nag.suites.roofline import measure_roofline, seconds_of
 from nag.suites.rows import aggregate
-from nag.suites.scale import ScaleJob, measure_scale
 from nag.suites.speed import step_against_floor
 from nag.suites.suite import Column, Table
 from nag.workflows.run import version_of
@@ -203,7 +204,7 @@ def equality(at: Context) -> Found:
 def memory(at: Context) -> Found:
     """Peak memory and seconds by number of nodes, and the exponents that fit them."""
     sizes = at.sized((64, 128, 256, 512), (64, 128))
-    yield from measure_scale(ScaleJob(MAKE, sizes, 64, 0, at.device), None)
+    yield from LayeredGraphs(MAKE, sizes, 64).measure(CellContext(at.folder, 0, at.device))
 
 
 STEPS: dict[str, tuple[Callable[[Context], Found], int]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from importlib import resources
 from pathlib import Path
 from types import NoneType, UnionType
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_
 from pydantic import BaseModel
 
 from nag.cli.groups import is_group
+from nag.cli.presets import choose_presets, presets_of, type_presets
 from nag.cli.schemas import CommandOptions, Group
 from nag.cli.source_signatures import signature_of
 from nag.cli.targets import conform_all, first_line
@@ -68,6 +69,11 @@ def compose_options(name: str, command: Command, arguments: Sequence[str]) -> tu
     assert isinstance(plain, dict)
     options = {str(key): value for key, value in plain.items()}
     conform(command.schema, options)
+    for key, part in options.items():
+        conform_all(presets_of(part), f"{key}.presets", signature_of)
+    chosen = choose_presets(options)
+    if chosen != options:
+        options, cfg = chosen, OmegaConf.create(chosen)
     for key, annotation in annotations_of(command.schema).items():
         if is_group(annotation):
             own = {"console"} if key == "tracker" else set()  # taken by the command line, not by the tracker
@@ -137,12 +143,14 @@ def _composed(name: str, command: Command, choices: Sequence[str]) -> DictConfig
             raise InvalidRequest(f"{shortened(key, 100)} is {shown(value)}", f"It must be a name; see `nag {name} --help`.")
     with initialize_config_module("nag.conf", version_base="1.3"):
         try:
-            return compose(command.config, list(choices))
+            found = compose(command.config, list(choices))
         except (HydraException, OmegaConfBaseException) as error:
             known, missing = getattr(error, "options", None), str(getattr(error, "missing_cfg_file", "") or "")
             if known and missing:
                 raise InvalidRequest(f"there is no {missing}", did_you_mean(missing.rpartition("/")[2], known)) from error
             raise InvalidRequest(shortened(first_line(error), 200), f"See `nag {name} --help`.") from error
+    type_presets(found)
+    return found
 
 
 class _Place:
@@ -165,7 +173,9 @@ class _Place:
 
         if self.key.endswith("._target_"):
             self._retarget(text)
-        value = _value(self.annotation, text)
+        value: Any = _value(self.annotation, text)
+        if get_origin(_without_none(self.annotation)) is Callable and is_import_path(text):
+            value = {"_target_": text, "_partial_": True}
         OmegaConf.update(self.cfg, self.key, value, merge=isinstance(value, Mapping), force_add=True)
 
     def _step(self, node: Any, annotation: Any, part: str, before: Sequence[str]) -> Any:

@@ -1,12 +1,13 @@
 """Benchmark suites: tables that are computed cell by cell, resumably, over several seeds.
 
-A suite of one's own subclasses `Suite` and is chosen by a file `suite/<name>.yaml` with its `_target_`. Suites that ship
-with the package live in modules of their own, such as `nag.suites.generation`.
+A suite is one class: its settings, its cells, the function that computes a cell, and the tables. One of your own subclasses
+`Suite` and is chosen by a file `suite/<name>.yaml` with its `_target_`. Suites that ship with the package live in modules of
+their own, such as `nag.suites.generation`.
 """
 
-from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.benchmark import Selection, benchmark
-from nag.suites.cells import Cell, CellResult, Measurement, cell_key
+from nag.suites.cells import Cell, CellResult, Measurement, cell_key, measurements
+from nag.suites.context import CellContext
 from nag.suites.fingerprint import plain
 from nag.suites.hardware import hardware
 from nag.suites.pool import run_cells
@@ -14,9 +15,9 @@ from nag.suites.rows import Row, aggregate
 from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 
 __all__ = [
-    "ArtifactCache",
     "Baseline",
     "Cell",
+    "CellContext",
     "CellResult",
     "Column",
     "Measurement",
@@ -29,6 +30,7 @@ __all__ = [
     "benchmark",
     "cell_key",
     "hardware",
+    "measurements",
     "plain",
     "run_cells",
 ]

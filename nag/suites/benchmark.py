@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from nag import __version__
 from nag.core.documents import read_yaml
 from nag.core.errors import DamagedFile, InvalidRequest, did_you_mean
 from nag.core.files import write_json, write_text
-from nag.suites.artifact_cache import remove_unfinished
 from nag.suites.cells import Cell, CellResult, read_cell
+from nag.suites.context import remove_unfinished
 from nag.suites.markdown import results_page
 from nag.suites.pool import run_cells
 from nag.suites.rows import Row, aggregate, combined, count_reused, read_rows
@@ -27,10 +27,14 @@ class Selection:
     """The cells of a suite, and those that are to be computed now.
 
     Args:
+        suite: The suite.
+        options: What is asked of it.
         cells: All cells.
         chosen: Those to compute.
     """
 
+    suite: Suite
+    options: SuiteOptions
     cells: tuple[Cell, ...]
     chosen: tuple[Cell, ...]
 
@@ -55,14 +59,17 @@ class Selection:
         if unknown is not None or not cells:
             words = {word for key in keys for word in key.split(".")}
             raise InvalidRequest(f"no cell of suite {suite.name} has '{unknown}' in its key", did_you_mean(str(unknown), words))
-        return cls(cells, tuple(cell for cell in cells if not only or any(part in cell.key for part in only)))
+        chosen = tuple(cell for cell in cells if not only or any(part in cell.key for part in only))
+        return cls(suite, options, cells, chosen)
+
+    def ordered(self, results: Mapping[str, CellResult]) -> list[CellResult]:
+        """Results by the key of their cell, in the order of the cells."""
+        return [results[cell.key] for cell in self.cells if cell.key in results]
 
 
 @stage
 def benchmark(
     run: RunFolder,
-    suite: Suite,
-    options: SuiteOptions,
     selection: Selection,
     jobs: int,
     hardware: str,
@@ -74,9 +81,7 @@ def benchmark(
 
     Args:
         run: Run folder; gets `results.json`, `results.md` and, for each cell, `cells/<key>.json`.
-        suite: The suite.
-        options: What is asked of it.
-        selection: Its cells.
+        selection: The cells of a suite.
         jobs: Processes at a time.
         hardware: What it runs on, in words.
         command: The command line that does the same.
@@ -92,12 +97,11 @@ def benchmark(
         NagError: Cells failed by a user's mistake; the tables hold the others.
     """
     _check_folder(run)
-    before = [] if earlier is None else read_rows(earlier, suite.name)
+    page = _Page(run.path, selection, command, [] if earlier is None else read_rows(earlier, selection.suite.name))
     run.start()
     results = _read_finished(selection.cells, run.path, warn)
     reused = frozenset(results)
     missing = [cell for cell in selection.chosen if cell.key not in results]
-    page = _Page(run.path, suite, options, selection, command, before)
     page.write(results)
 
     def finished(result: CellResult) -> None:
@@ -108,19 +112,24 @@ def benchmark(
     rows = page.write(results)
     if len(results) == len(selection.cells):
         remove_unfinished(run.path)
-    run.finish(
-        {
-            "suite": suite.name,
-            "preset": options.preset,
-            "cells": len(selection.cells),
-            "cells_finished": len(results),
-            "cells_reused": len(reused),
-            "cells_cpu_seconds": round(sum(result.cpu_seconds for result in results.values()), 3),
-            "rows_written": len(rows),
-            "rows_reused": count_reused(_ordered(selection.cells, results), reused),
-        }
-    )
+    run.finish(_summary(selection, results, reused, len(rows)))
     return run.path / "results.md"
+
+
+def _summary(
+    selection: Selection, results: Mapping[str, CellResult], reused: Collection[str], rows: int
+) -> dict[str, str | float]:
+    """Entries of `metrics.json`."""
+    return {
+        "suite": selection.suite.name,
+        "preset": selection.options.preset,
+        "cells": len(selection.cells),
+        "cells_finished": len(results),
+        "cells_reused": len(reused),
+        "cells_cpu_seconds": round(sum(result.cpu_seconds for result in results.values()), 3),
+        "rows_written": rows,
+        "rows_reused": count_reused(selection.ordered(results), reused),
+    }
 
 
 @dataclass(frozen=True)
@@ -128,19 +137,15 @@ class _Page:
     """Writes `results.json` and `results.md`, which are valid after every cell."""
 
     folder: Path
-    suite: Suite
-    options: SuiteOptions
     selection: Selection
     command: str
     earlier: Sequence[Row]
 
-    def write(self, results: dict[str, CellResult]) -> list[Row]:
-        ordered = _ordered(self.selection.cells, results)
-        rows = combined(self.earlier, aggregate(self.suite.name, ordered, self.suite.medians))
+    def write(self, results: Mapping[str, CellResult]) -> list[Row]:
+        suite, ordered = self.selection.suite, self.selection.ordered(results)
+        rows = combined(self.earlier, aggregate(suite.name, ordered, suite.medians))
         write_json(self.folder / "results.json", [asdict(row) for row in rows])
-        text = results_page(
-            self.suite.title, self._header(ordered, rows), self.suite.protocol(self.options), self.suite.tables, rows
-        )
+        text = results_page(suite.title, self._header(ordered, rows), suite.protocol, suite.tables, rows)
         write_text(self.folder / "results.md", text)
         return rows
 
@@ -176,10 +181,6 @@ def _check_folder(run: RunFolder) -> None:
 def _target(config: Mapping[str, Any]) -> Any:
     suite = config.get("suite")
     return suite.get("_target_") if isinstance(suite, Mapping) else suite
-
-
-def _ordered(cells: Sequence[Cell], results: dict[str, CellResult]) -> list[CellResult]:
-    return [results[cell.key] for cell in cells if cell.key in results]
 
 
 def _read_finished(cells: Sequence[Cell], folder: Path, warn: Callable[[str], None]) -> dict[str, CellResult]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,10 @@ from nag.core.errors import DamagedFile
 from nag.core.files import write_json
 from nag.core.numbers import Finite, NonNegative, Size
 from nag.evaluation import Stopwatch
-from nag.suites.artifact_cache import ArtifactCache
+from nag.suites.context import CellContext
 from nag.suites.fingerprint import fingerprint
 
-__all__ = ["Cell", "CellResult", "Measurement", "cell_key", "compute_cell", "read_cell"]
+__all__ = ["Cell", "CellResult", "Measurement", "cell_key", "compute_cell", "measurements", "read_cell"]
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]*")
 
@@ -50,6 +50,22 @@ class Measurement:
             object.__setattr__(self, "value", number if math.isfinite(number) else None)
 
 
+def measurements(
+    space: str, task: str, method: str, setting: str, values: Mapping[str, float | None], labels: float = 0
+) -> list[Measurement]:
+    """One measurement for each metric.
+
+    Args:
+        space: Search space.
+        task: Task; empty where there is none.
+        method: What is compared.
+        setting: Under which circumstances.
+        values: Metric -> value.
+        labels: Labels that the result consumed.
+    """
+    return [Measurement(space, task, method, setting, metric, value, labels) for metric, value in values.items()]
+
+
 def cell_key(*parts: str) -> str:
     """Parts joined by dots, safe as the name of a file."""
     return ".".join(re.sub(r"[^A-Za-z0-9_=+-]+", "_", part) for part in parts)
@@ -62,8 +78,9 @@ class Cell:
     Args:
         key: Unique in its suite and safe as the name of a file.
         seed: Seed of its randomness.
-        run: Measures; a function at the top level of a module, or a partial of one with plain or frozen arguments, so
-            that it can be sent to another process and its configuration can be compared.
+        run: Measures; a function at the top level of a module, a method of a frozen object, or a partial of one with plain
+            or frozen arguments, so that it can be sent to another process and its configuration can be compared.
+        accelerator: Kind of accelerator that it is computed on.
 
     Raises:
         ValueError: The key is not safe.
@@ -71,7 +88,8 @@ class Cell:
 
     key: str
     seed: int
-    run: Callable[[ArtifactCache], Sequence[Measurement]]
+    run: Callable[[CellContext], Sequence[Measurement]]
+    accelerator: str = "cpu"
 
     def __post_init__(self) -> None:
         if not _SAFE.fullmatch(self.key):
@@ -80,7 +98,11 @@ class Cell:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of all that its result depends on."""
-        return fingerprint(self.key, self.seed, self.run)
+        return fingerprint(self.key, self.seed, self.run, self.accelerator)
+
+    def context(self, folder: Path) -> CellContext:
+        """What it is computed with, where results are kept in a folder."""
+        return CellContext(folder, self.seed, self.accelerator)
 
     def path(self, folder: Path) -> Path:
         """Where its result is kept."""
@@ -137,13 +159,13 @@ def compute_cell(cell: Cell, folder: Path, hardware: str) -> CellResult:
     Raises:
         ValueError: The cell measures one thing twice, which would count as two seeds.
     """
-    watch, workshop = Stopwatch(), ArtifactCache(folder)
-    measurements = tuple(cell.run(workshop))
-    names = [replace(measurement, value=None, labels=0) for measurement in measurements]
+    watch, context = Stopwatch(), cell.context(folder)
+    found = tuple(cell.run(context))
+    names = [replace(measurement, value=None, labels=0) for measurement in found]
     if len(set(names)) < len(names):
         raise ValueError(f"cell {cell.key} measures one thing twice")
-    cpu = round(watch.cpu + workshop.earlier_cpu_seconds, 3)
-    result = CellResult(cell.key, cell.seed, cell.fingerprint, hardware, cpu, measurements)
+    cpu = round(watch.cpu + context.earlier_cpu_seconds, 3)
+    result = CellResult(cell.key, cell.seed, cell.fingerprint, hardware, cpu, found)
     write_json(cell.path(folder), asdict(result))
     return result
 
@@ -158,8 +180,8 @@ def read_cell(cell: Cell, folder: Path) -> CellResult | None:
     if not path.is_file():
         return None
     read = check(_Result, read_json(path), f"'{shortened(str(path))}'")
-    measurements = tuple(Measurement(**entry.model_dump()) for entry in read.measurements)
-    result = CellResult(read.key, read.seed, read.fingerprint, read.hardware, read.cpu_seconds, measurements)
+    found = tuple(Measurement(**entry.model_dump()) for entry in read.measurements)
+    result = CellResult(read.key, read.seed, read.fingerprint, read.hardware, read.cpu_seconds, found)
     if result.fingerprint != cell.fingerprint:
         raise DamagedFile(f"'{path}' was computed with another configuration or version")
     return result

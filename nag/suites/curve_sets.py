@@ -1,24 +1,22 @@
-"""Where the suite `curves` takes its curves from, and how much it computes of them."""
+"""Where the suite `curves` takes its curves from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 import torch
 from pydantic import Field
 
 from nag.core.errors import InvalidRequest
-from nag.core.numbers import Count, Size
+from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.evaluation.small_networks import train_small_networks
-from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping
 from nag.tasks.tables.curves import CurveTable
 
-__all__ = ["CurveSet", "CurveSource", "CurvesPreset", "PublishedCurves", "TrainedCurves"]
+__all__ = ["CurveSet", "CurveSource", "PublishedCurves", "TrainedCurves"]
 
 
 class CurveSource(ABC):
@@ -108,36 +106,3 @@ class CurveSet:
         if not self.seen or min(self.checks) < 1 or max(self.checks) > last or not set(self.seen) <= set(self.checks):
             what = f"curves {self.name} cannot be looked at after {list(self.checks)} and {list(self.seen)} budgets"
             raise InvalidRequest(what, f"Checks are numbers from 1 to {last}, and what is seen is some of them.")
-
-
-@checked
-@dataclass(frozen=True)
-class CurvesPreset:
-    """How much the suite computes.
-
-    Args:
-        sets: Sets of curves.
-        seeds: Number of seeds.
-        offset: Added to all seeds: the predictor was designed on splits with seeds from 0 on.
-        share: Share of the groups whose runs train the predictors.
-        rules: Fitted predictor -> a rule of early stopping.
-        streams: Streams of runs of each seed: the test half, and it without its best, two best, and so on.
-        orders: Random orders in which each stream is replayed.
-
-    Raises:
-        InvalidRequest: A number is out of range.
-    """
-
-    sets: Sequence[CurveSet]
-    seeds: Count = 5
-    offset: Size = 100
-    share: float = 0.5
-    rules: Sequence[Callable[[CurvePredictor], EarlyStopping]] = (EarlyStopping, partial(EarlyStopping, good=1.0))
-    streams: Count = 8
-    orders: Count = 15
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise InvalidRequest(f"the suite trains on a share of {self.share:g}", "It lies between 0 and 1.")
-        for rule in self.rules:
-            rule(CurvePredictor(CurveScale(maximise=True), [1]))  # raises for a rule that cannot be

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from nag.core.documents import read_json
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
 from nag.diffusion.generation import STEPS_PER_POSITION, TrainedGenerator, load_generator
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import load_space
-from nag.suites.artifact_cache import ArtifactCache
-from nag.suites.cells import Cell, Measurement, cell_key
+from nag.suites.cells import Cell, Measurement, measurements
+from nag.suites.context import CellContext
 from nag.suites.distances import WholeSpace, parameter_counts
-from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table, chosen
-from nag.training import FitOptions, make_fabric
-from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import TrainingData, train_generator
+from nag.suites.products import metric_of, trained_generator
+from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
+from nag.training import FitOptions
 
-__all__ = ["GenerationJob", "GenerationPreset", "GenerationSuite", "measure_generation"]
+__all__ = ["GenerationSuite", "OtherProcesses"]
 
 _FIRST = 1000
-_DISTANCES = ("tv_ops", "tv_edges", "tv_depth", "tv_params")
-_QUALITY = ("validity_raw", "uniqueness", "functional_uniqueness", "novelty")
+_QUALITY = {"validity_raw": "valid", "uniqueness": "unique", "functional_uniqueness": "unique functions", "novelty": "novel"}
+_DISTANCES = {"tv_ops": "TV operations", "tv_edges": "TV edges", "tv_depth": "TV depth", "tv_params": "TV parameters"}
 _ON_CURVE = ("validity_raw", "tv_ops", "tv_edges", "tv_depth")
 
 
@@ -46,11 +42,12 @@ class OtherProcesses:
 
 
 @dataclass(frozen=True)
-class GenerationPreset:
-    """How much the suite computes.
+class GenerationSuite(Suite):
+    """Trains each process on a part of each space and measures its samples beside uniform draws.
 
     Args:
-        seeds: Space -> number of seeds of a process that `more_seeds` does not name.
+        processes: Name -> (space=..., data=...) -> an untrained generator.
+        seeds: Space -> number of seeds of a process that `more_seeds` does not name; of the split, training and samples.
         training: Length and speed of the training.
         more_seeds: Process -> space -> number of seeds.
         samples: Samples of each trained generator.
@@ -61,8 +58,12 @@ class GenerationPreset:
             for those of the others.
         parameters: Space -> (task, metric) of a table that knows the parameters of its architectures, without which nothing is
             computed; of other spaces the modelled cost is compared.
+
+    Raises:
+        InvalidRequest: A number is out of range.
     """
 
+    processes: Mapping[str, Callable[..., Any]]
     seeds: Mapping[str, int]
     training: FitOptions
     more_seeds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -73,6 +74,9 @@ class GenerationPreset:
     others: OtherProcesses | None = None
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    name = "generation"
+    title = "Generation without guidance"
+
     def __post_init__(self) -> None:
         for name, values in (("samples", [self.samples]), ("step_samples", [self.step_samples]), ("steps", self.steps)):
             if any(not isinstance(value, int) or value < 1 for value in values):
@@ -80,66 +84,12 @@ class GenerationPreset:
         if not 0 < self.train_fraction < 1:
             raise InvalidRequest(f"train_fraction is {self.train_fraction}", "Novelty needs a part that is not trained on.")
 
-
-@dataclass(frozen=True)
-class GenerationJob:
-    """One generator to train and to measure.
-
-    Args:
-        space: Name of the space, or the path of its YAML file.
-        process: Name of the process in the tables.
-        make: (space=..., data=...) -> the untrained generator.
-        training: Length and speed of the training.
-        samples: As in `GenerationPreset`.
-        step_samples: As in `GenerationPreset`.
-        steps: As in `GenerationPreset`.
-        train_fraction: As in `GenerationPreset`.
-        seed: Seed of the split, the training and the samples.
-        device: Kind of accelerator.
-        parameters: Task and metric of a table that knows the parameters; empty for none.
-    """
-
-    space: str
-    process: str
-    make: Callable[..., Any]
-    training: FitOptions
-    samples: int
-    step_samples: int
-    steps: tuple[int, ...]
-    train_fraction: float
-    seed: int
-    device: str
-    parameters: tuple[str, ...] = ()
-
-
-class GenerationSuite(Suite):
-    """Trains each process on half of each space and measures its samples beside uniform draws.
-
-    Args:
-        processes: Name -> (space=..., data=...) -> an untrained generator.
-        presets: Name -> how much is computed.
-    """
-
-    def __init__(self, processes: Mapping[str, Callable[..., Any]], presets: Mapping[str, GenerationPreset]) -> None:
-        self.processes = processes
-        self.presets = presets
-
-    @property
-    def name(self) -> str:
-        """Name of the suite."""
-        return "generation"
-
-    @property
-    def title(self) -> str:
-        """Heading of its page."""
-        return "Generation without guidance"
-
     @property
     def tables(self) -> tuple[Table, ...]:
         """Quality at two numbers of samples, cost, and the curve over sampler steps."""
         lines = (Baseline("_reference", "uniform draws"), Baseline("_train", "training set"))
-        shares = [Column(name, title) for name, title in zip(_QUALITY, _QUALITY_TITLES, strict=True)]
-        distances = [Column(name, title, ".4f") for name, title in zip(_DISTANCES, _DISTANCE_TITLES, strict=True)]
+        shares = [Column(name, title) for name, title in _QUALITY.items()]
+        distances = [Column(name, title, ".4f") for name, title in _DISTANCES.items()]
         cost = (
             Column("network_evaluations", "network evaluations", ".0f"),
             Column("samples_per_cpu_second", "samples a CPU second", ".0f"),
@@ -153,55 +103,43 @@ class GenerationSuite(Suite):
             Table("few sampler steps", curve, ("steps=*",), lines[:1]),
         )
 
-    def protocol(self, options: SuiteOptions) -> str:
+    @property
+    def protocol(self) -> str:
         """How the numbers come about."""
-        preset = chosen(self.presets, options)
-        steps = preset.training.max_steps or f"{STEPS_PER_POSITION} (for each free position)"
-        others = preset.others
+        steps = self.training.max_steps or f"{STEPS_PER_POSITION} (for each free position)"
+        others = self.others
         fewer = f" ({others.training.max_steps} and {others.samples:,} samples where it is not the main one)" if others else ""
         return (
-            f"Each generator is trained for {steps} steps{fewer}, batches of {preset.training.batch_size}, on "
-            f"{100 * preset.train_fraction:g} % of the space, split by canonical hash so that functional twins stay on "
-            f"one side; {preset.samples:,} raw samples are drawn once and nothing is repaired. `samples=N` measures the "
+            f"Each generator is trained for {steps} steps{fewer}, batches of {self.training.batch_size}, on "
+            f"{100 * self.train_fraction:g} % of the space, split by canonical hash so that functional twins stay on "
+            f"one side; {self.samples:,} raw samples are drawn once and nothing is repaired. `samples=N` measures the "
             "first N: validity of raw samples; distinct architectures, distinct functions and architectures that were "
             "not trained on among the valid ones; total-variation distances to the whole space of operations, of edges "
             "between levels, of the longest path of what is computed, and of the parameter count. *Uniform draws* are "
             "what as many independent uniform draws as there are valid samples give (exact for shares, one simulated set "
             "a seed for distances), *training set* is the distance of the training half itself. `steps=N` draws "
-            f"{preset.step_samples:,} samples with N network evaluations each."
+            f"{self.step_samples:,} samples with N network evaluations each."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each space, process and seed.
 
         Raises:
-            InvalidRequest: An unknown preset, or a process whose options are wrong.
+            InvalidRequest: A process that there is not, or whose options are wrong.
             MissingData: A table of parameters is not there.
         """
-        preset = chosen(self.presets, options)
-        unknown = next((name for name in preset.more_seeds if name not in self.processes), None)
+        unknown = next((name for name in self.more_seeds if name not in self.processes), None)
         if unknown is not None:
             raise InvalidRequest(f"more_seeds names an unknown process '{unknown}'", did_you_mean(unknown, self.processes))
-        seeds = {name: preset.more_seeds.get(name, preset.seeds) for name in self.processes}
-        cells = []
+        seeds = {name: self.more_seeds.get(name, self.seeds) for name in self.processes}
+        cells = list[Cell]()
         for space in dict.fromkeys(space for name in self.processes for space in seeds[name]):
-            parameter_counts(preset.parameters.get(load_space(space).name, ()))
-            for process in (name for name in self.processes if space in seeds[name]):
+            name = load_space(space).name
+            parameter_counts(self.parameters.get(name, ()))
+            for process in (process for process in self.processes if space in seeds[process]):
                 self._check(process, space)
-                for seed in options.seeds_from(seeds[process][space]):
-                    cells.append(self._cell(preset, space, process, seed, options))
+                cells += options.cells(seeds[process][space], partial(self._only(process, name).measure, space), name, process)
         return cells
-
-    def _cell(self, preset: GenerationPreset, space: str, process: str, seed: int, options: SuiteOptions) -> Cell:
-        training, samples, steps = preset.training, preset.samples, tuple(preset.steps)
-        if preset.others is not None and process not in preset.more_seeds:
-            training, samples, steps = preset.others.training, preset.others.samples, ()
-        parameters = tuple(preset.parameters.get(load_space(space).name, ()))
-        job = GenerationJob(
-            *(space, process, self.processes[process], training, samples, preset.step_samples),
-            *(steps, preset.train_fraction, seed, options.device, parameters),
-        )
-        return Cell(cell_key(load_space(space).name, process, f"seed{seed}"), seed, partial(measure_generation, job))
 
     def _check(self, process: str, name: str) -> None:
         """Builds a generator and drops it, so that wrong options fail before any work."""
@@ -213,65 +151,44 @@ class GenerationSuite(Suite):
         except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
             raise InvalidRequest(f"cannot build process {process}: {error}", "Check its options.") from error
 
+    def _only(self, process: str, space: str) -> GenerationSuite:
+        """What a cell of this process and space depends on."""
+        parameters = {space: self.parameters[space]} if space in self.parameters else {}
+        processes = {process: self.processes[process]}
+        alone = replace(self, processes=processes, seeds={}, more_seeds={}, others=None, parameters=parameters)
+        if self.others is None or process in self.more_seeds:
+            return alone
+        return replace(alone, training=self.others.training, samples=self.others.samples, steps=())
 
-_QUALITY_TITLES = ("valid", "unique", "unique functions", "novel")
-_DISTANCE_TITLES = ("TV operations", "TV edges", "TV depth", "TV parameters")
-
-
-def measure_generation(job: GenerationJob, workshop: ArtifactCache) -> list[Measurement]:
-    """Trains a generator, or takes the one that is there, and measures samples of it."""
-    folder = _trained(job, workshop)
-    trained = load_generator(folder / "generator.safetensors", make_fabric(job.device).device)
-    whole = WholeSpace.of(trained.space, trained.reference, parameter_counts(job.parameters))
-    values = _quality(job, trained, whole, read_json(folder / "metrics.json"))
-    for steps in job.steps:
-        raw = _draw(trained, job.step_samples, job.seed + 1, job.device, steps)
-        values[f"steps={steps}"] = _measured(raw, trained, whole, job.seed, _ON_CURVE)
-    return [
-        Measurement(trained.space.name, "", job.process, setting, metric, value)
-        for setting, found in values.items()
-        for metric, value in found.items()
-    ]
-
-
-def _trained(job: GenerationJob, workshop: ArtifactCache) -> Path:
-    def build(run: RunFolder) -> None:
-        space, fabric = load_space(job.space), make_fabric(job.device)
-        train_generator(run, space, job.make, job.training, fabric, TrainingData(job.train_fraction), metric_samples=64)
-
-    needed = ("space", "make", "training", "train_fraction")
-    config = {f.name: getattr(job, f.name) for f in fields(job) if f.name in needed}
-    name = cell_key("generator", load_space(job.space).name, job.process, f"seed{job.seed}")
-    return workshop.product(name, "train-generator", job.seed, job.device, config, build)
+    def measure(self, space_name: str, context: CellContext) -> list[Measurement]:
+        """Trains a generator of the one process, or takes the one that is there, and measures samples of it."""
+        ((process, make),) = self.processes.items()
+        space = load_space(space_name)
+        path = trained_generator(context, space, make, self.training, process, fraction=self.train_fraction)
+        trained = load_generator(path, context.device)
+        whole = WholeSpace.of(trained.space, trained.reference, parameter_counts(self.parameters.get(space.name, ())))
+        watch = Stopwatch()
+        raw = trained.generator.sample(self.samples, context.rng()).to("cpu")
+        values = {"default sampler": _cost(path, self.samples, watch.cpu)}
+        for count in sorted({min(_FIRST, self.samples), self.samples}):
+            values[f"samples={count}"] = _quality(raw[:count], trained, whole, context.seed, (*_QUALITY, *_DISTANCES))
+        for steps in self.steps:
+            raw = trained.generator.sample(self.step_samples, context.rng(1), steps=steps).to("cpu")
+            values[f"steps={steps}"] = _quality(raw, trained, whole, context.seed, _ON_CURVE)
+        return [m for setting, found in values.items() for m in measurements(space.name, "", process, setting, found)]
 
 
-def _draw(trained: TrainedGenerator, count: int, seed: int, device: str, steps: int | None) -> DagBatch:
-    """Raw samples, on the CPU."""
-    rng = torch.Generator(device=make_fabric(device).device).manual_seed(seed)
-    return trained.generator.sample(count, rng, steps=steps).to("cpu")
+def _cost(path: Path, samples: int, cpu: float) -> dict[str, float]:
+    """What training took, and so many samples in so many CPU seconds."""
+    return {
+        "network_evaluations": metric_of(path, "network_evaluations"),
+        "train_cpu_seconds": metric_of(path, "train_cpu_seconds"),
+        "sampling_cpu_seconds": cpu,
+        "samples_per_cpu_second": samples / max(cpu, 1e-9),
+    }
 
 
 def _quality(
-    job: GenerationJob, trained: TrainedGenerator, whole: WholeSpace, training: Mapping[str, float]
-) -> dict[str, dict[str, float]]:
-    """Setting -> metric -> value of the samples of the default sampler."""
-    watch = Stopwatch()
-    raw = _draw(trained, job.samples, job.seed, job.device, None)
-    cpu = watch.cpu
-    found = {
-        "default sampler": {
-            "network_evaluations": training["network_evaluations"],
-            "train_cpu_seconds": training["train_cpu_seconds"],
-            "sampling_cpu_seconds": cpu,
-            "samples_per_cpu_second": job.samples / max(cpu, 1e-9),
-        }
-    }
-    for count in sorted({min(_FIRST, job.samples), job.samples}):
-        found[f"samples={count}"] = _measured(raw[:count], trained, whole, job.seed, (*_QUALITY, *_DISTANCES))
-    return found
-
-
-def _measured(
     raw: DagBatch, trained: TrainedGenerator, whole: WholeSpace, seed: int, metrics: Sequence[str]
 ) -> dict[str, float]:
     """Metrics of raw samples, with their references and those of the training set."""

@@ -14,14 +14,15 @@ from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch
 from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, adapt
 from nag.evaluation.predicted.objectives import predictor_score
+from nag.graphs import DagBatch
 from nag.predictors import Predictor
-from nag.suites.artifact_cache import ArtifactCache
-from nag.suites.cells import Measurement
-from nag.suites.generators import trained_generator
+from nag.suites.cells import Measurement, measurements
+from nag.suites.context import CellContext
+from nag.suites.products import trained_generator
 from nag.tasks import Task
-from nag.training import FitOptions, make_fabric
+from nag.training import FitOptions
 
-__all__ = ["GuidedTransfer", "measure_guided"]
+__all__ = ["GuidedTransfer"]
 
 
 @dataclass(frozen=True)
@@ -46,49 +47,47 @@ class GuidedTransfer:
     samples: int = 100
     seeds: int = 3
 
+    def measure(self, task: Task, trained: TrainedMetaPredictor, context: CellContext) -> list[Measurement]:
+        """Generates with the meta-predictor, zero-shot and few-shot, and with a predictor of the labels alone.
 
-def measure_guided(
-    options: GuidedTransfer, task: Task, trained: TrainedMetaPredictor, seed: int, device: str, workshop: ArtifactCache
-) -> list[Measurement]:
-    """Generates with the meta-predictor, zero-shot and few-shot, and with a predictor of the labels alone.
+        Args:
+            task: The target.
+            trained: A meta-predictor that never saw it.
+            context: Seed of labels, predictors and samples; that of the generator, which it keeps, is 0.
+        """
+        path = trained_generator(context, task.space, self.make_generator, self.training)
+        generator = load_generator(path, context.device).generator
+        found = []
+        for method, predictor in self._predictors(task, trained, context.seed).items():
+            watch, score = Stopwatch(), predictor_score(task.space, predictor)
+            dags = self.guidance.sample(generator, self.samples, context.rng(), score).to("cpu")
+            values = _looked_up(task, dags[task.space.is_valid(dags)])
+            labels = predictor.labels_used
+            setting = f"{self.samples} guided samples, k={labels}"
+            values["sampling_cpu_seconds"] = watch.cpu
+            found += measurements(task.space.name, task.name, method, setting, values, labels)
+        return found
 
-    Args:
-        options: How samples are drawn.
-        task: The target.
-        trained: A meta-predictor that never saw it.
-        seed: Seed of labels, predictors and samples; the generator's is 0.
-        device: Kind of accelerator.
-        workshop: Holds the generator.
-    """
-    table, space = task.table, task.table.space
-    path = trained_generator(workshop, space, options.make_generator, options.training, device)
-    generator = load_generator(path, make_fabric(device).device).generator
-    rows = np.random.default_rng(seed).permutation(task.rows)[: options.labels]
-    labels = table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows])
-    scratch = options.make_scratch(space=space, seed=seed)
-    scratch.fit(*labels)
-    few = adapt(trained, task.task_features, labels, task.name, task.search_metric)
-    alone = {**few.facts, "labels_of_other_tasks": 0}
-    predictors = {
-        "meta-predictor": few,
-        "meta-predictor, zero-shot": adapt(trained, task.task_features, None, task.name, task.search_metric),
-        "the same labels from scratch": TrainedPredictor(scratch.eval(), space, alone),
-    }
-    found = []
-    for method, predictor in predictors.items():
-        watch, rng = Stopwatch(), torch.Generator(device=make_fabric(device).device).manual_seed(seed)
-        dags = options.guidance.sample(generator, options.samples, rng, predictor_score(space, predictor)).to("cpu")
-        dags = dags[space.is_valid(dags)]
-        searched, reported = (table.values(metric, dags) for metric in (task.search_metric, task.report_metric))
-        measured = {
-            "guided_percentile": float(np.nanmean(task.percentile(reported))),
-            "guided_search_percentile": float(np.nanmean(task.percentile(searched, task.search_metric))),
-            "guided_best_percentile": float(np.nanmax(task.percentile(reported))),
-            "sampling_cpu_seconds": watch.cpu,
+    def _predictors(self, task: Task, trained: TrainedMetaPredictor, seed: int) -> dict[str, TrainedPredictor]:
+        """Method -> its predictor of the target."""
+        rows = np.random.default_rng(seed).permutation(task.rows)[: self.labels]
+        labels = task.table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows])
+        scratch = self.make_scratch(space=task.space, seed=seed)
+        scratch.fit(*labels)
+        few = adapt(trained, task.task_features, labels, task.name, task.search_metric)
+        alone = {**few.facts, "labels_of_other_tasks": 0}
+        return {
+            "meta-predictor": few,
+            "meta-predictor, zero-shot": adapt(trained, task.task_features, None, task.name, task.search_metric),
+            "the same labels from scratch": TrainedPredictor(scratch.eval(), task.space, alone),
         }
-        setting = f"{options.samples} guided samples, k={predictor.labels_used}"
-        found += [
-            Measurement(space.name, task.name, method, setting, name, value, predictor.labels_used)
-            for name, value in measured.items()
-        ]
-    return found
+
+
+def _looked_up(task: Task, dags: DagBatch) -> dict[str, float]:
+    """True percentiles of samples."""
+    searched, reported = (task.table.values(metric, dags) for metric in (task.search_metric, task.report_metric))
+    return {
+        "guided_percentile": float(np.nanmean(task.percentile(reported))),
+        "guided_search_percentile": float(np.nanmean(task.percentile(searched, task.search_metric))),
+        "guided_best_percentile": float(np.nanmax(task.percentile(reported))),
+    }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,15 +15,14 @@ from scipy.stats import kendalltau
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Stopwatch, ranking_metrics
 from nag.predictors import NormalScores, Predictor
-from nag.suites.artifact_cache import ArtifactCache
-from nag.suites.cells import Cell, Measurement, cell_key
-from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
+from nag.suites.cells import Cell, Measurement, measurements
+from nag.suites.context import CellContext
+from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Task, load_task
-from nag.training import make_fabric
 from nag.workflows.proxies import proxies_of
 from nag.workflows.train_predictor import buy_labels
 
-__all__ = ["PredictorJob", "PredictorMethod", "PredictorPreset", "PredictorRun", "PredictorSuite", "measure_predictor"]
+__all__ = ["PredictorMethod", "PredictorRun", "PredictorSuite", "measure_predictor", "noise_ceiling"]
 
 _CHUNK = 16384
 
@@ -41,7 +42,7 @@ class PredictorMethod:
 
 @dataclass(frozen=True)
 class PredictorRun:
-    """Part of a preset: every method on every task with each number of labels.
+    """A part of the comparison: every method on every task with each number of labels.
 
     Args:
         tasks: Names of the tasks.
@@ -57,117 +58,83 @@ class PredictorRun:
 
 
 @dataclass(frozen=True)
-class PredictorPreset:
-    """How much the suite computes.
-
-    Args:
-        runs: Its parts.
-    """
-
-    runs: Sequence[PredictorRun]
-
-
-@dataclass(frozen=True)
-class PredictorJob:
-    """One predictor, fitted once.
-
-    Args:
-        task: Name of the task.
-        name: Name of the method.
-        method: The method.
-        labels: Number of labels.
-        seed: Seed of labels and predictor.
-        device: Kind of accelerator.
-    """
-
-    task: str
-    name: str
-    method: PredictorMethod
-    labels: int
-    seed: int
-    device: str
-
-
 class PredictorSuite(Suite):
     """Fits predictors to random labels of a task's search metric and ranks all other architectures of its table.
 
     Args:
         methods: Name -> the method.
-        presets: Name -> how much is computed.
+        runs: What is computed of them.
+        extra: Name -> (space=..., seed=...) -> an untrained predictor of one's own, which joins each run.
     """
 
-    def __init__(self, methods: Mapping[str, PredictorMethod], presets: Mapping[str, PredictorPreset]) -> None:
-        self.methods, self.presets = methods, presets
+    methods: Mapping[str, PredictorMethod]
+    runs: Sequence[PredictorRun]
+    extra: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """Name of the suite."""
-        return "predictor"
-
-    @property
-    def title(self) -> str:
-        """Heading of its page."""
-        return "Predictors from few labels"
-
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Accuracy and cost."""
-        return (
-            Table(
-                "rank correlation with all other architectures",
-                (
-                    Column("kendall_tau", "tau, all other"),
-                    Column("kendall_tau_no_twins", "tau, no twins"),
-                    Column("spearman", "Spearman, all other"),
-                    Column("kendall_tau_report", "tau with the report metric"),
-                    Column("precision_at_10pct", "precision in the top 10 %"),
-                    Column("tau_ceiling", "tau that label noise allows"),
-                    Column("fit_cpu_seconds", "fit CPU s", ".1f"),
-                    Column("score_cpu_seconds", "score the table CPU s", ".1f"),
-                ),
+    name = "predictor"
+    title = "Predictors from few labels"
+    protocol = (
+        "Labels of the task's search metric are drawn at random; a predictor is fitted to them and ranks all other "
+        "architectures of the table by that metric (*all other*, the usual random split of the literature), and, among "
+        "these, those alone that share no canonical class with a labelled one (*no twins*, the split by canonical hash). "
+        "Hyper-parameters are the defaults everywhere. *Tau that label noise allows*: the rank correlation of the "
+        "table with itself plus noise of the spread found inside canonical classes, on normal scores; what no "
+        "predictor can be expected to pass by much. Times are CPU-seconds with one thread, features included."
+    )
+    tables = (
+        Table(
+            "rank correlation with all other architectures",
+            (
+                Column("kendall_tau", "tau, all other"),
+                Column("kendall_tau_no_twins", "tau, no twins"),
+                Column("spearman", "Spearman, all other"),
+                Column("kendall_tau_report", "tau with the report metric"),
+                Column("precision_at_10pct", "precision in the top 10 %"),
+                Column("tau_ceiling", "tau that label noise allows"),
+                Column("fit_cpu_seconds", "fit CPU s", ".1f"),
+                Column("score_cpu_seconds", "score the table CPU s", ".1f"),
             ),
-        )
-
-    def protocol(self, options: SuiteOptions) -> str:
-        """How the numbers come about."""
-        return (
-            "Labels of the task's search metric are drawn at random; a predictor is fitted to them and ranks all other "
-            "architectures of the table by that metric (*all other*, the usual random split of the literature), and, among "
-            "these, those alone that share no canonical class with a labelled one (*no twins*, the split by canonical hash). "
-            "Hyper-parameters are the defaults everywhere. *Tau that label noise allows*: the rank correlation of the "
-            "table with itself plus noise of the spread found inside canonical classes, on normal scores; what no "
-            "predictor can be expected to pass by much. Times are CPU-seconds with one thread, features included."
-        )
+        ),
+    )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each task, method, number of labels and seed.
 
         Raises:
-            InvalidRequest: An unknown preset or method.
+            InvalidRequest: An unknown method.
             MissingData: A task's table is not there.
         """
+        methods = {**self.methods, **{name: PredictorMethod(make) for name, make in self.extra.items()}}
         cells: dict[str, Cell] = {}
-        for run in chosen(self.presets, options).runs:
+        for run in self.runs:
             for task in run.tasks:
                 load_task(task)
-                for name in run.methods:
-                    if name not in self.methods:
-                        raise InvalidRequest(f"the suite has no method '{name}'", did_you_mean(name, self.methods))
-                    for labels in run.labels:
-                        for seed in options.seeds_from(run.seeds):
-                            job = PredictorJob(*(task, name, self.methods[name], labels, seed, options.device))
-                            key = cell_key(task, name, f"labels{labels}", f"seed{seed}")
-                            cells[key] = Cell(key, seed, partial(measure_predictor, job))
+                for name, labels in product([*run.methods, *self.extra], run.labels):
+                    if name not in methods:
+                        raise InvalidRequest(f"the suite has no method '{name}'", did_you_mean(name, methods))
+                    measure = partial(measure_predictor, task, name, methods[name], labels)
+                    for cell in options.cells(run.seeds, measure, task, name, f"labels{labels}"):
+                        cells[cell.key] = cell
         return list(cells.values())
 
 
-def measure_predictor(job: PredictorJob, workshop: ArtifactCache) -> list[Measurement]:
-    """Fits a predictor and ranks the table."""
-    task, device = load_task(job.task), make_fabric(job.device).device
+def measure_predictor(
+    task_name: str, name: str, method: PredictorMethod, num_labels: int, context: CellContext
+) -> list[Measurement]:
+    """Fits a predictor and ranks the table.
+
+    Args:
+        task_name: Name of the task.
+        name: Name of the method.
+        method: The method.
+        num_labels: Number of labels.
+        context: Seed of labels and predictor, and where it is fitted.
+    """
+    task, device = load_task(task_name), context.device
     table, values = task.table, task.search_values
-    split = buy_labels(task, job.labels, job.seed)
-    more = {"proxies": proxies_of(task, job.method.proxies)} if job.method.proxies else {}
-    predictor = job.method.make(space=table.space, seed=job.seed, **more).to(device)
+    split = buy_labels(task, num_labels, context.seed)
+    more = {"proxies": proxies_of(task, method.proxies)} if method.proxies else {}
+    predictor = method.make(space=table.space, seed=context.seed, **more).to(device)
     watch = Stopwatch()
     predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(task.utility(values[split.train])))
     fitting, watch = watch.cpu, Stopwatch()
@@ -187,8 +154,7 @@ def measure_predictor(job: PredictorJob, workshop: ArtifactCache) -> list[Measur
         "fit_cpu_seconds": fitting,
         "score_cpu_seconds": scoring,
     }
-    space, setting = table.space.name, f"labels={job.labels}"
-    return [Measurement(space, task.name, job.name, setting, name, value, job.labels) for name, value in measured.items()]
+    return measurements(table.space.name, task.name, name, f"labels={num_labels}", measured, num_labels)
 
 
 def noise_ceiling(task: Task) -> float | None:

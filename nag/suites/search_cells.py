@@ -13,24 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from nag.core.documents import read_json
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
-from nag.evaluation.predicted import load_meta_predictor
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Problem, Strategy
 from nag.search.study.loop import queries
 from nag.search.study.measurable import measurable
-from nag.suites.artifact_cache import ArtifactCache
-from nag.suites.cells import Measurement, cell_key
-from nag.suites.generators import trained_generator
+from nag.suites.cells import Measurement, measurements
+from nag.suites.context import CellContext
+from nag.suites.products import metric_of, trained_generator, trained_meta_predictor
 from nag.tasks import Objective, Task, load_task
-from nag.training import FitOptions, make_fabric
+from nag.training import FitOptions
 from nag.workflows.proxies import proxies_of
-from nag.workflows.run import RunFolder
-from nag.workflows.train_meta_predictor import train_meta_predictor
 
-__all__ = ["FAVOURITES", "Generation", "Make", "SearchJob", "Source", "measure_favourites", "measure_search"]
+__all__ = ["FAVOURITES", "Generation", "Make", "Search", "Source", "measure_favourites"]
 
 FAVOURITES = 20
 """How many of the best by the search metric are measured by the report metric."""
@@ -73,8 +69,8 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class SearchJob:
-    """One search.
+class Search:
+    """One search of a table.
 
     Args:
         task: Name of the task.
@@ -82,11 +78,9 @@ class SearchJob:
         make: (problem=..., seed=...) -> the strategy.
         queries: Its length.
         regrets: Numbers of queries after which regret is measured.
-        seed: Seed of the strategy, and of the labels that a source has sold.
-        device: Kind of accelerator.
         proxies: Training-free columns that the strategy may see.
         source: What teaches the task before the first query.
-        generation: How the strategy's generator is trained; None for none.
+        generation: How the strategy's generator is trained, with seed 0; None for none.
     """
 
     task: str
@@ -94,51 +88,59 @@ class SearchJob:
     make: Make
     queries: int
     regrets: tuple[int, ...]
-    seed: int
-    device: str
     proxies: tuple[str, ...] = ()
     source: Source | None = None
     generation: Generation | None = None
 
+    def measure(self, context: CellContext) -> list[Measurement]:
+        """Searches once; the seed is that of the strategy, and of the labels that a source has sold."""
+        task = load_task(self.task)
+        prior, learned = self._prior(task, context)
+        generator, trained = self._generator(task, context)
+        strategy = self.make(problem=_problem(self.task, self.proxies, prior, generator), seed=context.seed)
+        before = cpu_seconds()
+        found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, self.queries)))
+        cost = cpu_seconds() - before
+        values = {
+            **_outcome(task, found, [n for n in self.regrets if n <= self.queries]),
+            "labels_of_other_tasks": learned.labels,
+            "network_train_cpu_seconds": trained,  # of the generator; tables cost none
+            "search_cpu_seconds": cost,
+            "meta_predictor_cpu_seconds": learned.cpu_seconds,
+        }
+        method = f"{self.name}, {self.source}" if self.source else self.name
+        setting = "scalable" if strategy.scalable else "whole space"
+        return measurements(task.space.name, task.name, method, setting, values, len(found))
 
-def measure_search(job: SearchJob, workshop: ArtifactCache) -> list[Measurement]:
-    """Searches once."""
-    task = load_task(job.task)
-    prior, others, trained = _prior(job, task, workshop)
-    generator, networks = _generator(job, task, workshop)
-    strategy = job.make(problem=_problem(job.task, job.proxies, prior, generator), seed=job.seed)
-    before = cpu_seconds()
-    found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, job.queries)))
-    cost = cpu_seconds() - before
-    best, incumbents = -math.inf, list[Evaluation]()
-    for evaluation in found:
-        worth = -math.inf if evaluation.search_value is None else task.utility(evaluation.search_value)
-        if worth > best or not incumbents:
-            best, incumbent = worth, evaluation
-        incumbents.append(incumbent)
-    optimal = [e.report_value is not None and task.utility(e.report_value - task.best) >= -1e-9 for e in found]
-    top = [e.percentile is not None and e.percentile >= _TOP for e in found]
-    regrets = [n for n in job.regrets if n <= job.queries]
-    values: dict[str, float | None] = {
-        "queries_to_optimum": _first(optimal),
-        "reached_optimum": float(any(optimal)),
-        "queries_to_top": _first(top),
-        **{f"regret_{n}": _regret(task, incumbents[:n][-1]) for n in regrets},
-        **({} if task.searches_reported_metric else {f"search_regret_{n}": _missed(task, incumbents[:n][-1]) for n in regrets}),
-        "best_value": incumbents[-1].report_value,
-        "labels_of_other_tasks": others,
-        "network_train_cpu_seconds": networks,  # of the generator; tables cost none
-        "search_cpu_seconds": cost,
-        "meta_predictor_cpu_seconds": trained,
-    }
-    method = f"{job.name}, {job.source}" if job.source else job.name
-    setting = "scalable" if strategy.scalable else "whole space"
-    return [
-        Measurement(task.space.name, task.name, method, setting, metric, value, len(found)) for metric, value in values.items()
-    ]
+    def _generator(self, task: Task, context: CellContext) -> tuple[Path | None, float]:
+        """The generator that the strategy gets, and CPU seconds of training it."""
+        if self.generation is None:
+            return None, 0.0
+        path = trained_generator(context, task.space, self.generation.make, self.generation.training)
+        return path, metric_of(path, "cpu_seconds")
+
+    def _prior(self, task: Task, context: CellContext) -> tuple[Predictor | None, _Learned]:
+        """The prior from the source task, and what it took."""
+        source = self.source
+        if source is None:
+            return None, _Learned(0.0, 0.0)
+        seed = 0 if source.labels is None else context.seed
+        bought = ([source.task], source.make, source.labels)
+        trained, path = trained_meta_predictor(context, source.task, *bought, Episodes(), seed)
+        assert isinstance(trained.meta, MetaPredictor)
+        cost = _Learned(float(trained.facts["labels_used"]), metric_of(path, "cpu_seconds"))
+        return TransferPredictor(trained.meta, task.task_features), cost
 
 
-def measure_favourites(name: str, regrets: Sequence[int], workshop: ArtifactCache) -> list[Measurement]:
+@dataclass(frozen=True)
+class _Learned:
+    """Labels of other tasks, and CPU seconds, that a prior took."""
+
+    labels: float
+    cpu_seconds: float
+
+
+def measure_favourites(name: str, regrets: Sequence[int], context: CellContext) -> list[Measurement]:
     """What the best architectures by the search metric are worth: where a search that finds them at once would stand."""
     task = load_task(name)
     rows = task.distinct_rows  # a search is given each function once
@@ -148,10 +150,7 @@ def measure_favourites(name: str, regrets: Sequence[int], workshop: ArtifactCach
         worth = float(task.report_values[rows][order[:number]].mean())
         values = {**{f"regret_{n}": task.utility(task.best - worth) for n in regrets}, "best_value": worth}
         method = f"the {number} best by {task.search_metric}" if number > 1 else f"the best by {task.search_metric}"
-        found += [
-            Measurement(task.space.name, task.name, method, "whole table", metric, value, len(rows))
-            for metric, value in values.items()
-        ]
+        found += measurements(task.space.name, task.name, method, "whole table", values, len(rows))
     return found
 
 
@@ -161,42 +160,35 @@ def _problem(task: str, proxies: tuple[str, ...], prior: Predictor | None, gener
     loaded = load_task(task)
     objective = Objective.single(loaded.search_metric, loaded.maximise)
     trained = None if generator is None else load_generator(generator, torch.device("cpu")).generator
-    return Problem(
-        loaded.space, objective, proxies_of(loaded, proxies) if proxies else None, prior, trained, measurable(loaded)
-    )
+    columns = proxies_of(loaded, proxies) if proxies else None
+    return Problem(loaded.space, objective, columns, prior, trained, measurable(loaded))
 
 
-def _generator(job: SearchJob, task: Task, workshop: ArtifactCache) -> tuple[Path | None, float]:
-    """The generator that the strategy gets, and CPU seconds of training it."""
-    if job.generation is None:
-        return None, 0.0
-    path = trained_generator(workshop, task.space, job.generation.make, job.generation.training, job.device)
-    return path, _cost(path)
+def _outcome(task: Task, found: Sequence[Evaluation], regrets: Sequence[int]) -> dict[str, float | None]:
+    """How many queries led to the optimum, and what the best by the search metric were worth on the way."""
+    best = _incumbents(task, found)
+    optimal = [e.report_value is not None and task.utility(e.report_value - task.best) >= -1e-9 for e in found]
+    top = [e.percentile is not None and e.percentile >= _TOP for e in found]
+    missed = {} if task.searches_reported_metric else {f"search_regret_{n}": _missed(task, best[:n][-1]) for n in regrets}
+    return {
+        "queries_to_optimum": _first(optimal),
+        "reached_optimum": float(any(optimal)),
+        "queries_to_top": _first(top),
+        **{f"regret_{n}": _regret(task, best[:n][-1]) for n in regrets},
+        **missed,
+        "best_value": best[-1].report_value,
+    }
 
 
-def _prior(job: SearchJob, task: Task, workshop: ArtifactCache) -> tuple[Predictor | None, float, float]:
-    """The prior from the source task, its number of labels, and CPU seconds of fitting it."""
-    source = job.source
-    if source is None:
-        return None, 0.0, 0.0
-    device = make_fabric(job.device).device
-    seed = 0 if source.labels is None else job.seed
-
-    def build(run: RunFolder) -> None:
-        train_meta_predictor(run, [load_task(source.task)], source.make, source.labels, Episodes(), device)
-
-    config = {"source": source.task, "num_train": source.labels, "make_source": source.make}
-    folder = workshop.product(cell_key("meta", source.task), "train-meta-predictor", seed, job.device, config, build)
-    path = folder / "meta_predictor.safetensors"
-    trained = load_meta_predictor(path, device)
-    assert isinstance(trained.meta, MetaPredictor)
-    predictor = TransferPredictor(trained.meta, task.task_features)
-    return predictor, float(trained.facts["labels_used"]), _cost(path)
-
-
-def _cost(product: Path) -> float:
-    """CPU seconds that a product took, whichever cell built it."""
-    return float(read_json(product.with_name("metrics.json"))["cpu_seconds"])
+def _incumbents(task: Task, found: Sequence[Evaluation]) -> list[Evaluation]:
+    """The best by the search metric after each query."""
+    best, incumbents = -math.inf, list[Evaluation]()
+    for evaluation in found:
+        value = -math.inf if evaluation.search_value is None else task.utility(evaluation.search_value)
+        if value > best or not incumbents:
+            best, incumbent = value, evaluation
+        incumbents.append(incumbent)
+    return incumbents
 
 
 def _first(reached: Sequence[bool]) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -11,17 +11,19 @@ import torch
 
 from nag.core.errors import InvalidRequest
 from nag.core.packages import require
-from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds, front, hypervolume
+from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds, front
 from nag.graphs import Architecture
-from nag.search import Problem, Strategy
+from nag.search import Problem
 from nag.search.study.loop import queries
 from nag.search.study.measurable import measurable
-from nag.suites.artifact_cache import ArtifactCache
-from nag.suites.cells import Measurement
+from nag.suites.cells import Measurement, measurements
+from nag.suites.context import CellContext
+from nag.suites.fronts import FrontValues, points_of
+from nag.suites.search_cells import Make
 from nag.tasks import Metric, Objective, Task, load_task
 from nag.workflows.proxies import proxies_of
 
-__all__ = ["FrontJob", "FrontRun", "measure_front"]
+__all__ = ["FrontRun"]
 
 _TRIALS = 100  # of NSGA-II for each query: most of what it asks again is not charged
 
@@ -59,64 +61,42 @@ class FrontRun:
             "that it asks again are not charged."
         )
 
+    def measure(self, name: str, make: Make | None, context: CellContext) -> list[Measurement]:
+        """Searches once.
 
-@dataclass(frozen=True)
-class FrontJob:
-    """One search.
-
-    Args:
-        run: What for.
-        name: Name of the strategy.
-        make: (problem=..., seed=...) -> the strategy; None for NSGA-II.
-        seed: Its seed.
-    """
-
-    run: FrontRun
-    name: str
-    make: Callable[..., Strategy] | None
-    seed: int
-
-
-def measure_front(job: FrontJob, workshop: ArtifactCache) -> list[Measurement]:
-    """Searches once."""
-    run, task, before = job.run, load_task(job.run.task), cpu_seconds()
-    if job.make is None:
-        found = list(_nsga(task, run, job.seed))
-    else:
-        metrics = (Metric(task.search_metric, task.maximise), Metric(run.minimise, maximise=False))
-        objective = Objective(metrics, pareto=True)
-        problem = Problem(
-            task.space, objective, proxies_of(task, run.proxies) if run.proxies else None, measurable=measurable(task)
+        Args:
+            name: Name of the strategy.
+            make: (problem=..., seed=...) -> the strategy; None for NSGA-II.
+            context: Its seed.
+        """
+        task, before = load_task(self.task), cpu_seconds()
+        found = list(_nsga(task, self, context.seed) if make is None else self._queries(task, make, context.seed))
+        cost = cpu_seconds() - before
+        side = self.minimise
+        seen = [e for e in found if e.search_value is not None and e.report_value is not None and side in e.side]
+        down = np.array([e.side[side] for e in seen])
+        searched, reported = (
+            points_of(task.utility(np.array(values, dtype=np.float64)), down)
+            for values in ([e.search_value for e in seen], [e.report_value for e in seen])
         )
-        strategy = job.make(problem=problem, seed=job.seed)
-        found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, run.queries)))
-    cost = cpu_seconds() - before
-    every = _points(task.utility(task.report_values), task.table.metric(run.minimise))
-    seen = [e for e in found if e.search_value is not None and e.report_value is not None and run.minimise in e.side]
-    side = np.array([e.side[run.minimise] for e in seen])
-    searched = _points(task.utility(np.array([e.search_value for e in seen], dtype=np.float64)), side)
-    chosen = front(searched)
-    kept = _points(task.utility(np.array([e.report_value for e in seen], dtype=np.float64)), side)[chosen]
-    true_front = every[front(every)]
-    worst, corner = every.amin(0), true_front.amin(0)
-    values = {
-        "hypervolume_ratio": hypervolume(kept, worst) / hypervolume(true_front, worst),
-        "hypervolume_ratio_nadir": hypervolume(kept, corner) / max(hypervolume(true_front, corner), 1e-12),
-        "front_found": float((true_front[:, None] == kept[None]).all(2).any(1).sum()),
-        "queries": float(len(found)),
-        "search_cpu_seconds": cost,
-    }
-    setting = f"front with {run.minimise}"
-    return [
-        Measurement(task.space.name, task.name, job.name, setting, metric, value, len(found))
-        for metric, value in values.items()
-    ]
+        table = points_of(task.utility(task.report_values), task.table.metric(side))
+        worth = FrontValues.of(reported[front(searched)], table)
+        values = {
+            "hypervolume_ratio": worth.hypervolume_ratio,
+            "hypervolume_ratio_nadir": worth.hypervolume_ratio_nadir,
+            "front_found": worth.found,
+            "queries": float(len(found)),
+            "search_cpu_seconds": cost,
+        }
+        return measurements(task.space.name, task.name, name, f"front with {side}", values, len(found))
 
-
-def _points(up: np.ndarray, down: np.ndarray) -> torch.Tensor:
-    """(P, 2) float64, higher being better; only what was measured."""
-    points = np.stack([up, -down], 1)
-    return torch.from_numpy(points[np.isfinite(points).all(1)])
+    def _queries(self, task: Task, make: Make, seed: int) -> Iterator[Evaluation]:
+        """What a strategy asks for."""
+        metrics = (Metric(task.search_metric, task.maximise), Metric(self.minimise, maximise=False))
+        columns = proxies_of(task, self.proxies) if self.proxies else None
+        problem = Problem(task.space, Objective(metrics, pareto=True), columns, measurable=measurable(task))
+        strategy = make(problem=problem, seed=seed)
+        return chain.from_iterable(queries(TableEvaluator(task), strategy, self.queries))
 
 
 def _nsga(task: Task, run: FrontRun, seed: int) -> Iterator[Evaluation]:

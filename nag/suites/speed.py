@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from nag.core.documents import read_json
 from nag.diffusion import Generator
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.spaces import load_space
-from nag.suites.artifact_cache import ArtifactCache
-from nag.suites.cells import Cell, Measurement, cell_key
+from nag.suites.cells import Cell, Measurement, measurements
+from nag.suites.context import CellContext
+from nag.suites.products import metric_of, trained_generator
 from nag.suites.roofline import count_flops, measure_roofline, parameter_bytes, seconds_of
-from nag.suites.suite import Column, Suite, SuiteOptions, Table, chosen
-from nag.training import FitOptions, make_fabric
-from nag.workflows.run import RunFolder
-from nag.workflows.train_generator import TrainingData, train_generator
+from nag.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.training import FitOptions
 
-__all__ = ["SpeedJob", "SpeedMethod", "SpeedPreset", "SpeedSuite", "measure_speed", "step_against_floor"]
+__all__ = ["SpeedMethod", "SpeedSuite", "measure_speed", "step_against_floor"]
 
 _COMPARED = 256  # samples whose quality is compared, as many as every method draws
 _PUBLISHED_RATE = 0.53  # architectures a CPU-second of DiffusionNAG's code: 256 cells, 2,000 network evaluations, one thread
 _PUBLISHED_TRAINING = 250_000 * 0.70  # its steps of 256, and CPU-seconds a step
+_QUALITY = ("validity_raw", "uniqueness", "novelty", "functional_uniqueness")
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class SpeedMethod:
 
 
 @dataclass(frozen=True)
-class SpeedPreset:
-    """How much the suite computes.
+class SpeedSuite(Suite):
+    """Times generators side by side in one run.
 
     Args:
         methods: Space -> name -> what is timed.
@@ -58,132 +58,83 @@ class SpeedPreset:
     methods: Mapping[str, Mapping[str, SpeedMethod]]
     batch: int = 2048
 
-
-@dataclass(frozen=True)
-class SpeedJob:
-    """One space: all its methods, one after the other in one process.
-
-    Args:
-        space: Name of the space.
-        methods: As in `SpeedPreset`.
-        batch: As in `SpeedPreset`.
-        seed: Seed of split, training and samples.
-        device: Kind of accelerator.
-    """
-
-    space: str
-    methods: Mapping[str, SpeedMethod]
-    batch: int
-    seed: int
-    device: str
-
-
-class SpeedSuite(Suite):
-    """Times generators side by side in one run.
-
-    Args:
-        presets: Name -> how much is computed.
-    """
-
-    def __init__(self, presets: Mapping[str, SpeedPreset]) -> None:
-        self.presets = presets
-
-    @property
-    def name(self) -> str:
-        """Name of the suite."""
-        return "speed"
-
-    @property
-    def title(self) -> str:
-        """Heading of its page."""
-        return "Speed"
-
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Rates and ratios, the quality that goes with them, and the floor."""
-        rates = (
-            Column("samples_per_cpu_second", "samples a CPU-s", ".4g"),
-            Column("samples_per_second", "samples a s", ".4g"),
-            Column("times_published", "times the published code's 0.53", ".0f"),
-            Column("network_evaluations", "network evaluations", ".0f"),
-            Column("train_cpu_seconds", "training CPU-s", ".0f"),
-            Column("published_training_over", "published training over it", ".0f"),
-        )
-        quality = tuple(Column(name, name) for name in ("validity_raw", "uniqueness", "novelty", "functional_uniqueness"))
-        floor = (
-            Column("step_seconds", "s a step", ".2e"),
-            Column("floor_seconds", "floor, s", ".2e"),
-            Column("times_floor", "times the floor", ".1f"),
-            Column("gflops_per_step", "GFLOP a step", ".2f"),
-        )
-        return (
-            Table("architectures a second", rates, ("timed",)),
-            Table("their quality", quality, ("timed",)),
-            Table("one step against the device's floor", floor, ("floor",)),
-        )
-
-    def protocol(self, options: SuiteOptions) -> str:
-        """How the numbers come about."""
-        return (
-            "Each generator is trained on half of the space, split by canonical hash, and timed in one process, one "
-            "thread, nothing else running; the preset `diffusionnag` reruns DiffusionNAG's method inside this package "
-            "(variance-exploding SDE, 1,000 steps of two network evaluations, 12 layers) and is trained for as many "
-            f"steps as the default. The published code makes {_PUBLISHED_RATE} architectures a CPU-second (256 cells, "
-            f"2,000 evaluations, one thread) and trains for {_PUBLISHED_TRAINING:,.0f} CPU-seconds (250,000 steps of 0.70 "
-            "s). The floor of a step is the larger of its matrix products' operations over the rate of a large matrix "
-            "product, and the bytes of parameters, inputs and outputs over the rate of a large copy, both rates measured "
-            f"here. Quality is that of the first {_COMPARED} samples."
-        )
+    name = "speed"
+    title = "Speed"
+    protocol = (
+        "Each generator is trained on half of the space, split by canonical hash, and timed in one process, one "
+        "thread, nothing else running; the preset `diffusionnag` reruns DiffusionNAG's method inside this package "
+        "(variance-exploding SDE, 1,000 steps of two network evaluations, 12 layers) and is trained for as many "
+        f"steps as the default. The published code makes {_PUBLISHED_RATE} architectures a CPU-second (256 cells, "
+        f"2,000 evaluations, one thread) and trains for {_PUBLISHED_TRAINING:,.0f} CPU-seconds (250,000 steps of 0.70 "
+        "s). The floor of a step is the larger of its matrix products' operations over the rate of a large matrix "
+        "product, and the bytes of parameters, inputs and outputs over the rate of a large copy, both rates measured "
+        f"here. Quality is that of the first {_COMPARED} samples."
+    )
+    tables = (
+        Table(
+            "architectures a second",
+            (
+                Column("samples_per_cpu_second", "samples a CPU-s", ".4g"),
+                Column("samples_per_second", "samples a s", ".4g"),
+                Column("times_published", "times the published code's 0.53", ".0f"),
+                Column("network_evaluations", "network evaluations", ".0f"),
+                Column("train_cpu_seconds", "training CPU-s", ".0f"),
+                Column("published_training_over", "published training over it", ".0f"),
+            ),
+            ("timed",),
+        ),
+        Table("their quality", tuple(Column(name, name) for name in _QUALITY), ("timed",)),
+        Table(
+            "one step against the device's floor",
+            (
+                Column("step_seconds", "s a step", ".2e"),
+                Column("floor_seconds", "floor, s", ".2e"),
+                Column("times_floor", "times the floor", ".1f"),
+                Column("gflops_per_step", "GFLOP a step", ".2f"),
+            ),
+            ("floor",),
+        ),
+    )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell a space.
-
-        Raises:
-            InvalidRequest: An unknown preset.
-        """
-        preset = chosen(self.presets, options)
+        """One cell a space and seed: all its methods, one after the other in one process."""
         cells = []
-        for space, methods in preset.methods.items():
-            for seed in options.seeds_from(1):
-                job = SpeedJob(load_space(space).name, methods, preset.batch, seed, options.device)
-                cells.append(Cell(cell_key(job.space, f"seed{seed}"), seed, partial(measure_speed, job)))
+        for name, methods in self.methods.items():
+            space = load_space(name).name
+            cells += options.cells(1, partial(measure_speed, space, methods, self.batch), space)
         return cells
 
 
-def measure_speed(job: SpeedJob, workshop: ArtifactCache) -> list[Measurement]:
-    """Trains what is not there, then times everything in a row."""
-    device = make_fabric(job.device).device
-    loaded = {name: _trained(job, name, workshop) for name in job.methods}
-    rows = []
-    for name, folder in loaded.items():
-        values = _timed(job, job.methods[name], folder, device)
-        rows += [Measurement(job.space, "", name, "timed", metric, value) for metric, value in values.items()]
-        generator = load_generator(folder / "generator.safetensors", device).generator
-        values = step_against_floor(generator, job.batch, job.seed)
-        rows += [Measurement(job.space, "", name, "floor", metric, value) for metric, value in values.items()]
+def measure_speed(space_name: str, methods: Mapping[str, SpeedMethod], batch: int, context: CellContext) -> list[Measurement]:
+    """Trains what is not there, then times everything in a row.
+
+    Args:
+        space_name: Name of the space.
+        methods: Name -> what is timed.
+        batch: Graphs in a batch that the floor is measured on.
+        context: Seed of split, training and samples, and the device.
+    """
+    space, rows = load_space(space_name), list[Measurement]()
+    paths = {
+        name: trained_generator(context, space, method.make, method.training, name, fraction=0.5)
+        for name, method in methods.items()
+    }
+    for name, path in paths.items():
+        rows += measurements(space_name, "", name, "timed", _timed(methods[name], path, context))
+        generator = load_generator(path, context.device).generator
+        rows += measurements(space_name, "", name, "floor", step_against_floor(generator, batch, context.seed))
     return rows
 
 
-def _trained(job: SpeedJob, name: str, workshop: ArtifactCache) -> Any:
-    method, space = job.methods[name], load_space(job.space)
-
-    def build(run: RunFolder) -> None:
-        train_generator(run, space, method.make, method.training, make_fabric(job.device), TrainingData(0.5), metric_samples=0)
-
-    config = {"space": space.fingerprint, "make": method.make, "training": method.training}
-    return workshop.product(cell_key("generator", job.space, name), "train-generator", job.seed, job.device, config, build)
-
-
-def _timed(job: SpeedJob, method: SpeedMethod, folder: Any, device: torch.device) -> dict[str, float]:
-    trained = load_generator(folder / "generator.safetensors", device)
-    rng = torch.Generator(device=device).manual_seed(job.seed)
+def _timed(method: SpeedMethod, path: Path, context: CellContext) -> dict[str, float]:
+    trained = load_generator(path, context.device)
+    rng = context.rng()
     trained.generator.sample(min(256, method.samples), rng, 2)  # warm up
     watch = Stopwatch()
     raw = trained.generator.sample(method.samples, rng, method.steps).to("cpu")
     cpu, wall = watch.cpu, watch.wall
-    quality = sample_metrics(trained.space, raw[:_COMPARED], trained.reference, job.seed).values
-    training = float(read_json(folder / "metrics.json")["train_cpu_seconds"])
-    shown = ("validity_raw", "uniqueness", "novelty", "functional_uniqueness")
+    quality = sample_metrics(trained.space, raw[:_COMPARED], trained.reference, context.seed).values
+    training = metric_of(path, "train_cpu_seconds")
     return {
         "samples_per_cpu_second": method.samples / cpu,
         "samples_per_second": method.samples / wall,
@@ -191,7 +142,7 @@ def _timed(job: SpeedJob, method: SpeedMethod, folder: Any, device: torch.device
         "network_evaluations": float(trained.generator.evaluations(method.steps)),
         "train_cpu_seconds": training,
         "published_training_over": _PUBLISHED_TRAINING / training,
-        **{name + suffix: quality[name + suffix] for name in shown for suffix in ("", "_reference")},
+        **{name + suffix: quality[name + suffix] for name in _QUALITY for suffix in ("", "_reference")},
     }
 
 

@@ -1,26 +1,23 @@
-"""What a suite is: cells to compute, and how their numbers are shown."""
+"""The suite: settings, the cells that are computed with them, and how their numbers are shown."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from nag.core.errors import InvalidRequest, did_you_mean
-from nag.suites.cells import Cell
+from nag.suites.cells import Cell, Measurement, cell_key
+from nag.suites.context import CellContext
 
-__all__ = ["Baseline", "Column", "Suite", "SuiteOptions", "Table", "chosen"]
-
-Preset = TypeVar("Preset")
+__all__ = ["Baseline", "Column", "Suite", "SuiteOptions", "Table"]
 
 
 @dataclass(frozen=True)
 class SuiteOptions:
-    """What a user asks a suite for.
+    """What a user asks a suite for, beside its settings.
 
     Args:
-        preset: `full`, `quick` or another size that the suite knows.
+        preset: `full`, `quick` or another choice of settings.
         seeds: Number of seeds of every cell; None for the suite's own numbers.
         first_seed: The seeds are `first_seed`, `first_seed + 1` and so on.
         device: Kind of accelerator, such as `cpu` or `cuda`.
@@ -34,6 +31,16 @@ class SuiteOptions:
     def seeds_from(self, default: int) -> range:
         """The seeds to compute where the suite itself wants `default` of them."""
         return range(self.first_seed, self.first_seed + (default if self.seeds is None else self.seeds))
+
+    def cells(self, seeds: int, measure: Callable[[CellContext], Sequence[Measurement]], *key: str) -> list[Cell]:
+        """One cell a seed.
+
+        Args:
+            seeds: Number of seeds where the user does not say.
+            measure: Computes the cell.
+            key: Parts of its key, which the seed follows.
+        """
+        return [Cell(cell_key(*key, f"seed{seed}"), seed, measure, self.device) for seed in self.seeds_from(seeds)]
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,12 @@ class Table:
 
 
 class Suite(ABC):
-    """A set of cells that make up one comparison."""
+    """One comparison: a frozen dataclass, whose fields are its settings.
+
+    `cells` says what is to be computed: each cell binds a method of the suite, or a function, that measures it. What a cell
+    binds is all that its result depends on: cells are computed again when that changes. A suite's YAML file names the class
+    and its settings; those under `presets` hold for the preset of that name, the others for all.
+    """
 
     @property
     @abstractmethod
@@ -96,6 +108,11 @@ class Suite(ABC):
 
     @property
     @abstractmethod
+    def protocol(self) -> str:
+        """How the numbers come about: splits, sizes, baselines, references; a paragraph."""
+
+    @property
+    @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """How its rows are shown."""
 
@@ -105,24 +122,9 @@ class Suite(ABC):
         return ()
 
     @abstractmethod
-    def protocol(self, options: SuiteOptions) -> str:
-        """How the numbers come about: splits, sizes, baselines, references; a paragraph."""
-
-    @abstractmethod
     def cells(self, options: SuiteOptions) -> Sequence[Cell]:
         """All cells, in the order of the tables; user's mistakes are found here, before any work.
 
         Raises:
-            NagError: An option is wrong, or data is missing.
+            NagError: A setting is wrong, or data is missing.
         """
-
-
-def chosen(presets: Mapping[str, Preset], options: SuiteOptions) -> Preset:
-    """The preset that the options name.
-
-    Raises:
-        InvalidRequest: There is none of that name.
-    """
-    if options.preset not in presets:
-        raise InvalidRequest(f"unknown preset '{options.preset}'", did_you_mean(options.preset, presets))
-    return presets[options.preset]

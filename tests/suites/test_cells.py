@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from nag.core.errors import DamagedFile
-from nag.suites.artifact_cache import ArtifactCache
 from nag.suites.cells import Cell, Measurement, compute_cell, read_cell
+from nag.suites.context import CellContext
 
 
-def measure(workshop: ArtifactCache) -> Sequence[Measurement]:
+def measure(context: CellContext) -> Sequence[Measurement]:
     return [Measurement("space", "task", "method", "", "regret", 0.5, 3)]
 
 
@@ -28,7 +28,7 @@ def test_a_cell_is_read_as_it_was_written(cell):
     made, folder = cell
     found = read_cell(made, folder)
     assert found is not None
-    assert (found.key, found.seed, list(found.measurements)) == ("a.b", 0, measure(ArtifactCache(folder)))
+    assert (found.key, found.seed, list(found.measurements)) == ("a.b", 0, measure(CellContext(folder)))
 
 
 @pytest.mark.parametrize(

@@ -5,34 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hydra import compose, initialize_config_module
-from hydra.utils import instantiate
 
 from nag.core.errors import InvalidRequest
 from nag.networks import NASBench201Builder
-from nag.suites import ArtifactCache, SuiteOptions
-from nag.suites.proxies import ProxiesPreset, ProxiesSuite, ProxyRun
+from nag.suites import SuiteOptions
+from nag.suites.proxies import ProxiesSuite, ProxyRun
 
 SMALL = NASBench201Builder(4, 1)
 
 
-def shipped() -> ProxiesSuite:
-    with initialize_config_module("nag.conf", version_base="1.3"):
-        return instantiate(compose("benchmark", overrides=["suite=proxies"]).suite)
-
-
-def measured(suite: ProxiesSuite, folder, preset: str = "quick"):
-    cells = suite.cells(SuiteOptions(preset))
-    return {(m.method, m.metric): m.value for cell in cells for m in cell.run(ArtifactCache(folder))}
+def measured(suite: ProxiesSuite, folder):
+    cells = suite.cells(SuiteOptions())
+    return {(m.method, m.metric): m.value for cell in cells for m in cell.run(cell.context(folder))}
 
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_small_networks_rank_cells_as_released_scores_do(tmp_path):
-    suite = shipped()
+def test_small_networks_rank_cells_as_released_scores_do(suite_of, tmp_path):
     run = ProxyRun("small", ["flops", "synflow", "logsynflow", "naswot"], SMALL, batch_size=32, initialisations=1)
-    suite.presets["full"] = replace(suite.presets["full"], runs=[run], combinations={}, count=100)
-    found = measured(suite, tmp_path, "full")
+    found = measured(suite_of("proxies", "full", runs=[run], combinations={}, count=100), tmp_path)
     assert found["flops", "spearman_released"] == pytest.approx(1)
     for name in ("synflow", "logsynflow", "naswot"):
         assert found[name, "spearman_released"] > 0.95
@@ -41,8 +32,8 @@ def test_small_networks_rank_cells_as_released_scores_do(tmp_path):
 
 def quick(**changes) -> ProxiesSuite:
     run = ProxyRun("small", ["params", "synflow", "naswot"], SMALL, batch_size=8, initialisations=1)
-    preset = ProxiesPreset([run], {"both": ["synflow", "naswot"]}, "analog_nasbench/digital", "digits", count=40, part=15)
-    return ProxiesSuite({"quick": replace(preset, **changes)})
+    suite = ProxiesSuite([run], {"both": ["synflow", "naswot"]}, "analog_nasbench/digital", "digits", count=40, part=15)
+    return replace(suite, **changes)
 
 
 @pytest.mark.slow
@@ -73,10 +64,10 @@ def test_twins_share_a_network_where_proxies_cannot_tell_them_apart(tmp_path):
 
 def test_mistakes_are_found_before_any_work():
     with pytest.raises(InvalidRequest, match="in 2 runs"):
-        quick(runs=quick().presets["quick"].runs * 2)
+        quick(runs=quick().runs * 2)
     with pytest.raises(InvalidRequest, match="proxy 'zen' is in 0 runs"):
         quick(combinations={"both": ["synflow", "zen"]})
     with pytest.raises(InvalidRequest, match="unknown proxy"):
         ProxyRun("small", ["synflaw"], SMALL)
     with pytest.raises(InvalidRequest, match="has no 20000 architectures"):
-        quick(count=20000).cells(SuiteOptions("quick"))
+        quick(count=20000).cells(SuiteOptions())

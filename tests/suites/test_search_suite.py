@@ -8,18 +8,17 @@ from nag.core.errors import InvalidRequest
 from nag.evaluation import TableEvaluator
 from nag.search import ForbiddenMetric, LocalSearch, Problem, RandomSearch
 from nag.search.study.loop import queries
-from nag.suites import ArtifactCache
-from nag.suites.search_cells import SearchJob, measure_favourites, measure_search
-from nag.suites.search_front import FrontJob, FrontRun, measure_front
+from nag.suites import CellContext
+from nag.suites.search_cells import Search, measure_favourites
+from nag.suites.search_front import FrontRun
 from nag.tasks import Objective, load_task
 
 TASK = "nas_bench_graph/cora"
 
 
-def measured(tmp_path, make, **options):
-    job = SearchJob(TASK, "some", make, **{"queries": 60, "regrets": (10, 60), "seed": 0, "device": "cpu", **options})
-    found = measure_search(job, ArtifactCache(tmp_path))
-    assert {m.labels for m in found} == {job.queries}
+def measured(tmp_path, make, seed=0):
+    found = Search(TASK, "some", make, queries=60, regrets=(10, 60)).measure(CellContext(tmp_path, seed))
+    assert {m.labels for m in found} == {60}
     return {m.metric: m.value for m in found}
 
 
@@ -40,7 +39,7 @@ def test_regret_is_that_of_the_best_by_the_search_metric_and_counts_begin_at_one
 
 def test_the_favourites_of_the_search_metric_are_judged_by_the_report_metric(tmp_path):
     task = load_task(TASK)
-    found = {(m.method, m.metric): m.value for m in measure_favourites(TASK, (10, 50), ArtifactCache(tmp_path))}
+    found = {(m.method, m.metric): m.value for m in measure_favourites(TASK, (10, 50), CellContext(tmp_path))}
     best = sorted(task.rows, key=lambda row: -task.search_values[row])
     for number, method in ((1, "the best by valid_perf"), (20, "the 20 best by valid_perf")):
         worth = found[method, "best_value"]
@@ -68,14 +67,14 @@ def test_what_is_told_in_a_search_is_the_search_metric_alone():
 def test_the_same_budget_for_strategies_and_for_the_library(tmp_path):
     run = FrontRun("nasbench201/cifar100", "1080ti_1_ms", ["random"], queries=30)
     for make in (RandomSearch, None):
-        found = {m.metric: m.value for m in measure_front(FrontJob(run, "some", make, 0), ArtifactCache(tmp_path))}
+        found = {m.metric: m.value for m in run.measure("some", make, CellContext(tmp_path))}
         assert found["queries"] == 30
         assert 0 < found["hypervolume_ratio_nadir"] < found["hypervolume_ratio"] < 1
-    again = {m.metric: m.value for m in measure_front(FrontJob(run, "some", None, 0), ArtifactCache(tmp_path))}
+    again = {m.metric: m.value for m in run.measure("some", None, CellContext(tmp_path))}
     assert again["hypervolume_ratio"] == found["hypervolume_ratio"]
 
 
 def test_nsga_needs_a_space_of_one_wiring(tmp_path):
     run = FrontRun(TASK, "latency", [], queries=5)
     with pytest.raises(InvalidRequest, match="one wiring"):
-        measure_front(FrontJob(run, "NSGA-II", None, 0), ArtifactCache(tmp_path))
+        run.measure("NSGA-II", None, CellContext(tmp_path))

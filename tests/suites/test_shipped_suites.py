@@ -9,13 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_module
-from hydra.utils import instantiate
 
 from nag.core.data_files import data_dir_set
 from nag.core.errors import InvalidRequest, MissingData
 from nag.predictors.learning_curves import EarlyStopping
-from nag.suites import ArtifactCache, SuiteOptions
+from nag.suites import SuiteOptions
 from nag.suites.curve_sets import CurveSet, PublishedCurves
 from nag.suites.roofline import Roofline, count_flops, measure_roofline
 from nag.tasks.tables.curves import CurveTable
@@ -50,66 +48,60 @@ METRICS = {
 }
 
 
-def suite_of(name: str):
-    with initialize_config_module("nag.conf", version_base="1.3"):
-        return instantiate(compose("benchmark", overrides=[f"suite={name}"]).suite)
-
-
 @pytest.mark.parametrize("name", sorted(METRICS))
-def test_cells_have_keys_of_their_own_and_show_what_they_measure(name):
-    suite = suite_of(name)
-    for preset in suite.presets:
+def test_cells_have_keys_of_their_own_and_show_what_they_measure(name, suite_of):
+    for preset in ("full", "quick"):
+        suite = suite_of(name, preset)
+        assert "{" not in suite.protocol
+        shown = {column.metric for table in suite.tables for column in table.columns}
+        assert shown >= METRICS[name] - {"labels_used"}
         if preset in NEEDS_DATA.get(name, set()) and not HAS_DATA:
             continue
-        options = SuiteOptions(preset)
-        cells = suite.cells(options)
+        cells = suite.cells(SuiteOptions(preset))
         assert cells
         assert len({cell.key for cell in cells}) == len(cells)
         assert len({cell.fingerprint for cell in cells}) == len(cells)
-        assert "{" not in suite.protocol(options)
-    shown = {column.metric for table in suite.tables for column in table.columns}
-    assert shown >= METRICS[name] - {"labels_used"}
 
 
-def curves(preset):
-    (of_networks,) = preset.sets
+def curves(suite):
+    (of_networks,) = suite.sets
     source = replace(of_networks.source, count=20, epochs=6)
-    return replace(preset, sets=[replace(of_networks, source=source, checks=[2, 4], seen=[2, 4])], streams=1, orders=1)
+    return replace(suite, sets=[replace(of_networks, source=source, checks=[2, 4], seen=[2, 4])], streams=1, orders=1)
 
 
-def extrapolation(preset):
-    training, finetuning = replace(preset.training, max_steps=10), replace(preset.finetuning, rounds=1)
-    return replace(preset, training=training, finetuning=finetuning, budget=30, samples=50)
+def extrapolation(suite):
+    training, finetuning = replace(suite.training, max_steps=10), replace(suite.finetuning, rounds=1)
+    return replace(suite, training=training, finetuning=finetuning, budget=30, samples=50)
 
 
-def predictor(preset):
-    (part,) = preset.runs
-    return replace(preset, runs=[replace(part, labels=[30], methods=["gp"])])
+def predictor(suite):
+    (part,) = suite.runs
+    return replace(suite, runs=[replace(part, labels=[30], methods=["gp"])])
 
 
-def search(preset):
-    (part,) = preset.runs
-    return replace(preset, runs=[replace(part, strategies=["gp", "random"], queries=12)], regrets=[10])
+def search(suite):
+    (part,) = suite.runs
+    return replace(suite, runs=[replace(part, strategies=["gp", "random"], queries=12)], regrets=[10])
 
 
-def speed(preset):
-    (method,) = (methods["default"] for methods in preset.methods.values())
+def speed(suite):
+    (method,) = (methods["default"] for methods in suite.methods.values())
     method = replace(method, samples=64, training=replace(method.training, max_steps=3))
-    return replace(preset, methods={"nasbench201": {"default": method}}, batch=16)
+    return replace(suite, methods={"nasbench201": {"default": method}}, batch=16)
 
 
-def transfer(preset):
-    (part,) = preset.runs
+def transfer(suite):
+    (part,) = suite.runs
     part = replace(part, sources=part.sources[:2])
-    return replace(preset, runs=[part], labels=[0], num_train=60, episodes=replace(preset.episodes, steps=2))
+    return replace(suite, runs=[part], labels=[0], num_train=60, episodes=replace(suite.episodes, steps=2))
 
 
 SMALLER = {
-    "calibration": lambda preset: replace(preset, test=500, splits=2),
+    "calibration": lambda suite: replace(suite, test=500, splits=2),
     "curves": curves,
     "extrapolation": extrapolation,
     "predictor": predictor,
-    "proxies": lambda preset: preset,
+    "proxies": lambda suite: suite,
     "search": search,
     "speed": speed,
     "transfer": transfer,
@@ -117,44 +109,38 @@ SMALLER = {
 
 
 def check_cell(suite, name, folder):
-    cell = suite.cells(SuiteOptions("quick"))[0]
-    found = list(cell.run(ArtifactCache(folder)))
+    cell = suite.cells(SuiteOptions())[0]
+    found = cell.run(cell.context(folder))
     assert {m.metric for m in found if m.value is not None} >= METRICS[name]
 
 
 @pytest.mark.parametrize("name", SMALLER)
-def test_a_small_cell_measures_what_the_tables_show(name, tmp_path):
-    suite = suite_of(name)
-    suite.presets["quick"] = SMALLER[name](suite.presets["quick"])
-    check_cell(suite, name, tmp_path)
+def test_a_small_cell_measures_what_the_tables_show(name, suite_of, tmp_path):
+    check_cell(SMALLER[name](suite_of(name)), name, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*sorted(SMALLER), "scale", pytest.param("limits", marks=pytest.mark.data)])
-def test_a_quick_cell_measures_what_the_tables_show(name, tmp_path):
+def test_a_quick_cell_measures_what_the_tables_show(name, suite_of, tmp_path):
     check_cell(suite_of(name), name, tmp_path)
 
 
 @pytest.mark.slow
-def test_guidance_beats_chance_in_its_own_suite(tmp_path):
-    suite = suite_of("guidance")
-    suite.presets["quick"] = replace(suite.presets["quick"], methods=["default"], labels=60, samples=20)
-    (cell,) = suite.cells(SuiteOptions("quick"))
-    found = {(m.method, m.metric): m.value for m in cell.run(ArtifactCache(tmp_path))}
+def test_guidance_beats_chance_in_its_own_suite(suite_of, tmp_path):
+    (cell,) = suite_of("guidance", compared=["default"], labels=60, samples=20).cells(SuiteOptions())
+    found = {(m.method, m.metric): m.value for m in cell.run(cell.context(tmp_path))}
     assert found["default", "percentile_mean"] > found["unguided", "percentile_mean"] + 10
     assert found["default", "predictor_evaluations"] == found["best of N", "predictor_evaluations"]
     assert found["whole space", "predictor_evaluations"] == 26206
 
 
 def measured(cell, folder):
-    return {(m.method, m.setting, m.metric): m for m in cell.run(ArtifactCache(folder))}
+    return {(m.method, m.setting, m.metric): m for m in cell.run(cell.context(folder))}
 
 
 @pytest.mark.slow
-def test_intervals_of_the_calibration_suite_cover_what_they_say_and_widen_with_it(tmp_path):
-    suite = suite_of("calibration")
-    suite.presets["quick"] = replace(suite.presets["quick"], splits=40, folds=2)
-    found = measured(suite.cells(SuiteOptions("quick"))[0], tmp_path)
+def test_intervals_of_the_calibration_suite_cover_what_they_say_and_widen_with_it(suite_of, tmp_path):
+    found = measured(suite_of("calibration", splits=40, folds=2).cells(SuiteOptions())[0], tmp_path)
     widths = []
     for coverage in (0.8, 0.9, 0.95):
         split = {metric: found["split conformal", f"coverage={coverage:g}", metric] for metric in ("coverage", "width")}
@@ -186,12 +172,11 @@ class Overconfident:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("overconfident", [False, True])
-def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_do_not(overconfident, tmp_path):
-    suite = suite_of("calibration")
-    quick = suite.presets["quick"]
+def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_do_not(overconfident, suite_of, tmp_path):
+    quick = suite_of("calibration")
     make = partial(Overconfident, make=quick.predictor) if overconfident else quick.predictor
-    suite.presets["quick"] = replace(quick, predictor=make, fits=4, levels=(0.1, 0.3))
-    found = measured(suite.cells(SuiteOptions("quick"))[-1], tmp_path)
+    suite = replace(quick, predictor=make, fits=4, levels=(0.1, 0.3))
+    found = measured(suite.cells(SuiteOptions())[-1], tmp_path)
     for level in (0.1, 0.3):
         for method in ("split conformal", "OptCS"):
             names = ("fdp", "fdp_error", "selected", "empty")
@@ -206,13 +191,12 @@ def test_selections_of_the_calibration_suite_keep_their_level_where_naive_ones_d
     assert found["mean above", "any q", "fdp"].value > 0.3
 
 
-def test_the_calibration_suite_refuses_what_it_cannot_measure():
-    suite = suite_of("calibration")
-    suite.presets["quick"] = replace(suite.presets["quick"], calibration=30000)
+def test_the_calibration_suite_refuses_what_it_cannot_measure(suite_of):
+    suite = suite_of("calibration", calibration=30000)
     with pytest.raises(InvalidRequest, match="needs more than 30100"):
-        suite.cells(SuiteOptions("quick"))
+        suite.cells(SuiteOptions())
     with pytest.raises(InvalidRequest, match="between 0 and 1"):
-        replace(suite.presets["quick"], coverages=(0.9, 90))
+        replace(suite, coverages=(0.9, 90))
 
 
 def made_up_curves(separate: bool) -> CurveTable:
@@ -226,13 +210,10 @@ def made_up_curves(separate: bool) -> CurveTable:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("separate", [False, True])
-def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(separate, tmp_path):
-    suite = suite_of("curves")
+def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(separate, suite_of, tmp_path):
     curves = CurveSet("made_up", PublishedCurves(partial(made_up_curves, separate=separate)), checks=[1, 2], seen=[1])
-    suite.presets["quick"] = replace(
-        suite.presets["quick"], sets=[curves], rules=[EarlyStopping, partial(EarlyStopping, delta=1.0)]
-    )
-    (cell,) = suite.cells(SuiteOptions("quick"))
+    rules = [EarlyStopping, partial(EarlyStopping, delta=1.0)]
+    (cell,) = suite_of("curves", sets=[curves], rules=rules).cells(SuiteOptions())
     found = measured(cell, tmp_path)
 
     def error(method: str) -> float:
@@ -253,29 +234,26 @@ def test_the_curves_suite_finds_what_the_architecture_tells_and_counts_epochs(se
         assert stopped["epochs_saved"] > stopped["epochs_saved_all"] > saved
 
 
-def test_a_strategy_that_is_not_in_the_search_suite_is_told():
+def test_a_strategy_that_is_not_in_the_search_suite_is_told(suite_of):
     suite = suite_of("search")
-    quick = suite.presets["quick"]
-    suite.presets["quick"] = replace(quick, runs=[replace(quick.runs[0], strategies=["evolutoin"])])
     with pytest.raises(InvalidRequest, match="evolutoin") as caught:
-        suite.cells(SuiteOptions("quick"))
+        replace(suite, runs=[replace(suite.runs[0], strategies=["evolutoin"])]).cells(SuiteOptions())
     assert "evolution" in caught.value.hint
 
 
-def test_adapters_are_cells_of_their_own_on_which_the_others_do_not_depend():
+def test_adapters_are_cells_of_their_own_on_which_the_others_do_not_depend(suite_of):
     suite = suite_of("transfer")
-    with_adapters = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
-    suite.adapters = None
-    without = {cell.key: cell.fingerprint for cell in suite.cells(SuiteOptions("quick"))}
+    with_adapters, without = (
+        {cell.key: cell.fingerprint for cell in each.cells(SuiteOptions())} for each in (suite, replace(suite, adapters=None))
+    )
     assert without.items() < with_adapters.items()
     assert set(with_adapters) - set(without) == {"nas_bench_graph_cora.adapters.seed0"}
 
 
 @pytest.mark.slow
-def test_adapters_of_the_transfer_suite_share_their_networks_and_gain_from_labels(tmp_path):
-    suite = suite_of("transfer")
-    suite.presets["quick"] = replace(suite.presets["quick"], num_train=300, labels=[60, 0])
-    one, other = (cell for cell in suite.cells(SuiteOptions("quick", seeds=2)) if "adapters" in cell.key)
+def test_adapters_of_the_transfer_suite_share_their_networks_and_gain_from_labels(suite_of, tmp_path):
+    suite = suite_of("transfer", num_train=300, labels=[60, 0])
+    one, other = (cell for cell in suite.cells(SuiteOptions(seeds=2)) if "adapters" in cell.key)
     found = measured(one, tmp_path)
     tau = {k: found["adapters (AIO-P)", f"k={k}", "kendall_tau"] for k in (0, 60)}
     assert tau[60].value > tau[0].value > 0.1
@@ -287,20 +265,18 @@ def test_adapters_of_the_transfer_suite_share_their_networks_and_gain_from_label
     assert again["adapters (AIO-P)", "k=0", "kendall_tau"].value == tau[0].value
 
 
-def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds():
-    seeds = [cell.seed for cell in suite_of("curves").cells(SuiteOptions("quick", seeds=2, first_seed=3))]
+def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds(suite_of):
+    seeds = [cell.seed for cell in suite_of("curves").cells(SuiteOptions(seeds=2, first_seed=3))]
     assert seeds == [103, 104]
 
 
-def test_the_curves_suite_finds_mistakes_before_any_work(tmp_path):
-    suite = suite_of("curves")
+def test_the_curves_suite_finds_mistakes_before_any_work(suite_of, tmp_path):
     with pytest.raises(MissingData, match=r"rnn_nlp_recipes\.jsonl\.gz"), data_dir_set(tmp_path):
-        suite.cells(SuiteOptions("full"))
-    quick = suite.presets["quick"]
+        suite_of("curves", "full").cells(SuiteOptions())
+    quick = suite_of("curves")
     for points in ({"checks": [3, 8, 15, 30]}, {"checks": [0, 3, 8, 15]}, {"seen": []}, {"seen": [4]}):
-        suite.presets["quick"] = replace(quick, sets=[replace(quick.sets[0], **points)])
         with pytest.raises(InvalidRequest, match="cannot be looked at"):
-            suite.cells(SuiteOptions("quick"))
+            replace(quick, sets=[replace(quick.sets[0], **points)]).cells(SuiteOptions())
     for change in ({"share": 1.0}, {"streams": 0}, {"rules": [partial(EarlyStopping, delta=2.0)]}):
         with pytest.raises(InvalidRequest):
             replace(quick, **change)

@@ -20,7 +20,7 @@ from nag.cli import main
 from nag.core.data_files import data_dir_set
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.core.files import write_json
-from nag.suites import ArtifactCache, CellResult, Measurement, Selection, SuiteOptions, aggregate, benchmark, cell_key
+from nag.suites import CellContext, CellResult, Measurement, Selection, SuiteOptions, aggregate, benchmark, cell_key
 from nag.suites.distances import parameter_counts, total_variation
 from nag.suites.fingerprint import fingerprint
 from nag.tracking import NullTracker
@@ -32,10 +32,11 @@ from functools import partial
 from pathlib import Path
 import torch
 from nag.core.errors import MissingData
-from nag.suites import Baseline, Cell, Column, Measurement, Suite, Table, cell_key
+from nag.suites import Baseline, Column, Measurement, Suite, Table
 
-def measure(method, seed, pause, level, workshop):
-    with (workshop.folder / "calls.txt").open("a") as file:
+def measure(method, pause, level, context):
+    seed = context.seed
+    with (context.folder / "calls.txt").open("a") as file:
         file.write(f"{method} {seed} {os.getpid()}\\n")
     time.sleep(pause)
     if method == "broken":
@@ -52,18 +53,16 @@ class ToySuite(Suite):
     tables = (Table("heights", (Column("height", "height m", ".2f"), Column("reached", "reached")),
                     ("budget=*",), (Baseline("_reference", "floor"),)),)
 
+    protocol = "Toys are measured once a seed."
+
     def __init__(self, methods=("a", "b"), pause=0.0, level=0.0):
         self.methods, self.pause, self.level = methods, pause, level
 
-    def protocol(self, options):
-        return "Toys are measured once a seed."
-
     def cells(self, options):
-        return [
-            Cell(cell_key("space/x", method, f"seed{seed}"), seed, partial(measure, method, seed, self.pause, self.level))
-            for method in self.methods
-            for seed in options.seeds_from(3)
-        ]
+        found = []
+        for method in self.methods:
+            found += options.cells(3, partial(measure, method, self.pause, self.level), "space/x", method)
+        return found
 """
 
 SCRIPT = """
@@ -75,9 +74,9 @@ from nag.suites import Selection, SuiteOptions, benchmark
 from toy_suite import ToySuite
 
 if __name__ == "__main__":
-    suite, options = ToySuite(pause=0.3), SuiteOptions()
+    selection = Selection.of(ToySuite(pause=0.3), SuiteOptions())
     run = RunFolder(Path(sys.argv[1]), "benchmark", 0, "cpu", {"preset": "full"}, NullTracker())
-    benchmark(run, suite, options, Selection.of(suite, options), int(sys.argv[2]), "test bench", "nag benchmark", print)
+    benchmark(run, selection, int(sys.argv[2]), "test bench", "nag benchmark", print)
 """
 
 
@@ -95,9 +94,8 @@ def compute(
     options = options or SuiteOptions()
     run = RunFolder(folder, "benchmark", 0, "cpu", {"preset": preset}, NullTracker())
     warn = (warnings if warnings is not None else []).append
-    benchmark(
-        run, suite, options, Selection.of(suite, options, only), jobs, "test bench", "nag benchmark suite=toy", warn, earlier
-    )
+    selection = Selection.of(suite, options, only)
+    benchmark(run, selection, jobs, "test bench", "nag benchmark suite=toy", warn, earlier)
     return json.loads((folder / "metrics.json").read_text())
 
 
@@ -277,16 +275,16 @@ def build_product(run: RunFolder, log: list[str]) -> None:
 def test_a_product_is_built_once_and_its_cost_is_charged_to_all(tmp_path):
     log: list[str] = []
     build = partial(build_product, log=log)
-    first, second = ArtifactCache(tmp_path), ArtifactCache(tmp_path)
-    made = first.product("toy", "train", 1, "cpu", {"width": 8}, build)
+    first, second = CellContext(tmp_path, 1), CellContext(tmp_path, 1)
+    made = first.product("toy", "train", {"width": 8}, build)
     write_json(made / "metrics.json", {"cpu_seconds": 12.5})
-    assert second.product("toy", "train", 1, "cpu", {"width": 8}, build) == made
+    assert second.product("toy", "train", {"width": 8}, build) == made
     assert len(log) == 1
     assert (first.earlier_cpu_seconds, second.earlier_cpu_seconds) == (0.0, 12.5)
-    assert second.product("toy", "train", 1, "cpu", {"width": 9}, build) != made
-    assert second.product("toy", "train", 2, "cpu", {"width": 8}, build) != made
+    assert second.product("toy", "train", {"width": 9}, build) != made
+    assert second.product("toy", "train", {"width": 8}, build, seed=2) != made
     (made / "metrics.json").write_text("{")
-    assert ArtifactCache(tmp_path).product("toy", "train", 1, "cpu", {"width": 8}, build) == made
+    assert CellContext(tmp_path, 1).product("toy", "train", {"width": 8}, build) == made
     assert len(log) == 4
     assert json.loads((made / "metrics.json").read_text())["seed"] == 1
 
@@ -297,20 +295,20 @@ def test_a_product_that_fails_is_not_there(tmp_path):
         raise InvalidRequest("no")
 
     with pytest.raises(InvalidRequest):
-        ArtifactCache(tmp_path).product("toy", "train", 1, "cpu", {}, fail)
+        CellContext(tmp_path).product("toy", "train", {}, fail)
     assert list((tmp_path / "products").iterdir()) == []
 
 
 def test_of_two_builders_the_first_wins(tmp_path):
     def build_late(run: RunFolder) -> None:
         build_product(run, [])
-        ArtifactCache(tmp_path / "other").product("toy", "train", 1, "cpu", {}, partial(build_product, log=[]))
+        CellContext(tmp_path / "other").product("toy", "train", {}, partial(build_product, log=[]))
         (tmp_path / "other" / "products").rename(tmp_path / "moved")
         for path in (tmp_path / "moved").iterdir():
             write_json(path / "product.json", {"winner": True})
             path.rename(run.path.parent / path.name)
 
-    made = ArtifactCache(tmp_path).product("toy", "train", 1, "cpu", {}, build_late)
+    made = CellContext(tmp_path).product("toy", "train", {}, build_late)
     assert json.loads((made / "product.json").read_text()) == {"winner": True}
     assert [path.name for path in made.parent.iterdir()] == [made.name]
 

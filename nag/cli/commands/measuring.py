@@ -64,22 +64,14 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
     suite = build(cfg.suite)
     if not any(text.startswith("suite=") for text in kept):
         kept.insert(0, f"suite={suite.name}")
-    device = device_of(cfg)
-    suite_options = SuiteOptions(options.preset, options.seeds, options.seed, device.type)
+    device = device_of(cfg).type
+    suite_options = SuiteOptions(options.preset, options.seeds, options.seed, device)
     with data_dir_set(options.data_dir):
         selection = Selection.of(suite, suite_options, options.only)
         run = run_folder_of(cfg, "benchmark")
-        page = benchmark(
-            run,
-            suite,
-            suite_options,
-            selection,
-            jobs,
-            hardware(device.type, 1 if jobs > 1 else options.threads),
-            " ".join(["nag benchmark", *kept]),
-            warn,
-            None if options.earlier is None else Path(options.earlier),
-        )
+        machine = hardware(device, 1 if jobs > 1 else options.threads)
+        earlier = None if options.earlier is None else Path(options.earlier)
+        page = benchmark(run, selection, jobs, machine, " ".join(["nag benchmark", *kept]), warn, earlier)
     say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))
     say(f"results: {page}")
 

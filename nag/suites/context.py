@@ -1,4 +1,4 @@
-"""What a running cell may use: expensive products that several cells share, built once."""
+"""What a running cell may use: its seed and device, and expensive products that several cells share, built once."""
 
 from __future__ import annotations
 
@@ -9,29 +9,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nag.core.documents import read_json
 from nag.core.errors import DamagedFile, MissingData
 from nag.suites.fingerprint import plain
 from nag.tracking import NullTracker
+from nag.training import make_fabric
 from nag.workflows.run import RunFolder
 
-__all__ = ["ArtifactCache", "remove_unfinished"]
+__all__ = ["CellContext", "remove_unfinished"]
 
 
 @dataclass
-class ArtifactCache:
+class CellContext:
     """The output folder of a suite, as one cell sees it.
 
     Args:
         folder: The output folder.
+        seed: Seed of the cell.
+        accelerator: Kind of accelerator, such as `cpu` or `cuda`.
         earlier_cpu_seconds: CPU seconds that the products which the cell used had cost before; they count as its own.
     """
 
     folder: Path
+    seed: int = 0
+    accelerator: str = "cpu"
     earlier_cpu_seconds: float = 0.0
 
+    @property
+    def device(self) -> torch.device:
+        """Where tensors live."""
+        return make_fabric(self.accelerator).device
+
+    def rng(self, offset: int = 0) -> torch.Generator:
+        """A new random-number generator of the cell's seed, plus an offset, on the device."""
+        return torch.Generator(device=self.device).manual_seed(self.seed + offset)
+
     def product(
-        self, name: str, command: str, seed: int, device: str, config: Mapping[str, Any], build: Callable[[RunFolder], object]
+        self, name: str, command: str, config: Mapping[str, Any], build: Callable[[RunFolder], object], seed: int | None = None
     ) -> Path:
         """The run folder of a stage, which is run only if no cell has done so with the same configuration.
 
@@ -41,17 +57,17 @@ class ArtifactCache:
         Args:
             name: What it is, safe as the name of a folder.
             command: Name of the stage.
-            seed: Seed of the run.
-            device: Where tensors live.
-            config: All that the product depends on.
+            config: All that the product depends on, beside seed and device.
             build: Runs the stage in a run folder, up to its `metrics.json`.
+            seed: Seed of the run; the cell's own if None.
 
         Returns:
             `products/<name>-<digest of the configuration>`.
         """
+        seed = self.seed if seed is None else seed
         temporary = self.folder / "products" / f".{name}.{os.getpid()}.tmp"
-        described = plain({**config, "seed": seed, "device": device})
-        run = RunFolder(temporary, command, seed, device, described, NullTracker())
+        described = plain({**config, "seed": seed, "device": self.accelerator})
+        run = RunFolder(temporary, command, seed, self.accelerator, described, NullTracker())
         path = temporary.with_name(f"{name}-{run.identity[:12]}")
         cost = _cost(path)
         if cost is not None:

@@ -1,0 +1,48 @@
+"""How near what was found is to the true front of a table, by a metric that should be great and one that should be small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nag.evaluation import front, hypervolume
+
+__all__ = ["FrontValues", "points_of"]
+
+
+@dataclass(frozen=True)
+class FrontValues:
+    """Points beside the true front of a table.
+
+    Args:
+        hypervolume_ratio: Hypervolume of the points over the true front's, above the worst values of the table.
+        hypervolume_ratio_nadir: The same above the worst corner of the true front.
+        on_front: How many of the points are on the true front.
+        found: How many points of the true front are among them.
+    """
+
+    hypervolume_ratio: float
+    hypervolume_ratio_nadir: float
+    on_front: float
+    found: float
+
+    @classmethod
+    def of(cls, points: torch.Tensor, table: torch.Tensor) -> FrontValues:
+        """Compares points (P, 2) with all points of a table (T, 2), more being better."""
+        true = table[front(table)]
+        worst, corner = table.amin(0), true.amin(0)
+        same = (points[:, None] == true[None]).all(2)
+        return cls(
+            hypervolume(points, worst) / hypervolume(true, worst),
+            hypervolume(points, corner) / max(hypervolume(true, corner), 1e-12),
+            float(same.any(1).sum()),
+            float(same.any(0).sum()),
+        )
+
+
+def points_of(up: np.ndarray, down: np.ndarray) -> torch.Tensor:
+    """(P, 2) float64, more being better, of what was measured by both metrics."""
+    points = np.stack([up, -down], 1)
+    return torch.from_numpy(points[np.isfinite(points).all(1)])

@@ -1,0 +1,121 @@
+"""Trained models that several cells of a suite share, each trained once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nag.core.documents import read_json
+from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, load_meta_predictor, load_predictor
+from nag.graphs import DagBatch
+from nag.predictors import Episodes, Predictor, RankedPredictor
+from nag.spaces import SearchSpace
+from nag.suites.cells import cell_key
+from nag.suites.context import CellContext
+from nag.tasks import Task, load_task
+from nag.training import FitOptions, make_fabric
+from nag.workflows.run import RunFolder
+from nag.workflows.train_generator import TrainingData, train_generator
+from nag.workflows.train_meta_predictor import train_meta_predictor
+from nag.workflows.train_predictor import train_predictor
+
+__all__ = ["metric_of", "trained_generator", "trained_meta_predictor", "trained_predictor"]
+
+_HELD_OUT = 2000
+
+
+def trained_generator(
+    context: CellContext,
+    space: SearchSpace,
+    make: Callable[..., Any],
+    training: FitOptions,
+    family: str = "default",
+    fraction: float | None = None,
+    graphs: DagBatch | None = None,
+) -> Path:
+    """Trains a generator without labels.
+
+    Args:
+        context: Keeps it.
+        space: The space.
+        make: (space=..., data=...) -> the untrained generator.
+        training: Length and speed of its training.
+        family: What the generator is called.
+        fraction: Share of the space to train on, split by canonical hash with the cell's seed; None for uniform draws of all of
+            it with seed 0, which serve every cell.
+        graphs: Architectures to train on in place of the space's; they follow from the family and the cell's seed.
+
+    Returns:
+        Path of `generator.safetensors`.
+    """
+    shared = fraction is None and graphs is None
+
+    def build(run: RunFolder) -> None:
+        data = TrainingData(fraction or 1.0, graphs=graphs)
+        train_generator(run, space, make, training, make_fabric(context.accelerator), data, metric_samples=0)
+
+    config = {"space": space.fingerprint, "make": make, "training": training, "fraction": fraction}
+    name = cell_key("generator", space.name, family, *([] if shared else [f"seed{context.seed}"]))
+    folder = context.product(name, "train-generator", config, build, 0 if shared else None)
+    return folder / "generator.safetensors"
+
+
+def trained_predictor(
+    context: CellContext, task: Task, make: Callable[..., Predictor], labels: int, metric: str | None = None
+) -> TrainedPredictor:
+    """Trains a predictor on labels of a task, all drawn with the cell's seed.
+
+    Args:
+        context: Keeps it.
+        task: The task.
+        make: (space=..., seed=...) -> the untrained predictor.
+        labels: Number of labels.
+        metric: A secondary metric to predict, less being better; the search metric if None.
+    """
+
+    def build(run: RunFolder) -> None:
+        train_predictor(run, task, make, labels, context.device, metric, held_out=_HELD_OUT)
+
+    name = cell_key("predictor", task.name, metric or task.search_metric, f"seed{context.seed}")
+    config = {"task": task.name, "metric": metric, "make": make, "labels": labels}
+    folder = context.product(name, "train-predictor", config, build)
+    return load_predictor(folder / "predictor.safetensors", context.device)
+
+
+def trained_meta_predictor(
+    context: CellContext,
+    name: str,
+    sources: Sequence[str],
+    make: Callable[..., RankedPredictor],
+    labels: int | None,
+    episodes: Episodes,
+    seed: int = 0,
+) -> tuple[TrainedMetaPredictor, Path]:
+    """Trains a meta-predictor on other tasks.
+
+    Args:
+        context: Keeps it.
+        name: What it is called.
+        sources: Names of the source tasks.
+        make: (space=..., seed=...) -> an untrained predictor of a source task.
+        labels: Architectures whose labels are bought in every source task; all if None.
+        episodes: How the prior is learned.
+        seed: Seed of labels and training.
+
+    Returns:
+        The meta-predictor, and the path of its checkpoint.
+    """
+
+    def build(run: RunFolder) -> None:
+        train_meta_predictor(run, [load_task(source) for source in sources], make, labels, episodes, context.device)
+
+    config = {"sources": sources, "make": make, "labels": labels, "episodes": episodes}
+    folder = context.product(cell_key("meta", name), "train-meta-predictor", config, build, seed)
+    path = folder / "meta_predictor.safetensors"
+    return load_meta_predictor(path, context.device), path
+
+
+def metric_of(product: Path, name: str) -> float:
+    """A number of the run that left a file, such as `cpu_seconds`."""
+    return float(read_json(product.with_name("metrics.json"))[name])
