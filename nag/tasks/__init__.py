@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from nag.tasks.observations import Observation, Observations
     from nag.tasks.published import import_benchmark
     from nag.tasks.sources import Source, TrainedNetworks, UserEvaluator
-    from nag.tasks.splits import Split, split_by_class, split_random
-    from nag.tasks.tables import BenchmarkTable, CurveTable, read_csv_table, read_curve_table
+    from nag.tasks.splits import Split, split_by_class
+    from nag.tasks.tables import BenchmarkTable, CurveTable, read_csv_table
     from nag.tasks.task import Task
 
 __all__ = [
@@ -40,9 +40,7 @@ __all__ = [
     "parse_limits",
     "parse_objective",
     "read_csv_table",
-    "read_curve_table",
     "split_by_class",
-    "split_random",
     "task_names",
 ]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from nag.core.errors import InvalidRequest
 
-__all__ = ["Split", "split_by_class", "split_random"]
+__all__ = ["Split", "split_by_class"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,21 +68,6 @@ def split_by_class(canonical: np.ndarray, num_train: int | None = None, fraction
     chosen[-1] &= not chosen.all()
     in_train = np.isin(classes, order[chosen])
     return Split(np.flatnonzero(in_train), np.flatnonzero(~in_train), "class", seed)
-
-
-def split_random(count: int, num_train: int, seed: int = 0) -> Split:
-    """Splits rows regardless of twins, as some published tables did.
-
-    Args:
-        count: Number of rows.
-        num_train: Number of training rows; all others are test rows.
-        seed: Seed of the draw; the training rows equal those of `split_by_class`.
-
-    Raises:
-        InvalidRequest: `num_train` is below 1 or above `count`.
-    """
-    train = _draw(count, num_train, np.random.default_rng(seed))
-    return Split(train, np.setdiff1d(np.arange(count), train), "random", seed)
 
 
 def _draw(count: int, num_train: int, rng: np.random.Generator) -> np.ndarray:

@@ -16,7 +16,7 @@ from nag.graphs import DagBatch, canonical_forms
 from nag.tasks import load_task, split_by_class
 from nag.tasks.benchmarks.nas_bench_nlp import parse_runs, read_nas_bench_nlp
 from nag.tasks.benchmarks.nasbench101_budgets import read_nasbench101_budgets
-from nag.tasks.tables.curves import CurveTable, read_curve_table
+from nag.tasks.tables.curves import CurveTable
 
 FILES = {"rnn_nlp_recipes.jsonl.gz": read_nas_bench_nlp, "learning_curves.npz": read_nasbench101_budgets}
 RECIPE = {
@@ -86,73 +86,6 @@ def test_a_table_that_does_not_fit_together_is_refused(part, value):
 def test_an_empty_table_is_refused():
     with pytest.raises(InvalidRequest, match="no runs"):
         table().take(np.zeros(0, dtype=np.int64))
-
-
-WIDE = "params,arch,10,1,final\n3,b,.5,.1,.55\n\n3,b,.6,.2,.65\n4,a,.7,.3,.75\n"
-LONG = "\ufeffarch,run,epoch,value,params\nb,x,10,.5,3\nb,y,1,.2,3\nb,x,1,.1,3\nb,y,10,.6,3\na,x,1,.3,4\na,x,10.0,.7,4\n"
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "mine.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_curves_of_a_user_are_read_from_one_row_a_run(tmp_path):
-    curves = read_curve_table(written(tmp_path, WIDE), maximise=True, perfect=1.0)
-    assert (curves.name, curves.maximise, curves.perfect, curves.separate) == ("mine", True, 1.0, False)
-    assert curves.budgets.tolist() == [1, 10]
-    assert curves.values.tolist() == [[0.1, 0.5], [0.2, 0.6], [0.3, 0.7]]
-    assert curves.final.tolist() == [0.55, 0.65, 0.75]
-    assert curves.groups.tolist() == [1, 1, 0]
-    assert curves.feature_names == ("params",)
-    assert curves.features.tolist() == [[3], [3], [4]]
-
-
-def test_one_row_a_measurement_holds_the_same_and_the_last_value_is_final(tmp_path):
-    wide = read_curve_table(written(tmp_path, WIDE), maximise=True)
-    long = read_curve_table(written(tmp_path, LONG), maximise=True, name="other")
-    order = [2, 0, 1]  # by architecture and run
-    assert long.name == "other"
-    assert np.array_equal(long.budgets, wide.budgets)
-    for part in ("values", "groups", "features"):
-        assert np.array_equal(getattr(long, part), getattr(wide, part)[order])
-    assert np.array_equal(long.final, long.values[:, -1])
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("", "no CSV file"),
-        ("arch,1\na,1,2\n", "no CSV file"),
-        ("arch,1\n", "no rows"),
-        ("id,1\na,1\n", "no column 'arch'"),
-        ("arch,1,1\na,1,2\n", "two of one name"),
-        ("arch,1,1.0\na,1,2\n", "two of one"),
-        ("arch,size\na,1\n", "no column of an epoch"),
-        ("arch,1\n\na,1\na,fast\n", "row 4: 'fast'"),
-        ("arch,1,2\na,1,\n", "'a' without 2"),
-        ("arch,1,2\na,1\n", "'a' without 2"),
-        ("arch,1,size\na,1,\n", "'a' without size"),
-        ("arch,1,final\na,1,nan\n", "'a' without final"),
-        ("arch,epoch,value\na,1,1\na,2,2\nb,1,3\n", "'b' without 2"),
-        ("arch,epoch,value\na,1,1\na,1,2\n", "an epoch twice"),
-        ("arch,epoch,value\na,1,1\na,,2\n", "not at all"),
-        ("arch,epoch,value,size\na,1,1,5\na,2,2,6\n", "two values of a feature"),
-    ],
-)
-def test_a_file_that_holds_no_curves_is_damaged(tmp_path, text, fault):
-    with pytest.raises(DamagedFile, match=fault) as caught:
-        read_curve_table(written(tmp_path, text), maximise=True)
-    assert "\n" not in str(caught.value)
-
-
-def test_curves_that_cannot_be_are_refused(tmp_path):
-    with pytest.raises(MissingData, match="does not exist"):
-        read_curve_table(tmp_path / "nowhere.csv", maximise=True)
-    for text in ("arch,0,1\na,1,2\n", "arch,1,2\na,1,inf\n"):
-        with pytest.raises(InvalidRequest):
-            read_curve_table(written(tmp_path, text), maximise=True)
 
 
 def test_runs_that_did_not_end_are_left_out():

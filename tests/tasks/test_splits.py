@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nag.core.errors import InvalidRequest
-from nag.tasks import load_task, split_by_class, split_random
+from nag.tasks import load_task, split_by_class
 
 CANONICAL = np.random.default_rng(0).integers(0, 120, size=400)
 
@@ -50,22 +50,12 @@ def test_same_seed_same_split_and_larger_draws_extend_smaller_ones():
     np.testing.assert_array_equal(large.train[:20], small.train)
     np.testing.assert_array_equal(split_by_class(CANONICAL, num_train=60, seed=7).test, large.test)
     assert set(split_by_class(CANONICAL, num_train=20, seed=8).train) != set(small.train)
-    np.testing.assert_array_equal(split_random(400, 20, seed=7).train, small.train)
-
-
-def test_a_random_split_is_complementary():
-    split = split_random(30, 10, seed=2)
-    assert sorted([*split.train, *split.test]) == list(range(30))
-    assert (split.by, len(split.train), split.seed) == ("random", 10, 2)
-    assert str(split) == "split by random, 10 train and 20 test rows, seed 2"
 
 
 @pytest.mark.parametrize("num_train", [0, -1, 401])
 def test_impossible_numbers_are_refused(num_train):
     with pytest.raises(InvalidRequest, match="must be 1 to 400"):
         split_by_class(CANONICAL, num_train=num_train)
-    with pytest.raises(InvalidRequest, match="must be 1 to 400"):
-        split_random(400, num_train)
 
 
 @pytest.mark.parametrize("sizes", [{}, {"num_train": 5, "fraction": 0.5}])

@@ -8,43 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nag.core.errors import DamagedFile, InvalidArchitecture
+from nag.core.errors import DamagedFile
 from nag.core.unpickle import NUMPY_SCALARS, load_restricted
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, load_space
 from nag.tasks.tables.table import BenchmarkTable
 
-__all__ = ["key_to_native", "native_to_key", "read_nas_bench_graph"]
+__all__ = ["read_nas_bench_graph"]
 
 _OPS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 _LINKS = ("0,0,0,0", "0,0,0,1", "0,0,1,1", "0,0,1,2", "0,0,1,3", "0,1,1,1", "0,1,1,2", "0,1,2,2", "0,1,2,3")
 _METRICS = {"valid_perf": "valid_perf", "perf": "perf", "latency": "latency", "para": "params_m"}
-
-
-def key_to_native(key: int) -> str:
-    """Native string of a table key: the last four decimal digits are operations, the rest numbers the link list.
-
-    Raises:
-        InvalidArchitecture: No such key.
-    """
-    lead, digits = divmod(key, 10_000)
-    ops = [int(digit) for digit in f"{digits:04d}"]
-    if not 0 <= lead < len(_LINKS) or max(ops) >= len(_OPS):
-        raise InvalidArchitecture(f"{key} is no key of NAS-Bench-Graph", "Keys are 0 to 88888 without the digit 9.")
-    return f"{_LINKS[lead]}|{','.join(_OPS[op] for op in ops)}"
-
-
-def native_to_key(native: str) -> int:
-    """Table key of a native string; the inverse of `key_to_native`.
-
-    Raises:
-        InvalidArchitecture: The string does not have the form of the table's.
-    """
-    links, _, names = native.partition("|")
-    ops = names.split(",")
-    if links not in _LINKS or len(ops) != 4 or not set(ops) <= set(_OPS):
-        raise InvalidArchitecture(f"'{native}' has no key in NAS-Bench-Graph", f"Link lists: {' '.join(_LINKS)}.")
-    return int(f"{_LINKS.index(links)}{''.join(str(_OPS.index(op)) for op in ops)}")
 
 
 @lru_cache(maxsize=16)
@@ -75,7 +49,7 @@ def read_nas_bench_graph(path: Path) -> BenchmarkTable:
 
 
 def _decode(keys: np.ndarray, space: SearchSpace, where: str) -> DagBatch:
-    """The architectures of many keys at once; keys: (R,) int64."""
+    """The architectures of keys (R,) int64: the last four decimal digits are operations, the rest numbers the link list."""
     digits = keys[:, None] // np.array([1_000, 100, 10, 1]) % 10
     leads = keys // 10_000
     if keys.min() < 0 or leads.max() >= len(_LINKS) or digits.max() >= len(_OPS):

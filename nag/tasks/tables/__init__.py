@@ -6,9 +6,9 @@ from nag.core.lazy import lazily
 
 if TYPE_CHECKING:
     from nag.tasks.tables.csv_table import read_csv_table
-    from nag.tasks.tables.curves import CurveTable, read_curve_table
+    from nag.tasks.tables.curves import CurveTable
     from nag.tasks.tables.table import BenchmarkTable
 
-__all__ = ["BenchmarkTable", "CurveTable", "read_csv_table", "read_curve_table"]
+__all__ = ["BenchmarkTable", "CurveTable", "read_csv_table"]
 
 lazily(__name__)

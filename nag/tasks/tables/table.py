@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import torch
 
 from nag.core.errors import DamagedFile, InvalidArchitecture, InvalidRequest, did_you_mean
 from nag.graphs import Architecture, DagBatch
@@ -95,13 +94,6 @@ class BenchmarkTable:
         """Name of a metric -> (R,) float64, the value of each row's canonical class; NaN where none was measured."""
         return _ClassValues(self)
 
-    @cached_property
-    def _row_of_hash(self) -> dict[str, int]:
-        rows: dict[str, int] = {}
-        for row, digest in enumerate(self.hashes):
-            rows.setdefault(digest, row)
-        return rows
-
     def _padded(self, dags: DagBatch) -> DagBatch:
         if dags.max_nodes > self.space.max_nodes:
             raise InvalidArchitecture(
@@ -126,26 +118,6 @@ class BenchmarkTable:
         digests = self.space.canonical_hashes(self._padded(dags))
         return np.array([known.get(digest, -1) for digest in digests], dtype=np.int64)
 
-    def lookup(self, dags: DagBatch) -> np.ndarray:
-        """Row of each architecture: of the same graph, else the first row of its canonical class, else -1.
-
-        Args:
-            dags: B architectures.
-
-        Returns:
-            (B,) int64.
-
-        Raises:
-            InvalidArchitecture: The graphs are larger than the space's.
-        """
-        dags = self._padded(dags)
-        rows = np.array([self._row_of_hash.get(digest, -1) for digest in self.space.hashes(dags)], dtype=np.int64)
-        absent = np.flatnonzero(rows < 0)
-        if len(absent):
-            classes = self.classes_of(dags[torch.from_numpy(absent)])
-            rows[absent] = np.where(classes >= 0, self.first_rows[classes], -1)
-        return rows
-
     def values(self, metric: str, dags: DagBatch) -> np.ndarray:
         """One metric of each architecture: the value of its canonical class.
 
@@ -168,16 +140,6 @@ class BenchmarkTable:
         classes = self.classes_of(dags)
         rows = self.first_rows[classes]
         return {name: np.where(classes >= 0, column[rows], np.nan) for name, column in columns.items()}
-
-    def counts(self, metric: str) -> np.ndarray:
-        """Number of measurements of a metric that the value of each row is made of: (R,) int64.
-
-        Raises:
-            InvalidRequest: No such metric.
-        """
-        self._check_metric(metric)
-        known = ~np.isnan(self.measured[metric])
-        return np.bincount(self.canonical[known], minlength=len(self.first_rows))[self.canonical].astype(np.int64)
 
     def _check_metric(self, name: str) -> None:
         if name not in self.measured:
