@@ -61,4 +61,6 @@ def test_defaults_of_groups_pass_their_types(file):
     values = OmegaConf.to_container(cfg, resolve=True)[file.parent.name]
     if file.parent.name == "tracker":
         assert values.pop("console") is True  # read by the command line, whichever the tracker
-    conform_all({key: value for key, value in values.items() if value != "???"}, file.parent.name)
+    own = {key: value for key, value in values.items() if value != "???" and key != "presets"}
+    for options in (own, *({**own, **preset} for preset in values.get("presets", {}).values())):
+        conform_all(options, file.parent.name)
