@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from nag.core.documents import Document
-from nag.core.numbers import Count, Finite, PositiveFraction, Seed, Size, Text
+from nag.core.numbers import Count, Finite, Fraction, PositiveFraction, ProperFraction, Seed, Size, Text
 
 __all__ = [
     "BenchmarkOptions",
@@ -129,8 +129,8 @@ class ObjectiveOptions(Document):
     minimise: Any
     limits: dict[str, Any] | None
     pareto: bool
-    risk: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, lt=1)]
-    boundary_fraction: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
+    risk: ProperFraction
+    boundary_fraction: Fraction
 
 
 class SampleOptions(CommandOptions):

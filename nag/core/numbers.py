@@ -19,6 +19,7 @@ __all__ = [
     "NonNegative",
     "Positive",
     "PositiveFraction",
+    "ProperFraction",
     "Rate",
     "Seed",
     "Size",
@@ -72,6 +73,9 @@ Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 PositiveFraction = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)]
 """A number above 0 and up to 1."""
+
+ProperFraction = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, lt=1)]
+"""A number above 0 and below 1, such as a risk or a confidence level."""
 
 FractionBelowOne = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, lt=1)]
 """A number from 0 to below 1, such as the share of states that dropout sets to zero."""

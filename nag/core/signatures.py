@@ -38,7 +38,7 @@ from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
 from nag.core.numbers import LARGEST, WIDEST
 
-__all__ = ["accepts", "annotations_of", "checked", "conform", "described", "shown"]
+__all__ = ["accepts", "annotations_of", "checked", "conform", "conform_value", "described", "shown"]
 
 _LEAVES: dict[Any, Any] = {
     int: Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)],
@@ -89,6 +89,26 @@ def conform(function: Callable[..., Any], options: Mapping[str, Any], where: str
             conform(parameter.annotation, value, key)
         elif not (isinstance(value, Mapping) and "_target_" in value):
             _check(parameter, value, key)
+
+
+def conform_value(name: str, value: Any, kind: Any) -> None:
+    """Checks one value as `conform` checks an argument.
+
+    Args:
+        name: What the value is, for the message.
+        value: The value.
+        kind: A type hint, such as `nag.core.numbers.Count`.
+
+    Raises:
+        InvalidRequest: The value is of the wrong kind or out of range.
+
+    Example:
+        >>> from nag.core.numbers import ProperFraction
+        >>> conform_value("level", 1.5, ProperFraction)
+        Traceback (most recent call last):
+        nag.core.errors.InvalidRequest: level is 1.5. It must be a number above 0 and below 1.
+    """
+    _check(_parameter(kind), value, name)
 
 
 def checked(cls: _Class) -> _Class:
@@ -253,6 +273,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, _Parameter], bo
     return found, any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in signature.parameters.values())
 
 
+@functools.lru_cache(maxsize=1024)
 def _parameter(annotation: Any) -> _Parameter:
     leaf = _checkable(annotation)
     return _Parameter(annotation, None if leaf is Any else TypeAdapter(leaf))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nag.core.errors import InvalidRequest
+from nag.core.numbers import Count
+from nag.core.signatures import conform_value
 from nag.diffusion.chains import Chain, Denoise, Tilt, simulate
 from nag.diffusion.losses import LossTerms
 from nag.graphs import DagBatch, GraphBatch
@@ -153,8 +154,8 @@ class Generator(SpaceModel, ABC):
 
 def check_counts(count: int, steps: int | None) -> None:
     """Raises `InvalidRequest` unless there is something to draw."""
-    if count < 1 or (steps is not None and steps < 1):
-        raise InvalidRequest(f"{count} samples in {steps} steps cannot be drawn", "Ask for at least 1 of each.")
+    conform_value("the number of samples", count, Count)
+    conform_value("the number of steps", steps, Count | None)
 
 
 def at_once(width: int) -> int:

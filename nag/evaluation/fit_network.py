@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.augmentation import augmentation_named
 from nag.evaluation.data_sets import DataSet, Split
@@ -51,7 +52,7 @@ def fit_network(
     options: NetworkTraining,
     seed: int,
     fabric: Fabric,
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> FittedNetwork:
     """Trains a network, in place.
 
@@ -215,7 +216,7 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
 class _News:
     """Tells the share that is done, but not more often than listeners can bear."""
 
-    def __init__(self, listener: Callable[[float], None]) -> None:
+    def __init__(self, listener: OnProgress) -> None:
         self._listener, self._last = listener, time.monotonic()
 
     def tell(self, share: float, now: bool = False) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nag.core.errors import InvalidRequest
+from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator, ignore_count
 from nag.evaluation.function_names import canonical_functions
 from nag.evaluation.training_tasks import complete_training_task
 from nag.evaluation.training_trial import TrainingTrial
-from nag.evaluation.trial import Measurement, Trial, fault_of, ignore_progress
+from nag.evaluation.trial import Measurement, Trial, fault_of
 from nag.evaluation.user_trials import measurement_of
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
@@ -42,7 +43,7 @@ class CallableTrial:
         """Nothing is kept, so that results need no identity."""
         raise InvalidRequest("a function without an import path cannot be stored", "Use evaluator=function and a file.")
 
-    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = ignore_progress) -> Measurement:
+    def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> Measurement:
         """Calls the function."""
         watch = Stopwatch()
         answer = self.function(arch, **({"seed": seed} if _takes_seed(self.function) else {}))

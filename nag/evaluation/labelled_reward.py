@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from nag.core.errors import InvalidRequest
+from nag.core.numbers import Count
+from nag.core.signatures import conform_value
 from nag.evaluation.evaluator import Evaluator
 from nag.evaluation.ledger import Ledger
 from nag.graphs import Architecture, DagBatch
@@ -33,8 +34,7 @@ class LabelledReward:
     """
 
     def __init__(self, task: Task, evaluator: Evaluator, budget: int | None = None) -> None:
-        if budget is not None and budget < 1:
-            raise InvalidRequest(f"a budget of {budget} labels buys nothing", "Give at least 1.")
+        conform_value("the budget of labels", budget, Count | None)
         self.task, self.evaluator, self.budget = task, evaluator, budget
         self._values: dict[str, float] = {}
         self._bought: dict[str, Architecture] = {}

@@ -12,6 +12,8 @@ from scipy import stats
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.core.numbers import Fraction, ProperFraction
+from nag.core.signatures import checked, conform_value
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.tasks import Limit
@@ -25,6 +27,7 @@ BOUNDARY = 0.03
 """Share of the samples that are drawn with predicted limits at even odds."""
 
 
+@checked
 @dataclass(frozen=True)
 class LimitRisk:
     """How far a sampling may go toward limits on predicted metrics.
@@ -37,14 +40,8 @@ class LimitRisk:
         InvalidRequest: A number is out of range.
     """
 
-    risk: float = RISK
-    boundary_fraction: float = BOUNDARY
-
-    def __post_init__(self) -> None:
-        if not 0 < self.risk < 1:
-            raise InvalidRequest(f"the risk of a limit is {self.risk}", "It lies between 0 and 1.")
-        if not 0 <= self.boundary_fraction <= 1:
-            raise InvalidRequest(f"the share of samples near the limit is {self.boundary_fraction}", "It lies between 0 and 1.")
+    risk: ProperFraction = RISK
+    boundary_fraction: Fraction = BOUNDARY
 
 
 USUAL_RISK = LimitRisk()
@@ -128,8 +125,7 @@ class Margin:
             InvalidRequest: `risk` is out of range, or there are too few labels for it.
         """
         count = len(held_out.true)
-        if not 0 < risk < 1:
-            raise InvalidRequest(f"the risk of a limit is {risk}", "It lies between 0 and 1.")
+        conform_value("the risk of a limit", risk, ProperFraction)
         rank = math.ceil((count + 1) * (1 - risk))
         if rank > count:
             least = math.ceil(1 / risk) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -13,6 +13,7 @@ from statistics import fmean
 import torch
 
 from nag.core.numbers import BatchSize, Count
+from nag.core.progress import OnProgress, ignore_progress
 from nag.core.signatures import checked
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.data_sets import DataSet, load_data_set
@@ -117,7 +118,7 @@ class ProxyTrial:
         parts = (_FORMAT, self.space.fingerprint, _identity(self.used_proxy), batch, weights)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
-    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
+    def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> Measurement:
         """Scores one architecture.
 
         Args:

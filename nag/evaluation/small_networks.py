@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from nag.core.errors import InvalidRequest
+from nag.core.progress import OnProgress, ignore_progress
 from nag.tasks.tables.curves import CurveTable
 
 __all__ = ["train_small_networks"]
@@ -62,7 +63,7 @@ def train_small_networks(
     count: int = 100,
     epochs: int = 30,
     batch_size: int = 64,
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> CurveTable:
     """Trains random classifiers of 8x8 digits with Adam (Kingma and Ba 2015) and records their validation losses.
 

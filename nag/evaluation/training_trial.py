@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from nag.core.configured import describe
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, MissingData
 from nag.core.imports import import_path
+from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.data_sets import DataSet, load_data_set
 from nag.evaluation.fit_network import FittedNetwork, fit_network, measure_network
@@ -88,7 +88,7 @@ class TrainingTrial:
         parts = (data.name, data.digest, self.split_seed, self.used_options.fingerprint, self.used_builder.fingerprint)
         return hashlib.sha256(repr((_FORMAT, self.space.fingerprint, *parts)).encode()).hexdigest()[:32]
 
-    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
+    def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> Measurement:
         """Trains and measures one network.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Annotated, Protocol
@@ -12,9 +12,10 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from nag.core.documents import Document
 from nag.core.numbers import Finite, NonNegative, Size
+from nag.core.progress import OnProgress, ignore_progress
 from nag.graphs import Architecture
 
-__all__ = ["Measurement", "MeasurementSchema", "Trial", "fault_of", "ignore_progress"]
+__all__ = ["Measurement", "MeasurementSchema", "Trial", "fault_of"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,6 @@ class Measurement:
     gpu_seconds: float = 0.0
 
 
-def ignore_progress(share: float) -> None:
-    """The `on_progress` of a trial that nobody watches."""
-
-
 class Trial(Protocol):
     """Measures an architecture; it is pickled to reach the process that runs it."""
 
@@ -52,7 +49,7 @@ class Trial(Protocol):
         """Digest of all that the result depends on, but for the architecture and the seed."""
         ...
 
-    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = ignore_progress) -> Measurement:
+    def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> Measurement:
         """Measures one architecture, the same for the same seed.
 
         Args:

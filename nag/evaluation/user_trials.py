@@ -17,6 +17,7 @@ from typing import Any
 from nag.core.documents import shortened
 from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.core.imports import folder_of, importable, load_callable
+from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.shell_command import ShellCommand
 from nag.evaluation.trial import Measurement
@@ -99,7 +100,7 @@ class FunctionTrial:
         content = Path(source).read_bytes() if source else b""
         return _digest("function", name, self.space.fingerprint, self.search_metric, self.report_metric, content)
 
-    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
+    def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> Measurement:
         """Calls the function."""
         call = load_callable(self.function)
         offered = {"architecture": arch, "arch": self.space.encode(arch), "seed": seed, "on_progress": on_progress}
@@ -156,7 +157,7 @@ class ShellTrial:
         files = [_digest_of_file(path, *_stamp(path)) for path in ShellCommand(self.command).files]
         return _digest("shell", self.command, self.space.fingerprint, self.search_metric, self.report_metric, *files)
 
-    def run(self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = lambda share: None) -> Measurement:
+    def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> Measurement:
         """Runs the command; what it writes to the error stream is shown if it fails.
 
         Raises:

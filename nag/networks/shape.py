@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count, Size
-from nag.core.signatures import checked
+from nag.core.signatures import checked, conform_value
 
 __all__ = ["DataShape"]
 
@@ -41,8 +41,7 @@ class DataShape:
 
     def __post_init__(self) -> None:
         for name in ("height", "width") if self.kind == "images" else ():
-            if getattr(self, name) < 1:
-                raise InvalidRequest(f"{name} is {getattr(self, name)}", "An image has at least 1 row and 1 column.")
+            conform_value(name, getattr(self, name), Count)
 
     def example(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Random inputs, in the form that a network of this shape takes as its positional arguments.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from nag.core.configured import arguments_in, arguments_of
 from nag.core.errors import InvalidRequest
+from nag.core.progress import OnProgress, ignore_progress
 from nag.graphs import DagBatch
 from nag.predictors.adapter_networks import SourceNetwork
 from nag.predictors.base import Prediction, check_labels
@@ -109,7 +110,7 @@ class AdapterPredictor(RankedPredictor):
         self.sources.append(network.to(self.fitted.device))
         return network
 
-    def fit_source(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+    def fit_source(self, dags: DagBatch, targets: Tensor, on_progress: OnProgress = ignore_progress) -> None:
         """Learns one more source task and forgets the target: the base if it is the first task, else an adapter.
 
         Args:
@@ -148,9 +149,7 @@ class AdapterPredictor(RankedPredictor):
         self.process, self.normal_scores = GaussianProcessModule().to(device), NormalScores().to(device)
         self.fitted = torch.full_like(self.fitted, bool(self.sources))  # to no labels: the heads are there
 
-    def fit_scores(
-        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
-    ) -> Prediction:
+    def fit_scores(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: OnProgress) -> Prediction:
         """Conditions on the labels; what is left out is predicted in closed form."""
         found = self._condition(self._look(dags), scores)
         on_progress(1.0)

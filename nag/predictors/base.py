@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nag.core.errors import InvalidRequest
+from nag.core.progress import OnProgress, ignore_progress
 from nag.graphs import DagBatch
 from nag.spaces.models import SpaceModel
 
@@ -117,7 +118,7 @@ class Predictor(SpaceModel, ABC):
     kind = "predictor"
 
     @abstractmethod
-    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: OnProgress = ignore_progress) -> None:
         """Fits to labels, discarding any earlier fit.
 
         Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import torch
@@ -10,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from nag.core.numbers import Count, DerivedSeed
+from nag.core.progress import OnProgress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
@@ -63,9 +63,7 @@ class GPPredictor(RankedPredictor):
         empty = self.normal_form(self.space.to_dags([]).to(self.fitted.device))
         self.process.check_features(sum(group.shape[1] for group in self._groups(empty)))
 
-    def fit_scores(
-        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
-    ) -> Prediction:
+    def fit_scores(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: OnProgress) -> Prediction:
         """Conditions on the labels; what is left out is predicted in closed form."""
         groups = self._groups(dags)
         left_out = self.process.fit(groups, scores).left_out(scores[: self.max_points])

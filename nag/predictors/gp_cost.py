@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.progress import OnProgress, ignore_progress
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.gaussian_process import GaussianProcessModule
@@ -90,7 +91,7 @@ class GPCostPredictor(Predictor):
     def _targets(self) -> int:
         return int(self.choice[1])
 
-    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: OnProgress = ignore_progress) -> None:
         """Learns from labels, forgetting what was learned before; the same labels give the same predictor."""
         check_labels(dags, targets)
         device = self.fitted.device

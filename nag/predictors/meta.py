@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from nag.core.configured import describe
 from nag.core.divergence import LossWatch
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import Fraction, Rate, Size
+from nag.core.progress import OnProgress, ignore_progress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Predictor, ResizableState
@@ -138,7 +139,7 @@ class MetaPredictor(ResizableState, SpaceModel):
         scores: Tensor,
         rng: torch.Generator,
         episodes: Episodes | None = None,
-        on_progress: Callable[[float], None] = lambda share: None,
+        on_progress: OnProgress = ignore_progress,
     ) -> None:
         """Learns the prior; with fewer than three sources it stays at its default.
 

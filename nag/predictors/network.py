@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nag.core.divergence import LossWatch
 from nag.core.numbers import BatchSize, Count, DerivedSeed, NonNegative, Rate, SmallCount
+from nag.core.progress import OnProgress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
@@ -108,9 +109,7 @@ class NetworkPredictor(RankedPredictor):
     def _study(self, dags: DagBatch) -> None:
         """Learns from the labelled normal forms what needs no labels, such as the scales of features."""
 
-    def fit_scores(
-        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
-    ) -> Prediction:
+    def fit_scores(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: OnProgress) -> Prediction:
         """Trains every member on all labels but those of its fold, by which the noise is measured."""
         folds = min(self.members, len(dags))
         label, member = (torch.arange(number, device=scores.device) for number in (len(dags), self.members))
@@ -129,7 +128,7 @@ class NetworkPredictor(RankedPredictor):
         scores: Tensor,
         weights: Tensor,
         rng: torch.Generator,
-        on_progress: Callable[[float], None],
+        on_progress: OnProgress,
     ) -> None:
         """Trains the members on (B,) scores of B normal forms with (M, B) weights."""
         self._study(dags)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count, DerivedSeed
+from nag.core.progress import OnProgress, ignore_progress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, reduce
 from nag.predictors.base import Prediction, Predictor, check_labels
@@ -49,9 +49,7 @@ class RankedPredictor(Predictor):
         self.held_out: Prediction | None = None
 
     @abstractmethod
-    def fit_scores(
-        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
-    ) -> Prediction:
+    def fit_scores(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: OnProgress) -> Prediction:
         """Fits to the scores of normal forms, discarding any earlier fit.
 
         Args:
@@ -68,7 +66,7 @@ class RankedPredictor(Predictor):
     def predict_normal_forms(self, dags: DagBatch) -> Prediction:
         """Predicts the scores of B normal forms; float64."""
 
-    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: OnProgress = ignore_progress) -> None:
         """Fits to labels, discarding any earlier fit; the same seed and labels give the same predictor.
 
         Afterwards `held_out` predicts the normal score of each label, in the order given, by parts that were not fitted to it.

@@ -13,6 +13,7 @@ from typing_extensions import Self
 
 from nag.core.configured import arguments_of, describe, make_described
 from nag.core.errors import InvalidRequest
+from nag.core.progress import OnProgress
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
 from nag.predictors.proxies import ProxyColumns
@@ -97,9 +98,7 @@ class StackedPredictor(RankedPredictor):
     def _named(self) -> list[tuple[str, RankedPredictor]]:
         return [(name, part) for name, part in self.parts.items() if isinstance(part, RankedPredictor)]
 
-    def fit_scores(
-        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
-    ) -> Prediction:
+    def fit_scores(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: OnProgress) -> Prediction:
         """Fits every part, then the weights."""
         found, parts = [], self._named()
         for done, (_, part) in enumerate(parts):

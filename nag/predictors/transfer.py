@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.core.progress import OnProgress, ignore_progress
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction, Predictor, check_labels
 from nag.predictors.gaussian_process import Conditioned
@@ -42,7 +43,7 @@ class TransferPredictor(Predictor):
         self._seen: MetaFeatures | None = None
         self._posteriors: list[tuple[float, float, Conditioned]] = []  # odds, shrinkage, posterior
 
-    def fit(self, dags: DagBatch, targets: Tensor, on_progress: Callable[[float], None] = lambda share: None) -> None:
+    def fit(self, dags: DagBatch, targets: Tensor, on_progress: OnProgress = ignore_progress) -> None:
         """Conditions on labels, forgetting those before."""
         check_labels(dags, targets)
         self.fit_features(self.meta.features(dags), targets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import lightgbm
@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from nag.core.numbers import Count, DerivedSeed, Fraction, Rate
+from nag.core.progress import OnProgress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction, ResizableState
@@ -173,9 +174,7 @@ class TreesPredictor(RankedPredictor):
         if any(booster.num_feature() != features for booster in self.boosters.parse()):
             raise ValueError(f"a booster does not read the {features} features of the space")
 
-    def fit_scores(
-        self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: Callable[[float], None]
-    ) -> Prediction:
+    def fit_scores(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: OnProgress) -> Prediction:
         """Boosts once for each fold."""
         features, targets = self._features(dags), scores.cpu().numpy()
         folds = min(self.folds, len(targets))

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from nag.core.errors import InvalidRequest, NagError
+from nag.core.errors import NagError
+from nag.core.numbers import Count
+from nag.core.signatures import conform_value
 from nag.graphs import Architecture
 from nag.search.draws import random_architectures
 from nag.search.history import History
@@ -87,8 +89,7 @@ class Strategy(ABC):
             InvalidRequest: `n` is below 1.
             SpaceExhausted: The space has none left.
         """
-        if n < 1:
-            raise InvalidRequest(f"{n} architectures were asked for", "Ask for at least 1.")
+        conform_value("the number of architectures", n, Count)
         rng = self.generator(len(self._history), len(self._pending))
         found = self.new(self.propose(n, rng))
         for factor in _DRAWS:

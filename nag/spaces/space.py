@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from nag.core.errors import InvalidArchitecture, InvalidRequest, did_you_mean
+from nag.core.errors import InvalidArchitecture, did_you_mean
+from nag.core.numbers import Size
+from nag.core.signatures import conform_value
 from nag.graphs import Architecture, DagBatch, Semantics, canonical_forms, canonical_hashes, invariant_codes, reduce
 from nag.spaces.codecs import Codec
 from nag.spaces.constraints import Constraint, satisfies_all
@@ -230,8 +232,7 @@ class SearchSpace:
         """
         from nag.spaces.enumeration import sample_uniform
 
-        if count < 0:
-            raise InvalidRequest(f"the number of draws is {count}", "It is at least 0.")
+        conform_value("the number of draws", count, Size)
         return self.to_architectures(sample_uniform(self, count, seed))
 
     def neighbours(self, arch: Architecture) -> list[Architecture]:

@@ -7,12 +7,13 @@ import random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from nag.core.progress import OnProgress, ignore_progress
 from nag.evaluation import trial as trials
 from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
@@ -39,9 +40,7 @@ class NoTrial:
 
     fingerprint: str = "none"
 
-    def run(
-        self, arch: Architecture, seed: int, on_progress: Callable[[float], None] = trials.ignore_progress
-    ) -> trials.Measurement:
+    def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> trials.Measurement:
         """The same result for all."""
         return _RESULT
 

@@ -10,7 +10,9 @@ from typing import Any
 from nag.core.documents import shortened
 from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.files import finite
+from nag.core.numbers import Count
 from nag.core.secrets import masked
+from nag.core.signatures import checked
 from nag.evaluation import Evaluation, Evaluator
 from nag.graphs import Architecture
 from nag.search import Strategy
@@ -25,6 +27,7 @@ from nag.workflows.run import RunFolder, stage
 __all__ = ["SearchPlan", "search"]
 
 
+@checked
 @dataclass(frozen=True)
 class SearchPlan:
     """How long a search is.
@@ -37,14 +40,8 @@ class SearchPlan:
         InvalidRequest: A number is less than 1.
     """
 
-    budget: int
-    batch: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("budget", "batch"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidRequest(f"{name} is {value}", "It must be a whole number of at least 1.")
+    budget: Count
+    batch: Count = 1
 
 
 @stage

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from nag.core.errors import InvalidArchitecture
-from nag.evaluation.trial import Measurement, ignore_progress
+from nag.core.progress import ignore_progress
+from nag.evaluation.trial import Measurement
 from nag.execution.store import EvaluationKey, Request
 from nag.graphs import Architecture
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from nag.core.errors import InvalidRequest
+from nag.core.numbers import Count
+from nag.core.signatures import conform_value
 from nag.diffusion.generation.reference import SpaceReference
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.fronts import FrontGuidance
@@ -56,8 +58,7 @@ def check_request(generator: Generator, reference: SpaceReference, count: int, t
         InvalidRequest: `count` is below 1 or more than there are distinct functions where those are asked for, or the guidance
             cannot steer such a generator.
     """
-    if count < 1:
-        raise InvalidRequest(f"num_samples is {count}", "Ask for at least 1.")
+    conform_value("num_samples", count, Count)
     if target is None:
         return
     target.check(generator)

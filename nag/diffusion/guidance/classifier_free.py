@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest, did_you_mean
-from nag.core.numbers import NonNegative
+from nag.core.numbers import Fraction, NonNegative
 from nag.core.signatures import checked
 from nag.diffusion.chains import Denoise
 from nag.diffusion.generator import Generator, SamplingCost
@@ -51,13 +51,8 @@ class ClassifierFree:
         InvalidRequest: A number is out of range.
     """
 
-    condition: Mapping[str, float] = field(default_factory=dict)
+    condition: Mapping[str, Fraction] = field(default_factory=dict)
     weight: NonNegative = 2.0
-
-    def __post_init__(self) -> None:
-        for name, value in self.condition.items():
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise InvalidRequest(f"the condition {name} is {value}", "It must be a quantile, 0 to 1.")
 
     def sample(self, request: Request) -> DagBatch:
         """Draws with the extrapolated predictions (see `Proposal`)."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nag.core.errors import InvalidRequest
-from nag.core.numbers import Positive
-from nag.core.signatures import checked
+from nag.core.numbers import Count, Positive
+from nag.core.signatures import checked, conform_value
 from nag.diffusion.chains import Denoise
 from nag.diffusion.sde.process import ScoreProcess, each
 from nag.graphs import GraphBatch
@@ -125,8 +124,7 @@ class SDEChain:
     """
 
     def __init__(self, denoise: Denoise, process: ScoreProcess, sampler: SDESampler, steps: int) -> None:
-        if steps < 1:
-            raise InvalidRequest(f"{steps} steps make no sample", "Ask for at least 1.")
+        conform_value("the number of steps", steps, Count)
         self.denoise, self.process, self.steps = denoise, process, steps
         self.moves = sampler.moves
         intervals = -(-(steps - 1) // len(self.moves))

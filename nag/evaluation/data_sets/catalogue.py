@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, MissingData, did_you_mean
 from nag.core.imports import is_import_path, load_callable
+from nag.core.numbers import Count
 from nag.core.packages import require
+from nag.core.signatures import conform_value
 from nag.evaluation.data_sets.places import PLANETOID, find_images, find_planetoid, is_user_data
 
 if TYPE_CHECKING:
@@ -148,8 +150,7 @@ def load_data_set(
     if not isinstance(data, str | Path):
         return _data_set(data)
     name = str(data)
-    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-        raise InvalidRequest(f"invalid image size {size}", "Give a whole number of pixels, at least 1.")
+    conform_value("the image size", size, Count | None)
     if name in _entries():
         if _entries()[name].find is _always:
             return _built_in(name, seed, None)

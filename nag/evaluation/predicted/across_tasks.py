@@ -18,6 +18,7 @@ from nag.core.checkpoints import load_checkpoint
 from nag.core.documents import Document, check
 from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import NonNegative, Size, Text
+from nag.core.progress import OnProgress
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.predicted.trained import TrainedPredictor
 from nag.evaluation.training_tasks import load_task_data
@@ -237,9 +238,7 @@ def _labels_of(tasks: Sequence[Task], num_train: int | None, seed: int) -> tuple
     return dags, [torch.from_numpy(task.table.values(task.search_metric, dags)) for task in tasks]
 
 
-def _fit_adapters(
-    adapters: AdapterPredictor, dags: DagBatch, targets: Sequence[Tensor], on_progress: Callable[[float], None]
-) -> None:
+def _fit_adapters(adapters: AdapterPredictor, dags: DagBatch, targets: Sequence[Tensor], on_progress: OnProgress) -> None:
     """Fits the base to the first task, an adapter to each further one."""
     for done, values in enumerate(targets, start=1):
         known = values.isfinite()
@@ -254,7 +253,7 @@ def _fit_weights(
     targets: Sequence[Tensor],
     seed: int,
     episodes: Episodes | None,
-    on_progress: Callable[[float], None],
+    on_progress: OnProgress,
 ) -> MetaPredictor:
     """Fits a predictor to each task, then the weights of source tasks by the features and labels of another one."""
     for done, (source, values) in enumerate(zip(sources.values(), targets, strict=True), start=1):

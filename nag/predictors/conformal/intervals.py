@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.core.numbers import ProperFraction
+from nag.core.signatures import conform_value
 from nag.predictors.base import Prediction
 
 __all__ = ["ConformalIntervals", "CrossConformalIntervals"]
@@ -153,8 +155,7 @@ def _residuals(prediction: Prediction, true: Tensor) -> Tensor:
 
 def _rank(count: int, coverage: float) -> int:
     """Rank of the conformal quantile; above `count` where none is finite."""
-    if not 0 < coverage < 1:
-        raise InvalidRequest(f"the coverage of an interval is {coverage}", "It lies between 0 and 1.")
+    conform_value("the coverage of an interval", coverage, ProperFraction)
     # rounding must not push a whole number, such as 100 * 0.55, to the next rank
     return max(1, math.ceil((count + 1) * coverage - 1e-9))
 

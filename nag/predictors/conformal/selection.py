@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.core.numbers import ProperFraction
+from nag.core.signatures import conform_value
 from nag.predictors.base import Prediction
 
 __all__ = ["candidate_scores", "check_scores", "conformal_p_values", "nulls_at_least", "select", "within_level"]
@@ -91,8 +93,7 @@ def within_level(p_values: Tensor, sizes: Tensor, level: float, count: int) -> T
     Raises:
         InvalidRequest: The level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise InvalidRequest(f"the level of a selection is {level}", "It lies between 0 and 1.")
+    conform_value("the level of a selection", level, ProperFraction)
     return p_values * count <= level * (1 + 1e-12) * sizes
 
 

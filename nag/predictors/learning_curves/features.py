@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.core.numbers import Positive
+from nag.core.signatures import checked
 from nag.tasks import Metric
 
 __all__ = ["CurveScale", "curve_blocks"]
 
 
+@checked
 @dataclass(frozen=True)
 class CurveScale:
     """The scale on which values are predicted, where more is better: minus the log distance to a perfect value.
@@ -31,11 +34,7 @@ class CurveScale:
 
     maximise: bool
     perfect: float | None = None
-    resolution: float = 1e-4
-
-    def __post_init__(self) -> None:
-        if not self.resolution > 0:
-            raise InvalidRequest(f"the resolution of a scale is {self.resolution}", "It must be above 0.")
+    resolution: Positive = 1e-4
 
     def forward(self, values: Tensor) -> Tensor:
         """Values on the scale, same shape, float64.

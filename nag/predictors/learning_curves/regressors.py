@@ -13,8 +13,7 @@ from sklearn.linear_model import BayesianRidge
 from sklearn.svm import NuSVR
 from torch import Tensor
 
-from nag.core.errors import InvalidRequest
-from nag.core.numbers import Count
+from nag.core.numbers import Count, FractionBelowOne
 from nag.core.signatures import checked
 from nag.predictors.gaussian_process import GaussianProcessModule
 from nag.predictors.structure import group_scales
@@ -111,6 +110,7 @@ class ProcessRegressor(CurveRegressor):
         return lambda seen: units.targets(process(units.blocks(seen)).mean)
 
 
+@checked
 class GainRegressor(CurveRegressor):
     """Predicts with another regressor what a run still gains over the last value seen.
 
@@ -126,9 +126,7 @@ class GainRegressor(CurveRegressor):
         InvalidRequest: `worst` is out of range.
     """
 
-    def __init__(self, regressor: CurveRegressor, worst: float = 0.2) -> None:
-        if not 0 <= worst < 1:
-            raise InvalidRequest(f"the worst share of runs is {worst}", "It lies from 0 to below 1.")
+    def __init__(self, regressor: CurveRegressor, worst: FractionBelowOne = 0.2) -> None:
         self.regressor, self.worst = regressor, worst
 
     def fit(self, blocks: list[Tensor], targets: Tensor, folds: Tensor, rng: torch.Generator) -> Regression:

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from nag.core.errors import InvalidRequest
+from nag.core.numbers import Count
+from nag.core.signatures import conform_value
 from nag.evaluation import Evaluation, Evaluator
 from nag.evaluation.in_process import CallableTrial, TrialEvaluator, evaluator_of_task
 from nag.search.bayesian import BayesianOptimisation
@@ -119,8 +121,7 @@ def _problem_of_task(
 
 def _check_counts(**counts: Any) -> None:
     for name, value in counts.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise InvalidRequest(f"{name} is {value}", "It must be a whole number of at least 1.")
+        conform_value(name, value, Count)
 
 
 def _check_measured(study: Study) -> None:

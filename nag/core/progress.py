@@ -1,0 +1,14 @@
+"""Progress of long work: the share that is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["OnProgress", "ignore_progress"]
+
+OnProgress = Callable[[float], None]
+"""Takes the share that is done, 0 to 1. `nag.tracking.Progress` shows it; a heartbeat stores it."""
+
+
+def ignore_progress(share: float) -> None:
+    """Where nobody watches."""
