@@ -49,6 +49,7 @@ INK, _GRID = "#24292f", "#e6e8eb"  # the page gives both other values in dark mo
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _POINTS_SHOWN = 400
 _LETTERS_SHOWN = 120  # of an architecture
+_MOST_DOTS = 1000
 _LEAST_SHARE = 0.01
 _SHARES = {
     "validity_raw": "valid",
@@ -115,12 +116,13 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 
 def predictor_scatter(held_out: HeldOut, metric: str) -> go.Figure:
-    """Predicted against true values of held-out architectures, with the line of perfect predictions."""
+    """Predicted against true values of held-out architectures, evenly chosen if many, with the line of perfect predictions."""
     figure = go.Figure()
-    predicted, true = np.array(held_out.predicted), np.array(held_out.true)
+    shown = slice(None, None, -(-len(held_out.true) // _MOST_DOTS) or 1)
+    predicted, true = np.array(held_out.predicted[shown]), np.array(held_out.true[shown])
     text = [
         f"{label(arch[:_LETTERS_SHOWN])}<br>predicted ± {std:.4g}"
-        for arch, std in zip(held_out.archs, held_out.std, strict=True)
+        for arch, std in zip(held_out.archs[shown], held_out.std[shown], strict=True)
     ]
     marker = {"color": COLOURS["guided"], "size": 5, "opacity": 0.45}
     hover = "%{text}<br>true %{x:.4g}, predicted %{y:.4g}<extra></extra>"

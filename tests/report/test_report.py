@@ -10,6 +10,8 @@ import pytest
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.report import write_report
 from nag.report.bundle import plotly_bundle
+from nag.report.figures import predictor_scatter
+from nag.report.rows import HeldOut
 from nag.report.runs import find_runs
 from nag.report.tiles import tiles
 from nag.spaces import load_space
@@ -363,3 +365,11 @@ def test_run_without_log_or_configuration_or_numbers_is_still_reported(tmp_path)
     page = report(tmp_path, run)
     assert page.figures == []
     assert "The run folder has no config.yaml." in page.text
+
+
+def test_of_many_held_out_architectures_a_thousand_are_shown():
+    held_out = HeldOut("p", ["a"] * 2500, [0.5] * 2500, [0.1] * 2500, [i / 2500 for i in range(2500)])
+    shown = predictor_scatter(held_out, "accuracy").data[0]
+    assert 500 < len(shown.x) <= 1000
+    assert len(shown.text) == len(shown.x)
+    assert max(shown.x) > 0.99
