@@ -21,9 +21,9 @@ def presets_of(part: Any) -> dict[str, Any]:
 
 def type_presets(cfg: DictConfig) -> None:
     """Lets the options of each preset be those of the class that its member names."""
-    from omegaconf import open_dict
+    from omegaconf import OmegaConf, open_dict
 
-    for part in cfg.values():
+    for part in (cfg[name] for name in cfg if not OmegaConf.is_missing(cfg, name)):
         for preset in presets_of(part).values():
             with open_dict(preset):
                 preset["_target_"] = part["_target_"]
