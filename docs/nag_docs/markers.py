@@ -1,6 +1,6 @@
 """Markers of pages: `{{ KIND NAME }}`, replaced when the site is built.
 
-- `{{ table guided.limits }}`: a table of `nag_docs.tables`
+- `{{ table guided.limits }}`: a table of `nag_docs.tables`, and with which version of nag its numbers were measured
 - `{{ figure guided.limits }}`: a figure of `nag_docs.figures`
 - `{{ numbers limits }}`: all numbers of a suite, `docs/results/limits.md`, folded
 - `{{ readme search_spaces }}`: the text of `search_spaces/README.md`, without its title
@@ -19,6 +19,7 @@ from matplotlib import rc_context
 
 from nag_docs.plotting import STYLE, svg
 from nag_docs.values import DOCS, RESULTS
+from nag_docs.versions import measured_with, recorded, versions_of
 
 MARKER = re.compile(r"^\{\{ (\w+) ([\w.]+) \}\}$", re.MULTILINE)
 
@@ -38,15 +39,17 @@ def _function(package: str, name: str) -> Callable[[], object]:
 
 
 def _table(name: str) -> str:
-    return str(_function("tables", name)())
+    table, shown = recorded(_function("tables", name))
+    return f"{table}\n\n{measured_with(shown)}"
 
 
 def _figure(name: str) -> str:
     make = _function("figures", name)
     with rc_context(STYLE):
-        drawing = svg(make(), name.replace(".", "-"))
+        figure, shown = recorded(make)
+        drawing = svg(figure, name.replace(".", "-"))
     drawing = re.sub(r"\n\s*\n", "\n", drawing)  # a blank line would end the HTML block
-    caption = (make.__doc__ or "").strip()
+    caption = f"{(make.__doc__ or '').strip()} {versions_of(shown)}"
     return f"<figure>\n{drawing}\n<figcaption>{caption}</figcaption>\n</figure>"
 
 

@@ -6,10 +6,21 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from nag.suites.outdated import MARK, fixes_of
+
 Row = dict[str, object]
 DOCS = Path(__file__).parents[1]
 RESULTS = DOCS / "results"
 PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
+
+
+MADE: list[Values] = []
+"""All that were made since it was cleared, with the rows that they showed."""
+
+
+def version_of(row: Row) -> str:
+    """The version that measured a row; those of 0.1.0 do not say it."""
+    return str(row.get("version", "0.1.0"))
 
 
 def rows(suite: str) -> list[Row]:
@@ -25,10 +36,25 @@ def markdown(header: list[str], lines: Iterable[list[str]]) -> str:
 
 
 class Values:
-    """The numbers of one suite."""
+    """The numbers of one suite.
+
+    Where they are of several versions, those that a later version would not give have a mark.
+    """
 
     def __init__(self, suite: str) -> None:
-        self.rows = rows(suite)
+        self.rows, self.shown = rows(suite), list[Row]()
+        self.marks = len(set(map(version_of, self.rows))) > 1
+        MADE.append(self)
+
+    def where(self, chosen: Callable[[Row], bool]) -> list[Row]:
+        """Some of the rows, to be shown."""
+        found = [row for row in self.rows if chosen(row)]
+        self.shown += found
+        return found
+
+    def mark(self, *shown: Row) -> str:
+        """The mark of numbers that a later version would not give; empty for others."""
+        return MARK if self.marks and fixes_of(shown) else ""
 
     def keys(self, *names: str, where: Callable[[Row], bool] = lambda row: True) -> list[tuple[str, ...]]:
         """The different values of some columns, in the order of the rows."""
@@ -37,7 +63,9 @@ class Values:
     def row(self, metric: str, **of: str) -> Row | None:
         """The row of a metric, if it was measured."""
         matches = (row for row in self.rows if row["metric"] == metric and all(row[k] == v for k, v in of.items()))
-        return next((row for row in matches if row["mean"] is not None), None)
+        found = next((row for row in matches if row["mean"] is not None), None)
+        self.shown += [] if found is None else [found]
+        return found
 
     def mean(self, metric: str, **of: str) -> float:
         """The mean of a metric, or NaN."""
@@ -54,7 +82,8 @@ class Values:
         row = self.row(metric, **of)
         if row is None:
             return "–"
-        return f"{row['mean']:{form}}" + (f"{PLUS_MINUS}{row['std']:{form}}" if row["std"] else "")
+        mean = f"{row['mean']:{form}}{self.mark(row)}"
+        return mean + (f"{PLUS_MINUS}{row['std']:{form}}" if row["std"] else "")
 
     def seeds(self, **of: str) -> str:
         """The number of seeds of the first row."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
 
-from nag import __version__
+from nag.suites.outdated import MARK, fixes_of
 from nag.suites.rows import Row
 from nag.suites.suite import Baseline, Column, Table
 
 __all__ = ["results_page"]
-
-_Group = Mapping[tuple[str, str], Mapping[str, Row]]  # (method, setting) -> metric -> row
-_Cell = Callable[[str, str, Mapping[str, Row]], str]  # method, setting and their rows -> what a column shows
 
 
 def results_page(title: str, header: Mapping[str, str], protocol: str, tables: Sequence[Table], rows: Sequence[Row]) -> str:
@@ -24,79 +21,84 @@ def results_page(title: str, header: Mapping[str, str], protocol: str, tables: S
         header: Facts about the run, by name.
         protocol: How the numbers come about.
         tables: What to show.
-        rows: All rows.
+        rows: All rows; each line says with which version it was measured, and whether a later one would not give it.
     """
     parts = [f"# {title}", "\n".join(f"- {name}: {text}" for name, text in header.items()), protocol]
     parts.append("Numbers are mean ± sample standard deviation over the seeds; a dash stands for what was not measured.")
     for space, task in dict.fromkeys((row.space, row.task) for row in rows):
         here = [row for row in rows if (row.space, row.task) == (space, task)]
         for table in tables:
-            text = _table(table, here)
-            if text:
-                parts.append(f"## {task or space}: {table.title}")
-                parts.append(text)
+            lines = _lines_of(table, here)
+            if lines:
+                parts += [f"## {task or space}: {table.title}", _table(table, lines), _note(table, lines)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(table: Table, rows: Sequence[Row]) -> str:
-    """One Markdown table, or nothing where no row has a metric of it."""
-    shown = _groups(table, rows)
-    if not shown:
-        return ""
-    columns = _columns(table, shown)
-    titles = [title for title, _ in columns]
-    aligned = ["---" if title in ("method", "setting") else "---:" for title in titles]
-    baselines = _baseline_lines(table, shown, "setting" in titles, len(titles))
-    lines = [titles, aligned, *baselines, *([cell(*key, found) for _, cell in columns] for key, found in shown.items())]
-    return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
+@dataclass(frozen=True)
+class _Line:
+    """One line of a table: a method, a setting, and the row of each metric."""
+
+    method: str
+    setting: str
+    found: Mapping[str, Row]
+
+    def known(self, table: Table) -> list[Row]:
+        """The rows that the table shows."""
+        return [self.found[column.metric] for column in table.columns if column.metric in self.found]
+
+    def version(self, table: Table) -> str:
+        """The version that measured it, with a mark where a later one would not give it."""
+        rows = self.known(table)
+        return min(row.version for row in rows) + (f" {MARK}" if fixes_of(map(vars, rows)) else "")
 
 
-def _groups(table: Table, rows: Sequence[Row]) -> _Group:
-    """Method and setting -> metric -> row, of those that have a metric of the table."""
+def _lines_of(table: Table, rows: Iterable[Row]) -> list[_Line]:
+    """The lines that have a metric of the table."""
     groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         if any(fnmatchcase(row.setting, pattern) for pattern in table.settings):
             groups.setdefault((row.method, row.setting), {})[row.metric] = row
-    return {key: found for key, found in groups.items() if any(column.metric in found for column in table.columns)}
+    lines = [_Line(method, setting, found) for (method, setting), found in groups.items()]
+    return [line for line in lines if line.known(table)]
 
 
-def _columns(table: Table, shown: _Group) -> list[tuple[str, _Cell]]:
-    """Title and content of each column; settings, labels and versions only where they tell something."""
-
-    def known(found: Mapping[str, Row]) -> list[Row]:
-        return [found[column.metric] for column in table.columns if column.metric in found]
-
-    def version(found: Mapping[str, Row]) -> str:
-        return min(row.version for row in found.values())
-
-    columns: list[tuple[str, _Cell]] = [("method", lambda method, setting, found: method)]
-    if any(setting for _, setting in shown):
-        columns.append(("setting", lambda method, setting, found: setting))
-    columns += [(each.title, partial(_metric_cell, each)) for each in table.columns]
-    if any(row.labels for found in shown.values() for row in found.values()):
-        columns.append(("labels", lambda method, setting, found: f"{max(row.labels for row in known(found)):g}"))
-    columns.append(("seeds", lambda method, setting, found: str(max(row.seeds for row in known(found)))))
-    columns.append(("CPU s", lambda method, setting, found: f"{max(row.cpu_seconds for row in known(found)):.0f}"))
-    if any(version(found) != __version__ for found in shown.values()):
-        columns.append(("nag", lambda method, setting, found: version(found)))
-    return columns
+def _table(table: Table, lines: Sequence[_Line]) -> str:
+    """A Markdown table; settings and labels only where they tell something."""
+    columns = {"method": [line.method for line in lines]}
+    if any(line.setting for line in lines):
+        columns["setting"] = [line.setting for line in lines]
+    numbers = [(column.title, [_number(line.found.get(column.metric), column) for line in lines]) for column in table.columns]
+    facts = {}
+    if any(row.labels for line in lines for row in line.found.values()):
+        facts["labels"] = [f"{max(row.labels for row in line.known(table)):g}" for line in lines]
+    facts["seeds"] = [str(max(row.seeds for row in line.known(table))) for line in lines]
+    facts["CPU s"] = [f"{max(row.cpu_seconds for row in line.known(table)):.0f}" for line in lines]
+    facts["nag"] = [line.version(table) for line in lines]
+    titled = [*columns.items(), *numbers, *facts.items()]
+    titles = [title for title, _ in titled]
+    aligned = ["---" if title in columns else "---:" for title in titles]
+    above = _baselines(table, lines, "setting" in columns, len(titles))
+    body = [list(cells) for cells in zip(*(cells for _, cells in titled), strict=True)]
+    return "\n".join(f"| {' | '.join(map(_escaped, cells))} |" for cells in [titles, aligned, *above, *body])
 
 
-def _metric_cell(column: Column, method: str, setting: str, found: Mapping[str, Row]) -> str:
-    return _number(found.get(column.metric), column)
+def _note(table: Table, lines: Sequence[_Line]) -> str:
+    """What the mark of a version means in a table; empty where no line has it."""
+    changed = fixes_of(vars(row) for line in lines for row in line.known(table))
+    return f"{MARK} A later version gives other numbers: {'; '.join(changed)}." if changed else ""
 
 
-def _baseline_lines(table: Table, groups: _Group, with_setting: bool, width: int) -> list[list[str]]:
+def _baselines(table: Table, lines: Sequence[_Line], with_setting: bool, width: int) -> list[list[str]]:
     """A line for each baseline and setting, from the method with the most seeds; `results.json` has those of every method."""
-    lines = []
+    found = []
     for baseline in table.baselines:
-        for setting in dict.fromkeys(setting for _, setting in groups):
-            found = [rows for (_, its), rows in groups.items() if its == setting]
-            cells = [_number(_most_seeds(found, column, baseline), column) for column in table.columns]
+        for setting in dict.fromkeys(line.setting for line in lines):
+            here = [line.found for line in lines if line.setting == setting]
+            cells = [_number(_most_seeds(here, column, baseline), column) for column in table.columns]
             if any(cell != "–" for cell in cells):
                 line = [f"*{baseline.title}*", *([setting] if with_setting else []), *cells]
-                lines.append([*line, *[""] * (width - len(line))])
-    return lines
+                found.append([*line, *[""] * (width - len(line))])
+    return found
 
 
 def _most_seeds(found: Sequence[Mapping[str, Row]], column: Column, baseline: Baseline) -> Row | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nag.suites.outdated import MARK, fixes_of
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "pages").rglob("*.md"))
@@ -50,6 +52,45 @@ def test_tables_and_figures_show_numbers_of_the_results(suite):
     assert "{{" not in page
     assert "<svg" in page
     assert "nan" not in re.findall(r"\|\s*(\w+)\s*(?=\|)", page)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_below_each_table_stands_which_version_measured_it(suite):
+    from nag_docs.markers import expand, markers_of
+    from nag_docs.values import rows, version_of
+
+    page = DOCS / "pages" / "results" / f"{suite}.md"
+    tables = [name for kind, name in markers_of(page) if kind == "table"]
+    notes = re.findall(r"\|\n\nMeasured with nag ([\d.]+)", expand(page.read_text()))
+    assert len(notes) == len(tables)
+    assert set(notes) <= set(map(version_of, rows(suite)))
+
+
+def test_numbers_that_a_later_version_would_not_give_are_told():
+    from nag_docs.tables import generators, guided, searches
+    from nag_docs.versions import measured_with, recorded
+
+    table, shown = recorded(searches.search)
+    lines = {tuple(line.strip("| ").split(" | ")[:3]): line for line in table.splitlines()}
+    marked = {name: MARK in lines["nasbench201/cifar10", "whole space", name] for name in ("default", "gp")}
+    assert marked == {"default": False, "gp": True}  # the first was measured again
+    assert "**Outdated:** later versions give other numbers than those with †" in measured_with(shown)
+    guidance, again = (recorded(make)[1] for make in (guided.guidance, generators.scale))
+    assert "one population" in measured_with(guidance)
+    assert measured_with(again) == "Measured with nag 0.1.1."
+
+
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if suite != "gpu"])
+def test_the_written_tables_are_those_of_the_rows(suite):
+    from nag.suites.rows import read_rows
+
+    spec = importlib.util.spec_from_file_location("results_pages", ROOT / "scripts" / "results_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = (DOCS / "results" / f"{suite}.md").read_text()
+    assert text == module.page_of(suite), "run: python scripts/results_pages.py"
+    outdated = bool(fixes_of(map(vars, read_rows(DOCS / "results" / f"{suite}.json", suite))))
+    assert (f"{MARK} A later version gives other numbers" in text) == outdated
 
 
 def test_no_result_is_written_by_hand():

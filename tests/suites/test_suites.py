@@ -148,7 +148,8 @@ def test_the_page_states_how_it_was_made(toy, tmp_path):
     for words in ("`nag benchmark suite=toy`", "nag 0.", "test bench", "seeds: 0, 1, 2", "6 of 6", "once a seed"):
         assert words in page
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
-    assert lines[0] == ["method", "setting", "height m", "reached", "labels", "seeds", "CPU s"]
+    assert lines[0] == ["method", "setting", "height m", "reached", "labels", "seeds", "CPU s", "nag"]
+    assert lines[3][-1] == __version__
     assert lines[2][:4] == ["*floor*", "budget=10", "0.50 ± 0.00", "–"]
     assert [line[0] for line in lines[3:]] == ["a", "b"]
     assert " ± " in lines[3][2]

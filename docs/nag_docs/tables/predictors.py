@@ -55,7 +55,7 @@ def transfer() -> str:
             shown = []
             for name, form in (("kendall_tau", ".3f"), ("proposed_percentile", ".1f")):
                 of = {**where, "metric": name}
-                means = [row["mean"] for row in found.rows if all(row[key] == value for key, value in of.items())]
+                means = [row["mean"] for row in found.where(lambda row, of=of: of.items() <= row.items())]
                 shown.append(f"{sum(means) / len(means):{form}}" if means else "–")
             cells.append(" / ".join(shown) if shown[0] != "–" else "–")
         lines.append([method, *cells])

@@ -41,10 +41,14 @@ def _of_graphs(row: Row) -> bool:
     return row["space"] == "nas_bench_graph"
 
 
+def _regret_of_graphs(row: Row) -> bool:
+    return _of_graphs(row) and row["metric"] in ("regret_50", "search_regret_50")
+
+
 def search_graphs() -> str:
     """Regret at 50 queries with its standard error, and that by the search metric, in points of accuracy."""
     found = Values("search")
-    of = {(row["task"], row["method"], row["metric"]): row for row in found.rows if _of_graphs(row)}
+    of = {(row["task"], row["method"], row["metric"]): row for row in found.where(_regret_of_graphs)}
     tasks, methods = ([str(name) for (name,) in found.keys(key, where=_of_graphs)] for key in ("task", "method"))
 
     def shown(tasks: list[str], method: str) -> str:
@@ -55,7 +59,8 @@ def search_graphs() -> str:
         if not regret:
             return "–"
         error = sum((row["std"] or 0) ** 2 / row["seeds"] for row in regret) ** 0.5 / len(regret)
-        text = f"{100 * fmean(row['mean'] for row in regret):.2f}" + (f"{PLUS_MINUS}{100 * error:.2f}" if error else "")
+        mean = f"{100 * fmean(row['mean'] for row in regret):.2f}{found.mark(*regret)}"
+        text = mean + (f"{PLUS_MINUS}{100 * error:.2f}" if error else "")
         return text + (f" ({100 * fmean(row['mean'] for row in searched):.2f})" if searched else "")
 
     lines = [
