@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,8 @@ from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.graphs import Architecture
-from nag.networks.builder import Builder, check_operations, options_fingerprint, seeded
 from nag.networks.cell import sources_of
-from nag.networks.shape import DataShape
+from nag.networks.image_builder import ImageBuilder
 
 __all__ = ["OPERATIONS", "NASBench101Builder", "vertex_channels"]
 
@@ -109,7 +108,7 @@ class _Cell(nn.Module):
 
 @checked
 @dataclass(frozen=True)
-class NASBench101Builder(Builder):
+class NASBench101Builder(ImageBuilder):
     """The published skeleton: stem, stacks of equal modules, each stack with twice the channels and half the resolution.
 
     Stem: 3x3 convolution, batch normalisation, ReLU; between stacks 2x2 max-pooling, where odd sizes are rounded up; at the
@@ -132,25 +131,17 @@ class NASBench101Builder(Builder):
     stacks: Count = 3
     modules_per_stack: Count = 3
 
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the options."""
-        return options_fingerprint(self)
+    operations: ClassVar = OPERATIONS
 
-    def build(self, arch: Architecture, shape: DataShape, seed: int) -> nn.Module:
-        """A network of images, (B, C, H, W) to logits (B, classes); see `Builder.build`."""
-        shape.require("images", self)
-        check_operations(arch, OPERATIONS)
-        with seeded(seed):
-            width = self.stem_channels
-            layers: list[nn.Module] = [_conv_bn_relu(shape.channels, width, 3)]
-            for stack in range(self.stacks):
-                previous = width
-                if stack:
-                    layers.append(nn.MaxPool2d(2, 2, ceil_mode=True))
-                    width = 2 * width
-                layers.append(_Cell(arch, previous, width))
-                layers += [_Cell(arch, width, width) for _ in range(self.modules_per_stack - 1)]
-            layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-            classifier = nn.Linear(width, shape.classes)
-        return nn.Sequential(OrderedDict(features=nn.Sequential(*layers), classifier=classifier))
+    def layers(self, arch: Architecture, channels: int) -> tuple[list[nn.Module], int]:
+        """Stem and stacks."""
+        width = self.stem_channels
+        layers: list[nn.Module] = [_conv_bn_relu(channels, width, 3)]
+        for stack in range(self.stacks):
+            previous = width
+            if stack:
+                layers.append(nn.MaxPool2d(2, 2, ceil_mode=True))
+                width = 2 * width
+            layers.append(_Cell(arch, previous, width))
+            layers += [_Cell(arch, width, width) for _ in range(self.modules_per_stack - 1)]
+        return layers, width

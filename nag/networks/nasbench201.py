@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.graphs import Architecture
-from nag.networks.builder import Builder, check_operations, options_fingerprint, seeded
 from nag.networks.cell import SummedCell, Zero
-from nag.networks.shape import DataShape
+from nag.networks.image_builder import ImageBuilder
 
 __all__ = ["OPERATIONS", "NASBench201Builder"]
 
@@ -52,7 +51,7 @@ class _Reduction(nn.Module):
 
 @checked
 @dataclass(frozen=True)
-class NASBench201Builder(Builder):
+class NASBench201Builder(ImageBuilder):
     """The published skeleton: stem, three stages of equal cells, residual reductions between them, pooling, classifier.
 
     Stem: 3x3 convolution and batch normalisation. Widths are `channels`, twice and four times that. A convolution of a cell
@@ -73,23 +72,15 @@ class NASBench201Builder(Builder):
     channels: Count = 16
     cells_per_stage: Count = 5
 
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the options."""
-        return options_fingerprint(self)
+    operations: ClassVar = OPERATIONS
 
-    def build(self, arch: Architecture, shape: DataShape, seed: int) -> nn.Module:
-        """A network of images, (B, C, H, W) to logits (B, classes); see `Builder.build`."""
-        shape.require("images", self)
-        check_operations(arch, OPERATIONS)
+    def layers(self, arch: Architecture, channels: int) -> tuple[list[nn.Module], int]:
+        """Stem, and stages with reductions between them."""
         widths = [self.channels * 2**stage for stage in range(_STAGES)]
-        with seeded(seed):
-            convolution = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
-            layers: list[nn.Module] = [nn.Sequential(convolution, nn.BatchNorm2d(widths[0]))]
-            for stage, width in enumerate(widths):
-                if stage:
-                    layers.append(_Reduction(widths[stage - 1], width))
-                layers += [SummedCell(arch, OPERATIONS, width) for _ in range(self.cells_per_stage)]
-            layers += [nn.BatchNorm2d(widths[-1]), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-            classifier = nn.Linear(widths[-1], shape.classes)
-        return nn.Sequential(OrderedDict(features=nn.Sequential(*layers), classifier=classifier))
+        convolution = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
+        layers: list[nn.Module] = [nn.Sequential(convolution, nn.BatchNorm2d(widths[0]))]
+        for stage, width in enumerate(widths):
+            if stage:
+                layers.append(_Reduction(widths[stage - 1], width))
+            layers += [SummedCell(arch, OPERATIONS, width) for _ in range(self.cells_per_stage)]
+        return [*layers, nn.BatchNorm2d(widths[-1]), nn.ReLU()], widths[-1]

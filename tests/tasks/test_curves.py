@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nag.core.data_files import data_dir_set
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.graphs import DagBatch, canonical_forms
 from nag.tasks import load_task, split_by_class
@@ -143,11 +144,11 @@ def test_a_line_that_is_no_run_is_damaged(line):
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_and_garbage(tmp_path, name):
-    with pytest.raises(MissingData, match=name):
-        FILES[name](tmp_path)
+    with data_dir_set(tmp_path), pytest.raises(MissingData, match=name):
+        FILES[name]()
     (tmp_path / name).write_bytes(b"garbage")
-    with pytest.raises(DamagedFile, match=name):
-        FILES[name](tmp_path)
+    with data_dir_set(tmp_path), pytest.raises(DamagedFile, match=name):
+        FILES[name]()
 
 
 @pytest.mark.data
@@ -156,15 +157,15 @@ def test_a_file_that_lost_or_changed_a_byte_is_damaged(tmp_path, name):
     content = bytearray((Path(os.environ["NAG_DATA_DIR"]) / name).read_bytes())
     for damaged in (content[:-1], bytes(content[:1000]) + b"x" + bytes(content[1001:])):
         (tmp_path / name).write_bytes(damaged)
-        with pytest.raises(DamagedFile, match=name):
-            FILES[name](tmp_path)
+        with data_dir_set(tmp_path), pytest.raises(DamagedFile, match=name):
+            FILES[name]()
 
 
 @pytest.mark.data
 def test_budgets_need_the_cells_too(tmp_path):
     shutil.copyfile(Path(os.environ["NAG_DATA_DIR"]) / "learning_curves.npz", tmp_path / "learning_curves.npz")
-    with pytest.raises(MissingData, match=r"nasbench101\.npz"):
-        read_nasbench101_budgets(tmp_path)
+    with data_dir_set(tmp_path), pytest.raises(MissingData, match=r"nasbench101\.npz"):
+        read_nasbench101_budgets()
 
 
 @pytest.mark.data

@@ -55,21 +55,18 @@ class RecurrentRun:
     test_loss: float
 
 
-def read_nas_bench_nlp(data_dir: str | Path | None = None) -> CurveTable:
+def read_nas_bench_nlp() -> CurveTable:
     """Reads the 341 complete runs: validation loss after 1..50 epochs, final value the test loss after the last.
 
     Features are `nodes` and `edges` (inputs are not counted as nodes), `depth` (edges of the longest path), the number of
     nodes of each operation, `hidden_states` and `log_params`. Runs share a group where their cells are equal up to the
     order and the names of nodes and inputs.
 
-    Args:
-        data_dir: Folder of the tables; the environment variable NAG_DATA_DIR if None.
-
     Raises:
         MissingData: The folder or `rnn_nlp_recipes.jsonl.gz` is not there.
         DamagedFile: It is not the published file.
     """
-    return _read(find_data_dir(data_dir))
+    return _read(find_data_dir())
 
 
 @lru_cache(maxsize=4)

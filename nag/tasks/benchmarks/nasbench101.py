@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from nag.core.arrays import read_npz
-from nag.core.errors import DamagedFile, MissingData
+from nag.core.errors import DamagedFile
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, load_space
+from nag.tasks.benchmarks.imported import HINT, imported_file, notes_of
 from nag.tasks.tables.table import BenchmarkTable
 
 __all__ = ["CELLS", "FILE", "check_arrays", "read_nasbench101"]
@@ -24,7 +25,6 @@ _EDGES = 9
 _OPS = ("input", "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3", "output")
 _ACCURACIES = ("cifar10_test_acc_108ep_mean3", "cifar10_val_acc_108ep_mean3")
 _BEST = 0.943176
-_HINT = "Restore the file, or make it anew by nag import-benchmark."
 
 
 @lru_cache(maxsize=16)
@@ -35,16 +35,12 @@ def read_nasbench101(folder: Path) -> BenchmarkTable:
         MissingData: `nasbench101.npz` is not there.
         DamagedFile: It is not what it should be.
     """
-    path = folder / FILE
-    if not path.is_file():
-        raise MissingData(f"the data folder holds no {FILE}", "Make it by nag import-benchmark FILE, or set data_dir=FOLDER.")
     space = load_space("nasbench101")
-    arrays = read_npz(path)
+    arrays = read_npz(imported_file(folder, FILE))
     check_arrays(arrays, FILE)
     metrics = {name: arrays[name].astype(np.float64) for name in _ACCURACIES if name in arrays}
     metrics["params_m"] = arrays["params"] / 1e6
-    count = len(arrays["params"])
-    notes = () if count == CELLS else (f"{count:,} of {CELLS:,} cells",)
+    notes = notes_of(len(arrays["params"]), CELLS)
     return BenchmarkTable("nasbench101", space, _decode(arrays, space), metrics, frozenset({"params_m"}), notes)
 
 
@@ -61,9 +57,9 @@ def check_arrays(arrays: Mapping[str, np.ndarray], where: str) -> None:
     try:
         fault = _fault(arrays)
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise DamagedFile(f"{where} does not hold NAS-Bench-101 ({type(error).__name__}: {error})", _HINT) from error
+        raise DamagedFile(f"{where} does not hold NAS-Bench-101 ({type(error).__name__}: {error})", HINT) from error
     if fault:
-        raise DamagedFile(f"{where} {fault}", _HINT)
+        raise DamagedFile(f"{where} {fault}", HINT)
 
 
 def _fault(arrays: Mapping[str, np.ndarray]) -> str:

@@ -26,21 +26,18 @@ _ROWS, _BUDGETS = 1489, (4, 12, 36, 108)
 _HINT = "Restore the published file."
 
 
-def read_nasbench101_budgets(data_dir: str | Path | None = None) -> CurveTable:
+def read_nasbench101_budgets() -> CurveTable:
     """Reads 1,489 cells: validation accuracy after 4, 12, 36 and 108 epochs, final value the test accuracy after 108.
 
     Accuracies are fractions, means of 3 runs. Each budget is a training of its own, with its own learning-rate schedule.
     Features are the number of nodes of each operation, `nodes` and `edges` (input and output counted), `depth` (edges
     of the longest path) and `log_params`. The cells were visited by searches: they are no uniform sample.
 
-    Args:
-        data_dir: Folder of the tables; the environment variable NAG_DATA_DIR if None.
-
     Raises:
         MissingData: The folder, `learning_curves.npz` or `nasbench101.npz` is not there.
         DamagedFile: One of them is not the published file.
     """
-    return _read(find_data_dir(data_dir))
+    return _read(find_data_dir())
 
 
 @lru_cache(maxsize=4)

@@ -13,9 +13,10 @@ import pandas as pd
 import torch
 
 from nag.core.documents import shortened
-from nag.core.errors import DamagedFile, MissingData
+from nag.core.errors import DamagedFile
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, load_space
+from nag.tasks.benchmarks.imported import HINT, imported_file, notes_of
 from nag.tasks.tables.table import BenchmarkTable
 from nag.tasks.tables.table_file import read_text
 
@@ -39,7 +40,6 @@ _GRIDS = {  # steps of means over one to three runs; the numbers of test images 
     "cifar10_val_acc_12ep": 0.004 / 6,
 }
 _OPTIMA = {"cifar10_test_acc": 94.3733, "cifar100_test_acc": 73.5133}
-_HINT = "Restore the file, or make it anew by nag import-benchmark."
 
 
 @lru_cache(maxsize=16)
@@ -67,28 +67,26 @@ def read_nasbench201(folder: Path) -> BenchmarkTable:
             try:
                 metrics[str(column)] = frame[column].to_numpy(dtype=np.float64)
             except (ValueError, TypeError) as error:
-                raise DamagedFile(f"column '{shortened(str(column), 60)}' of {MAIN} holds text", _HINT) from error
-    notes = () if len(main) == CELLS else (f"{len(main):,} of {CELLS:,} cells",)
-    return BenchmarkTable("nasbench201", space, _decode(main["arch_str"].tolist(), space), metrics, _SIZES, notes)
+                raise DamagedFile(f"column '{shortened(str(column), 60)}' of {MAIN} holds text", HINT) from error
+    dags = _decode(main["arch_str"].tolist(), space)
+    return BenchmarkTable("nasbench201", space, dags, metrics, _SIZES, notes_of(len(main), CELLS))
 
 
 def _read(folder: Path, name: str) -> pd.DataFrame:
-    path = folder / name
-    if not path.is_file():
-        raise MissingData(f"the data folder holds no {name}", "Make it by nag import-benchmark FILE, or set data_dir=FOLDER.")
+    path = imported_file(folder, name)
     try:
         frame = pd.read_csv(io.StringIO(read_text(path)), float_precision="round_trip")
     except ValueError as error:
-        raise DamagedFile(f"{name} cannot be read ({shortened(str(error))})", _HINT) from error
+        raise DamagedFile(f"{name} cannot be read ({shortened(str(error))})", HINT) from error
     if "index" not in frame or not pd.api.types.is_integer_dtype(frame["index"]):
-        raise DamagedFile(f"{name} has no column 'index' of whole numbers", _HINT)
+        raise DamagedFile(f"{name} has no column 'index' of whole numbers", HINT)
     return frame
 
 
 def _matched(frame: pd.DataFrame, main: pd.DataFrame, name: str) -> pd.DataFrame:
     """Rows of another file in the order of the main one's; NaN where it lacks a cell."""
     if frame["index"].duplicated().any() or not main["index"].isin(frame["index"]).any():
-        raise DamagedFile(f"{name} does not hold the cells of {MAIN}", _HINT)
+        raise DamagedFile(f"{name} does not hold the cells of {MAIN}", HINT)
     _check_grids(frame, name)
     return frame.set_index("index").reindex(main["index"]).reset_index()
 
@@ -104,20 +102,20 @@ def check_frame(frame: pd.DataFrame, where: str) -> None:
         DamagedFile: It does not.
     """
     if not {"index", "arch_str"} <= set(frame):
-        raise DamagedFile(f"{where} has no columns 'index' and 'arch_str'", _HINT)
+        raise DamagedFile(f"{where} has no columns 'index' and 'arch_str'", HINT)
     for arch in frame["arch_str"]:
         if not isinstance(arch, str) or not _CELL.fullmatch(arch):
-            raise DamagedFile(f"{where} holds '{shortened(str(arch), 100)}', which is no cell of NAS-Bench-201", _HINT)
+            raise DamagedFile(f"{where} holds '{shortened(str(arch), 100)}', which is no cell of NAS-Bench-201", HINT)
     for column in ("index", "arch_str"):
         if frame[column].duplicated().any():
             found = frame[column][frame[column].duplicated()].iloc[0]
-            raise DamagedFile(f"{where} holds {column} {found} twice", _HINT)
+            raise DamagedFile(f"{where} holds {column} {found} twice", HINT)
     if not frame["index"].between(0, CELLS - 1).all():
-        raise DamagedFile(f"{where} holds an index outside 0 to {CELLS - 1}", _HINT)
+        raise DamagedFile(f"{where} holds an index outside 0 to {CELLS - 1}", HINT)
     _check_grids(frame, where)
     for column, optimum in _OPTIMA.items():
         if len(frame) == CELLS and column in frame and abs(frame[column].max() - optimum) > 0.005:
-            raise DamagedFile(f"the best {column} of {where} is {frame[column].max():.4f}, as published {optimum}", _HINT)
+            raise DamagedFile(f"the best {column} of {where} is {frame[column].max():.4f}, as published {optimum}", HINT)
 
 
 def _check_grids(frame: pd.DataFrame, where: str) -> None:
@@ -129,7 +127,7 @@ def _check_grids(frame: pd.DataFrame, where: str) -> None:
             if not good.all():
                 found = shortened(str(frame[column].to_numpy()[~good][0]), 40)
                 what = f"{where} holds {column} {found}, which is no share of the test images in percent"
-                raise DamagedFile(what, _HINT)
+                raise DamagedFile(what, HINT)
 
 
 def _decode(natives: Sequence[str], space: SearchSpace) -> DagBatch:
