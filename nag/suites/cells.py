@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from nag.core.documents import Document, check, read_json, shortened
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from nag.core.documents import explain, read_json, shortened
 from nag.core.errors import DamagedFile
 from nag.core.files import write_json
 from nag.core.numbers import Finite, NonNegative, Size
@@ -36,13 +38,15 @@ class Measurement:
         labels: Labels that the result consumed.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     space: str
     task: str
     method: str
     setting: str
     metric: str
-    value: float | None
-    labels: float = 0
+    value: Finite | None
+    labels: NonNegative = 0
 
     def __post_init__(self) -> None:
         if self.value is not None:
@@ -122,35 +126,17 @@ class CellResult:
         measurements: What it found.
     """
 
-    key: str
-    seed: int
-    fingerprint: str
-    hardware: str
-    cpu_seconds: float
-    measurements: tuple[Measurement, ...]
-
-
-class _Measured(Document):
-    """A measurement in a cell's file."""
-
-    space: str
-    task: str
-    method: str
-    setting: str
-    metric: str
-    value: Finite | None
-    labels: NonNegative
-
-
-class _Result(Document):
-    """A cell's file."""
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     key: str
     seed: Size
     fingerprint: str
     hardware: str
     cpu_seconds: NonNegative
-    measurements: list[_Measured]
+    measurements: tuple[Measurement, ...]
+
+
+_RESULT = TypeAdapter(CellResult)
 
 
 def compute_cell(cell: Cell, folder: Path, hardware: str) -> CellResult:
@@ -179,9 +165,10 @@ def read_cell(cell: Cell, folder: Path) -> CellResult | None:
     path = cell.path(folder)
     if not path.is_file():
         return None
-    read = check(_Result, read_json(path), f"'{shortened(str(path))}'")
-    found = tuple(Measurement(**entry.model_dump()) for entry in read.measurements)
-    result = CellResult(read.key, read.seed, read.fingerprint, read.hardware, read.cpu_seconds, found)
+    try:
+        result = _RESULT.validate_python(read_json(path))
+    except ValidationError as error:
+        raise DamagedFile(f"'{shortened(str(path))}' holds no cell: {explain(error)[0]}") from error
     if result.fingerprint != cell.fingerprint:
         raise DamagedFile(f"'{path}' was computed with another configuration or version")
     return result
