@@ -130,12 +130,7 @@ class CalibrationSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each task of intervals and seed, and one for each task of selections.
-
-        Raises:
-            InvalidRequest: A table too small for the labels.
-            MissingData: A task's table is not there.
-        """
+        """One cell for each task of intervals and seed, and one for each task of selections."""
         kinds = (
             ("intervals", self.interval_tasks, self.seeds, self.measure_intervals),
             ("selection", self.selection_tasks, 1, self.measure_selection),

@@ -118,12 +118,7 @@ class CurvesSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each set of curves and seed.
-
-        Raises:
-            InvalidRequest: A set that cannot be looked at as it says.
-            MissingData: Curves are not there.
-        """
+        """One cell for each set of curves and seed."""
         moved, cells = replace(options, first_seed=options.first_seed + self.offset), list[Cell]()
         for curves in self.sets:
             curves.check()

@@ -84,11 +84,7 @@ class ExtrapolationSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each task, run and seed.
-
-        Raises:
-            MissingData: A task's table is not there.
-        """
+        """One cell for each task, run and seed."""
         cells, alone = list[Cell](), replace(self, tasks={})
         for task, seeds in self.tasks.items():
             load_task(task)

@@ -122,12 +122,7 @@ class GenerationSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each space, process and seed.
-
-        Raises:
-            InvalidRequest: A process that there is not, or whose options are wrong.
-            MissingData: A table of parameters is not there.
-        """
+        """One cell for each space, process and seed."""
         unknown = next((name for name in self.more_seeds if name not in self.processes), None)
         if unknown is not None:
             raise InvalidRequest(f"more_seeds names an unknown process '{unknown}'", did_you_mean(unknown, self.processes))

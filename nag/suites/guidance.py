@@ -92,12 +92,7 @@ class GuidanceSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each task, method and seed.
-
-        Raises:
-            InvalidRequest: The method `default` is missing.
-            MissingData: A task's table is not there.
-        """
+        """One cell for each task, method and seed."""
         names = [*self.methods, *([_FINETUNED] if self.finetuning is not None else [])]
         names = [name for name in names if not self.compared or name in self.compared]
         if "default" not in names:

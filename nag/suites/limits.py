@@ -110,12 +110,7 @@ class LimitsSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each secondary metric and seed.
-
-        Raises:
-            InvalidRequest: The task lacks a metric.
-            MissingData: The task's table is not there.
-        """
+        """One cell for each secondary metric and seed."""
         task, cells = load_task(self.task), list[Cell]()
         for metric in self.metrics:
             if metric not in task.secondary_metrics:

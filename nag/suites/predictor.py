@@ -98,12 +98,7 @@ class PredictorSuite(Suite):
     )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each task, method, number of labels and seed.
-
-        Raises:
-            InvalidRequest: An unknown method.
-            MissingData: A task's table is not there.
-        """
+        """One cell for each task, method, number of labels and seed."""
         methods = {**self.methods, **{name: PredictorMethod(make) for name, make in self.extra.items()}}
         cells: dict[str, Cell] = {}
         for run in self.runs:

@@ -141,12 +141,7 @@ class ProxiesSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each proxy and combination, and each seed.
-
-        Raises:
-            InvalidRequest: Fewer architectures in the table than are to be drawn.
-            MissingData: The table or the images are not there.
-        """
+        """One cell for each proxy and combination, and each seed."""
         task = load_task(self.task)
         load_data_set(self.data_set, 0)
         for column in self.released.values():

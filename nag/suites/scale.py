@@ -95,11 +95,7 @@ class ScaleSuite(Suite):
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for the sizes, one a seed for the real graphs.
-
-        Raises:
-            MissingData: The table of real graphs is not there.
-        """
+        """One cell for the sizes, one a seed for the real graphs."""
         layered = LayeredGraphs(self.generator, tuple(self.sizes), self.steps)
         cells = replace(options, seeds=1).cells(1, layered.measure, "layered")
         if not self.real_seeds:

@@ -120,12 +120,7 @@ class SearchSuite(Suite):
         return text
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each task, strategy and seed.
-
-        Raises:
-            InvalidRequest: An unknown strategy.
-            MissingData: A task's table is not there.
-        """
+        """One cell for each task, strategy and seed."""
         cells: dict[str, Cell] = {}
         tasks = list(dict.fromkeys(task for run in self.runs for task in run.tasks))
         for task in tasks:

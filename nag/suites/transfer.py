@@ -135,12 +135,7 @@ class TransferSuite(Suite):
         return replace(self.adapters, num_train=min(self.adapters.num_train, self.num_train))
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each target and seed; those of guided samples, and those of adapters, are cells of their own.
-
-        Raises:
-            InvalidRequest: A target without sources.
-            MissingData: A task's table is not there.
-        """
+        """One cell for each target and seed; those of guided samples, and those of adapters, are cells of their own."""
         alone = replace(self, runs=(), adapters=None)  # what a cell depends on
         ranking = replace(alone, guided=None)
         pairs = [pair for run in self.runs for pair in run.pairs()]
