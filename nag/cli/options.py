@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,12 +117,13 @@ def try_generator(make_generator: Callable[..., Any], space: SearchSpace, condit
         make_generator(space=space, data=space.to_dags([]), **({"conditions": tuple(conditions)} if conditions else {}))
 
 
-def objective_of(cfg: DictConfig, maximised: Mapping[str, bool]) -> Objective | None:
+def objective_of(cfg: DictConfig, maximised: Mapping[str, bool], known: Collection[str] | None = None) -> Objective | None:
     """The objective; None where the configuration names nothing.
 
     Args:
         cfg: Configuration.
-        maximised: Metric of a predictor -> whether more is better, for limits that are written as a number.
+        maximised: Metric -> whether more is better, for limits that are written as a number.
+        known: Names of the metrics at hand; anything goes if None.
     """
     from omegaconf import OmegaConf
 
@@ -131,7 +132,7 @@ def objective_of(cfg: DictConfig, maximised: Mapping[str, bool]) -> Objective | 
     plain = OmegaConf.to_container(cfg.objective, resolve=True)
     assert isinstance(plain, dict)
     named = {str(key): value for key, value in plain.items() if key not in ("risk", "boundary_fraction")}
-    return parse_objective(named, maximised=maximised) if any(named.values()) else None
+    return parse_objective(named, known, maximised) if any(named.values()) else None
 
 
 def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) -> dict[str, Any] | None:

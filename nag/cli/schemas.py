@@ -123,12 +123,17 @@ class TrainMetaPredictorOptions(CommandOptions):
 
 
 class ObjectiveOptions(Document):
-    """What samples are to be good at; see `parse_objective`."""
+    """What is to be good; see `parse_objective`."""
 
     maximise: Any
     minimise: Any
     limits: dict[str, Any] | None
     pareto: bool
+
+
+class SampledObjectiveOptions(ObjectiveOptions):
+    """What samples are to be good at, and how far they may go toward limits."""
+
     risk: ProperFraction
     boundary_fraction: Fraction
 
@@ -151,7 +156,7 @@ class SampleOptions(CommandOptions):
     steps: Annotated[int, Field(strict=True, ge=1, le=10**6)] | None
     resume: bool
     guidance: Group
-    objective: ObjectiveOptions
+    objective: SampledObjectiveOptions
 
 
 class EvaluateOptions(CommandOptions):
@@ -177,6 +182,7 @@ class SearchOptions(CommandOptions):
     minimise: list[Text]
     maximise: list[Text]
     limits: dict[str, Any]
+    objective: ObjectiveOptions
     proxies: list[Text]
     generator: PathText | None
     meta_predictor: PathText | None

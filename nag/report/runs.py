@@ -49,6 +49,7 @@ class _Metrics(Document):
     maximise: bool | None = None
     minimised: list[_Words] | None = None
     limits: dict[str, Any] | None = None
+    weights: dict[str, Finite] | None = None
     seed: Seed | None = None
     steps: Size | None = None
     queries: Size | None = None

@@ -117,6 +117,7 @@ def _summary(evaluations: Sequence[Evaluation], task: Task) -> dict[str, Any]:
         "reused": sum(e.reused for e in evaluations),
         "mean": float(values.mean()) if len(values) else None,
         "best": best,
+        "best_arch": None if winner is None else task.space.encode(winner.architecture),
         "best_search_metric": _best_of([e.search_value for e in evaluations], task),
         "best_report_metric": None if winner is None else winner.report_value,
         "best_percentile": float(task.percentile(best)) if best is not None and task.has_table else None,

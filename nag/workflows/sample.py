@@ -15,6 +15,7 @@ from nag.diffusion.generation import TrainedGenerator, check_request, draw_valid
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Evaluation, Ledger, Stopwatch, TableEvaluator, front, sample_metrics
 from nag.graphs import Architecture
+from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tasks import Task
 from nag.workflows.run import RunFolder, stage
@@ -77,7 +78,7 @@ def sample(
     marks = _on_front(target, drawn)
     write_json_lines(run.output("architectures.jsonl"), architecture_rows(space, archs, samples.kept, prediction, marks))
     evaluations, uniform = _look_up(run, task, archs, num_samples)
-    metrics = _metrics(trained, steering, target, drawn, run.seed)
+    metrics = {**_best(steering, task, archs, prediction, evaluations), **_metrics(trained, steering, target, drawn, run.seed)}
     if task is not None:
         metrics |= benchmark_metrics(task, evaluations, uniform, steering.limits)
     metric = steering.predictor.metric if steering.predictor else None
@@ -171,6 +172,25 @@ def _metrics(
         "sampling_wall_seconds": round(drawn.wall_seconds, 3),
         **(_distinct(space, drawn) if guided else {}),
     }
+
+
+def _best(
+    steering: Steering,
+    task: Task | None,
+    archs: Sequence[Architecture],
+    prediction: Prediction | None,
+    evaluations: Sequence[Evaluation],
+) -> dict[str, Any]:
+    """The sample that is predicted best; without a predictor the one that the task measured best, by its search metric."""
+    if steering.predictor is not None and prediction is not None:
+        chosen = int(steering.predictor.metric.utility(prediction.mean).argmax())
+        space = steering.predictor.space
+        return {"best_arch": space.encode(archs[chosen]), "best_predicted": float(prediction.mean[chosen])}
+    known = [each for each in evaluations if each.search_value is not None]
+    if task is None or not known:
+        return {}
+    best = max(known, key=lambda each: task.utility(float(each.search_value or 0.0)))
+    return {"best_arch": task.space.encode(best.architecture), "best_search_metric": best.search_value}
 
 
 def _distinct(space: SearchSpace, drawn: SavedDraws) -> Mapping[str, float]:

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from nag.evaluation.tasks import load_task
+from nag.search import RegularisedEvolution
+from nag.search import search as python_search
 from nag.spaces import enumerate_space, load_space
+from nag.tasks import Metric, Objective
 
 QUIET = "tracker.mode=disabled tracker.console=false"
 GRAPH = "search task=nas_bench_graph/arxiv"
@@ -343,3 +347,36 @@ def test_a_function_may_move_and_be_mended_and_a_change_is_told(nag):
         "what was measured before stays as it is.\n"
     )
     assert nag(f"{line} budget=6 evaluator.function=b/mine.py:other resume=true").code == 2
+
+
+def test_a_weighted_sum_is_searched_as_from_python(nag, products):
+    """The objective of `nag sample`: a sum of the search metric and side metrics, in one syntax."""
+    task = load_task(products / "task" / "task.yaml")
+    goals = "'objective.maximise={accuracy: 1.0}' 'objective.minimise={latency: 4}'"
+    outcome = nag(f"search task={products}/task/task.yaml strategy=evolution budget=12 {goals} out_dir=s {QUIET}")
+    assert outcome.code == 0, outcome.err
+    found = json.loads(Path("s/metrics.json").read_text())
+    rows = [json.loads(line) for line in Path("s/history.jsonl").read_text().splitlines()]
+    best = max(rows, key=lambda row: row["search_value"] - 4 * row["side"]["latency"])
+    assert found["best_arch"] == best["arch"]
+    assert found["weights"] == {"accuracy": 1.0, "latency": 4.0}
+    assert (found["regret"], found["true_optimum"]) == (None, None)
+    objective = Objective((Metric("accuracy"), Metric("latency", maximise=False)), weights={"latency": 4.0})
+    study = python_search(task, budget=12, objective=objective, strategy=RegularisedEvolution, progress=False)
+    assert [task.space.encode(query.architecture) for query in study] == [row["arch"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("goals", "words"),
+    [
+        ("objective.minimise=latency", ["does not maximise", "objective.maximise.accuracy=1"]),
+        ("objective.minimise=accuracy", ["does not maximise"]),
+        ("objective.maximise=acuracy", ["acuracy", "Did you mean 'accuracy'?"]),
+        ("objective.maximise=accuracy minimise=latency", ["given twice"]),
+        ("objective.maximize=accuracy", ["maximize", "Did you mean 'maximise'?"]),
+    ],
+)
+def test_mistakes_in_the_objective_of_a_search(nag, products, goals, words):
+    outcome = nag(f"search task={products}/task/task.yaml budget=3 {goals} out_dir=s {QUIET}")
+    assert outcome.code == 2
+    assert all(word in outcome.err for word in words), outcome.err

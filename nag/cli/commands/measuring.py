@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nag.cli.console import say, say_metrics, warn
-from nag.cli.options import any_task_of, device_of, evaluator_of, run_folder_of
+from nag.cli.console import warn
+from nag.cli.ending import conclude
+from nag.cli.options import any_task_of, device_of, evaluator_of, folder_of, run_folder_of
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
 
@@ -24,6 +25,7 @@ def evaluate(cfg: DictConfig, options: EvaluateOptions) -> None:
     probe, wanted = options.probe, options.export
     task = any_task_of(cfg)
 
+    from nag.core.documents import read_json
     from nag.workflows.evaluate import check_export, evaluate, export_best, read_architectures
 
     archs = read_architectures(Path(options.architectures), task.space)
@@ -32,25 +34,14 @@ def evaluate(cfg: DictConfig, options: EvaluateOptions) -> None:
     if wanted:
         check_export(evaluator)
     path = evaluate(run, archs, evaluator, task)
-    say_metrics(
-        run.path,
-        (
-            "protocol",
-            "count",
-            "failed",
-            "missing",
-            "reused",
-            "mean",
-            "best",
-            "best_report_metric",
-            "best_percentile",
-            "true_optimum",
-        ),
-    )
-    say(f"evaluations: {path}")
     exported = export_best(run, evaluator, task) if wanted else None
-    if exported is not None:
-        say(f"best network: {exported}")
+    files = {"evaluations": path} if exported is None else {"evaluations": path, "best network": exported}
+    shown = (
+        *("best_arch", "best_report_metric", "best", "best_percentile", "protocol", "count", "failed", "missing", "reused"),
+        *("mean", "true_optimum"),
+    )
+    trained = read_json(run.path / "metrics.json")["best_network"] is not None
+    conclude(files, ["nag", "export", str(run.path)] if trained else ["nag", "report", f"runs={run.path}"], run.path, shown)
 
 
 def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
@@ -72,8 +63,9 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
         machine = hardware(device, 1 if jobs > 1 else options.threads)
         earlier = None if options.earlier is None else Path(options.earlier)
         page = benchmark(run, selection, jobs, machine, " ".join(["nag benchmark", *kept]), warn, earlier)
-    say_metrics(run.path, ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused"))
-    say(f"results: {page}")
+    following = ["nag", "benchmark", f"suite={suite.name}", "preset=full"]
+    shown = ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused")
+    conclude({"results": page}, following if options.preset == "quick" else ["nag", "list", "suites"], run.path, shown)
 
 
 def report(cfg: DictConfig, options: ReportOptions) -> None:
@@ -84,12 +76,12 @@ def report(cfg: DictConfig, options: ReportOptions) -> None:
     runs = [Path(run) for run in options.runs]
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
-    folder = runs[0] if len(runs) == 1 else Path(".")
-    target = folder if options.out_dir is None else Path(options.out_dir)
+    target = runs[0] if len(runs) == 1 and options.out_dir is None else folder_of(cfg, "report")
     lock = FolderLock(target, "report")
     if (target / "metrics.json").is_file():  # a run folder, into which one process writes
         lock.acquire()
     try:
-        say(f"report: {write_report(runs, target / 'report.html', options.title)}")
+        page = write_report(runs, target / "report.html", options.title)
     finally:
         lock.release()
+    conclude({"report": page}, ["python", "-m", "webbrowser", "-t", str(page)])

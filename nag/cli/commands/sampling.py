@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nag.cli.console import say, say_metrics
+from nag.cli.console import say
+from nag.cli.ending import conclude
 from nag.cli.options import device_of, digests_of, objective_of, run_folder_of, task_of
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
@@ -38,17 +39,14 @@ def sample(cfg: DictConfig, options: SampleOptions) -> None:
     steering = _steering_of(cfg, options, task, device)
     run = _run_of(cfg, options, task)
     path = sample(run, trained, options.num_samples, steering, task, options.steps, options.resume)
-    say_metrics(
-        run.path,
-        (
-            "protocol",
-            *("num_requested", "num_samples", "shortfall", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
-            *("tv_ops", "tv_edges", "labels_used", "true_known", "true_mean", "true_best", "true_optimum"),
-            *("true_percentile_mean", "true_percentile_best", "uniform_true_percentile_mean"),
-        ),
+    metrics = (
+        *("best_arch", "best_predicted", "protocol"),
+        *("num_requested", "num_samples", "shortfall", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
+        *("tv_ops", "tv_edges", "labels_used", "true_known", "true_mean", "true_best", "true_optimum"),
+        *("true_percentile_mean", "true_percentile_best", "uniform_true_percentile_mean"),
     )
     _say_unknown(run.path)
-    say(f"architectures: {path}")
+    conclude({"architectures": path}, ["nag", "report", f"runs={run.path}"], run.path, metrics)
 
 
 def _checked_task(cfg: DictConfig, options: SampleOptions) -> Task | None:

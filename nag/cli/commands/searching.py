@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nag.cli.console import say, say_metrics, warn
-from nag.cli.options import any_task_of, device_of, digests_of, evaluator_of, run_folder_of
+from nag.cli.console import say, warn
+from nag.cli.ending import conclude
+from nag.cli.options import any_task_of, device_of, digests_of, evaluator_of, objective_of, run_folder_of
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest, did_you_mean
 
@@ -34,7 +36,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     from nag.search import Problem
     from nag.search.study.measurable import measurable
 
-    objective, device = _objective_of(options, task), device_of(cfg)
+    objective, device = _objective_of(cfg, options, task), device_of(cfg)
     workers = getattr(build(cfg.executor), "workers", None)
     plan = SearchPlan(budget, options.batch if options.batch is not None else _side_by_side(cfg, workers))
     consumed: dict[str, float] = {"labels_of_other_tasks": 0}
@@ -65,24 +67,22 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     run.watched = {"evaluator.function": digest_of_path(place)} if is_file else {}
     evaluator = evaluator_of(cfg, task, run.path, probe)
     path = search(run, task, evaluator, strategy, plan, consumed, warn)
-    say_metrics(
-        run.path,
-        (
-            *("protocol", "queries", "queries_feasible", "failed", "best_arch", "best_search_metric", "best_report_metric"),
-            *("true_optimum", "regret", "queries_to_optimum", "labels_used", "labels_of_other_tasks", "train_seconds"),
-        ),
-    )
-    _say_missing(run.path)
-    say(f"history: {path}")
+    _conclude(run.path, path)
 
 
-def _say_missing(folder: Path) -> None:
-    """Prints that the report metric of the best is unknown."""
+def _conclude(folder: Path, history: Path) -> None:
+    """Prints the end of a search, also that the report metric of the best is unknown."""
     from nag.core.documents import read_json
 
     metrics = read_json(folder / "metrics.json")
     if metrics["best_arch"] is not None and metrics["best_report_metric"] is None:
         say(f"{'best_report_metric':>30}  {metrics['report_metric']} was not measured")
+    shown = (
+        *("best_arch", "best_search_metric", "best_report_metric", "protocol", "queries", "queries_feasible", "failed"),
+        *("true_optimum", "regret", "queries_to_optimum", "labels_used", "labels_of_other_tasks", "train_seconds"),
+    )
+    following = ["nag", "report", f"runs={folder}"] if metrics["best_network"] is None else ["nag", "export", str(folder)]
+    conclude({"history": history}, following, folder, shown)
 
 
 def _check_used(strategy: Strategy) -> None:
@@ -103,9 +103,17 @@ def _side_by_side(cfg: DictConfig, workers: int | None) -> int:
     return workers or len(os.sched_getaffinity(0))
 
 
-def _objective_of(options: SearchOptions, task: Task) -> Objective:
-    """The search metric, further objectives, and limits."""
+def _objective_of(cfg: DictConfig, options: SearchOptions, task: Task) -> Objective:
+    """The weighted sum or the front of `objective`; else the search metric with further ones as a front, and limits."""
     from nag.tasks import Metric, Objective, parse_limits
+
+    directions = {each.name: each.maximise for each in task.secondary} | {task.search_metric: task.maximise}
+    named = objective_of(cfg, directions, directions)
+    if named is not None:
+        if options.minimise or options.maximise or options.limits:
+            hint = "Write all of it as objective.maximise, objective.minimise and objective.limits."
+            raise InvalidRequest("the objective is given twice", hint)
+        return _led_by_search_metric(named, task)
 
     further = [(name, False) for name in options.minimise] + [(name, True) for name in options.maximise]
     for name, _ in further:
@@ -115,6 +123,20 @@ def _objective_of(options: SearchOptions, task: Task) -> Objective:
     for name in limits:
         _check_metric(name, (task.search_metric, *task.secondary_metrics), task)
     return Objective(metrics, limits, pareto=bool(further))
+
+
+def _led_by_search_metric(objective: Objective, task: Task) -> Objective:
+    """The objective with the task's search metric first, by which the best of a front is chosen.
+
+    Raises:
+        InvalidRequest: It lacks the search metric, or turns its direction.
+    """
+    first = [each for each in objective.metrics if each.name == task.search_metric]
+    if not first or first[0].maximise != task.maximise:
+        key = "maximise" if task.maximise else "minimise"
+        what = f"task {task.name} is searched on {task.search_metric}, which the objective does not {key}"
+        raise InvalidRequest(what, f"Add objective.{key}.{task.search_metric}=1.")
+    return replace(objective, metrics=(*first, *(each for each in objective.metrics if each.name != task.search_metric)))
 
 
 def _check_metric(name: str, known: Sequence[str], task: Task) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from nag.cli.console import say, say_comparison, say_metrics
+from nag.cli.console import say, say_comparison
+from nag.cli.ending import conclude
 from nag.cli.options import any_task_of, builder_maker_of, fabric_of, folder_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
@@ -47,7 +48,9 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
     plan = QuickstartPlan(make_generator, fitting, make_predictor, guidance, num_train, num_samples, fraction)
     result = quickstart(make_run, task, plan, fabric_of(cfg), write_report)
     say_comparison(result.metrics)
-    say(f"report: {result.report}")
+    paths = [f"{name}={folder / name / name}.safetensors" for name in ("generator", "predictor")]
+    following = ["nag", "sample", *paths, f"task={options.task}"]
+    conclude({"report": result.report}, following, folder, ("guided_pick", "guided_pick_true", "guided_pick_percentile"))
 
 
 def show(cfg: DictConfig, options: ShowOptions) -> None:
@@ -62,11 +65,12 @@ def show(cfg: DictConfig, options: ShowOptions) -> None:
     if task is not None and task.table.space.fingerprint != space.fingerprint:
         raise InvalidRequest(f"task {task.name} is not on {space.name}", f"Its space is {task.table.space.name}.")
     facts = facts_of(arch, space, task)
-    path = Path(options.file or f"{facts['canonical_hash'][:12]}.svg")
+    path = Path(options.file) if options.file else folder_of(cfg, "show") / f"{facts['canonical_hash'][:12]}.svg"
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_drawing(arch, path, title=space.name, operations=space.vocabulary)
     for name, value in facts.items():
         say(f"{name}: {value}")
-    say(f"drawing: {path}")
+    conclude({"drawing": path}, ["nag", "train-generator", f"search_space={options.search_space}"])
 
 
 def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
@@ -79,7 +83,7 @@ def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
     path = import_table(options.csv, options.search_space, folder, columns, options.name, options.descriptor, say)
     task = load_task(path)
     say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
-    say(f"use it: task={path}")
+    conclude({"task": path}, ["nag", "search", f"task={path}", "budget=20"])
 
 
 def import_benchmark(cfg: DictConfig, options: ImportBenchmarkOptions) -> None:
@@ -87,12 +91,12 @@ def import_benchmark(cfg: DictConfig, options: ImportBenchmarkOptions) -> None:
     from nag.tasks import import_benchmark, list_tasks
 
     paths = import_benchmark(options.file, folder_of(cfg, "import-benchmark"), options.partial, say)
-    for path in paths:
-        say(f"written: {path}")
     family = "nasbench101" if paths[0].name.startswith("nasbench101") else "nasbench201"
     folder = paths[0].resolve().parent
     tasks = [name for name, note in list_tasks(folder).items() if name.startswith(family) and note.endswith("(available)")]
-    say(f"use it: data_dir={folder}, tasks: {', '.join(tasks)}")
+    say(f"tasks: {', '.join(tasks)}")
+    following = ["nag", "search", f"task={tasks[0]}", f"data_dir={folder}", "budget=20"] if tasks else ["nag", "list", "tasks"]
+    conclude({"written": ", ".join(map(str, paths)), "data_dir": folder}, following)
 
 
 def export(cfg: DictConfig, options: ExportOptions) -> None:
@@ -112,9 +116,10 @@ def export(cfg: DictConfig, options: ExportOptions) -> None:
         builder = None if str(cfg.builder._target_).startswith("nag.") else builder_maker_of(cfg)(space=_space_of(cfg, options))
         run = run_folder_of(cfg, "export")
         exported = export_trained(run, weights, builder)
-    say_metrics(run.path, ("parameters", "trained", "difference_pt2", "difference_onnx"))
-    for path in (exported.weights, exported.program, exported.onnx):
-        say(f"{path.suffix[1:]}: {path}")
+    files = {path.suffix[1:]: path for path in (exported.weights, exported.program, exported.onnx)}
+    loading = f"import torch; print(torch.export.load({str(exported.program)!r}))"
+    shown = ("parameters", "trained", "difference_pt2", "difference_onnx")
+    conclude(files, ["python", "-c", loading], run.path, shown)
 
 
 def _export_untrained(cfg: DictConfig, options: ExportOptions) -> tuple[RunFolder, Exported]:

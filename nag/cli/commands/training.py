@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from nag.cli.console import say, say_metrics
+from nag.cli.console import say
+from nag.cli.ending import conclude, search_space_option
 from nag.cli.options import any_task_of, conditions_of, device_of, digests_of, graphs_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
@@ -50,8 +51,8 @@ def train_generator(cfg: DictConfig, options: TrainGeneratorOptions) -> None:
         path = train_generator(run, space, make, fitting, fabric, data, options.metric_samples)
     if not fabric.is_global_zero:
         return
-    say_metrics(run.path, ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges"))
-    say(f"generator: {path}")
+    metrics = ("steps", "loss", "validity_raw", "uniqueness", "novelty", "tv_ops", "tv_edges")
+    conclude({"generator": path}, ["nag", "sample", f"generator={path}"], run.path, metrics)
 
 
 def _inputs_of(cfg: DictConfig, space: SearchSpace, data: TrainingData) -> dict[str, str]:
@@ -80,8 +81,10 @@ def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
     run = run_folder_of(cfg, "train-predictor", inputs=digests_of(cfg, "labels"))
     path = train_predictor(run, task, make, num_train, device_of(cfg), options.metric, None, options.maximise)
     say(f"{task.name}: {task.protocol if options.metric is None else f'predicts {options.metric}'}")
-    say_metrics(run.path, ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct"))
-    say(f"predictor: {path}")
+    named = search_space_option(task.space, options.task)
+    following = ["nag", "report", f"runs={run.path}"] if named is None else ["nag", "train-generator", named]
+    metrics = ("split", "labels_used", "kendall_tau", "spearman", "mae", "precision_at_10pct")
+    conclude({"predictor": path}, following, run.path, metrics)
 
 
 def train_meta_predictor(cfg: DictConfig, options: TrainMetaPredictorOptions) -> None:
@@ -98,8 +101,9 @@ def train_meta_predictor(cfg: DictConfig, options: TrainMetaPredictorOptions) ->
     make, episodes = build(cfg.predictor), build(cfg.episodes)
     run = run_folder_of(cfg, "train-meta-predictor")
     path = train_meta_predictor(run, tasks, make, num_train, episodes, device_of(cfg))
-    say_metrics(run.path, ("tasks", "labels_used", "train_cpu_seconds"))
-    say(f"meta-predictor: {path}")
+    named = search_space_option(tasks[0].space, options.tasks[0])
+    following = ["nag", "train-generator", named] if named is not None else ["nag", "list", "tasks"]
+    conclude({"meta-predictor": path}, following, run.path, ("tasks", "labels_used", "train_cpu_seconds"))
 
 
 def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> None:
@@ -131,11 +135,9 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
         source = PredictorSource(load_predictor(options.predictor, device))
     run = run_folder_of(cfg, "finetune-generator")
     path = finetune_generator(run, trained, source, finetuning, samples)
-    say_metrics(
-        run.path,
-        (
-            *("task", "protocol", "reward", "reward_before", "reward_after", "reward_best", "best_search_metric"),
-            *("rounds", "labels_used", "kl_to_base", "validity_raw", "uniqueness", "functional_uniqueness", "novelty"),
-        ),
+    metrics = (
+        *("best_architecture", "task", "protocol", "reward", "reward_before", "reward_after", "reward_best"),
+        *("best_search_metric", "rounds", "labels_used", "kl_to_base", "validity_raw", "uniqueness"),
+        *("functional_uniqueness", "novelty"),
     )
-    say(f"generator: {path}")
+    conclude({"generator": path}, ["nag", "sample", f"generator={path}"], run.path, metrics)

@@ -68,6 +68,11 @@ class SearchResults:
             self.first_error = self.first_error or str(row["error"])
 
     @property
+    def weighted(self) -> bool:
+        """Whether a sum of several metrics is optimised, of which a table's optimum of one metric says nothing."""
+        return not self.objective.pareto and len(self.objective.metrics) > 1
+
+    @property
     def note(self) -> str:
         """The state of the search in a few words."""
         metric = self.objective.metrics[0].name
@@ -100,7 +105,7 @@ class SearchResults:
         """
         best = {} if self.best is None else self.best.row
         nearest = None if self.best is not None or self.nearest is None else self.nearest.row["arch"]
-        report, optimum = best.get("report_value"), feasible_optimum(task, self.objective)
+        report, optimum = best.get("report_value"), None if self.weighted else feasible_optimum(task, self.objective)
         first, *further = self.objective.metrics
         reached = [row["query"] for row in rows if self._reaches(row, optimum)]
         return {
@@ -124,8 +129,12 @@ class SearchResults:
             "train_seconds": round(sum(row["cpu_seconds"] + row["gpu_seconds"] for row in rows), 3),
             "minimised": [each.name for each in further if not each.maximise],
             "maximised": [each.name for each in further if each.maximise],
+            **({"weights": self._weights()} if self.weighted else {}),
             "limits": {metric: limit.bounds for metric, limit in self.objective.limits.items()},
         }
+
+    def _weights(self) -> dict[str, float]:
+        return {each.name: self.objective.weight(each) for each in self.objective.metrics}
 
     def _reaches(self, row: Mapping[str, Any], optimum: float | None) -> bool:
         if optimum is None or row["report_value"] is None:
@@ -172,4 +181,7 @@ def objective_of_metrics(metrics: Mapping[str, Any]) -> Objective:
         for name in names
     ]
     limits = parse_limits(metrics.get("limits"), {each.name: each.maximise for each in (first, *further)})
+    weights = metrics.get("weights")
+    if isinstance(weights, Mapping):
+        return Objective((first, *further), limits, {str(name): weight for name, weight in weights.items()})
     return Objective((first, *further), limits, pareto=bool(further))

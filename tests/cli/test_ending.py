@@ -1,0 +1,91 @@
+"""Every command ends alike: its winner first, then its numbers, its files, and a next command that works as it is printed."""
+
+from __future__ import annotations
+
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+QUIET = "tracker.mode=disabled tracker.console=false"
+SMALL = "training.max_steps=1 training.batch_size=8 generator.width=16 generator.layers=1 metric_samples=4"
+COMMANDS = {
+    "train-generator": ("search_space={p}/space.yaml generator=evolutionary metric_samples=4", "generator", "num_samples=2"),
+    "train-predictor": ("task={p}/task/task.yaml num_train=20 predictor=process", "predictor", SMALL),
+    "sample": ("generator={p}/drawn/generator.safetensors num_samples=3", "architectures", ""),
+    "evaluate": ("architectures={p}/archs.txt task={p}/task/task.yaml", "evaluations", ""),
+    "search": ("task={p}/task/task.yaml strategy=random budget=3", "history", ""),
+    "finetune-generator": (
+        "generator={p}/told/generator.safetensors task={p}/task/task.yaml budget=12 metric_samples=4"
+        " finetuning.rounds=1 finetuning.batch_size=4",
+        "generator",
+        "num_samples=2",
+    ),
+    "report": ("runs={p}/accuracy", "report", ""),
+    "show": ("'{arch}' search_space={p}/space.yaml", "drawing", SMALL),
+    "import-table": (
+        "csv={p}/table.csv search_space={p}/space.yaml search_metric=accuracy name=again",
+        "task",
+        "strategy=random",
+    ),
+}
+"""Command -> its options, what its file is called, and options that make the next command small."""
+WITHOUT_A_RUN = {"report", "show", "import-table"}
+
+
+def ending(out: str) -> tuple[str, list[str]]:
+    """The line before the last one, and the words of the next command."""
+    *_, made, following = out.strip().splitlines()
+    assert following.startswith("next: "), out
+    return made, shlex.split(following.removeprefix("next: "))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_next_command_works_as_it_is_printed(nag, products, monkeypatch, command):
+    options, what, small = COMMANDS[command]
+    natives = [line.split('"')[1] for line in (products / "table.csv").read_text().splitlines()[1:4]]
+    (products / "archs.txt").write_text("\n".join(natives) + "\n")
+    quiet = "" if command in WITHOUT_A_RUN else QUIET
+    done = nag(f"{command} {options.format(p=products, arch=natives[0])} {quiet} out_dir='a folder'")
+    assert done.code == 0, done.err
+    made, following = ending(done.out)
+    assert made.startswith(f"{what}: a folder/") or made.startswith(f"{what}: {Path.cwd()}/a folder/")
+    assert Path(made.removeprefix(f"{what}: ")).is_file()
+    if following[0] == "python":
+        monkeypatch.setenv("BROWSER", "true")
+        monkeypatch.setattr(sys, "argv", following[2:])
+        runpy.run_module(following[2], run_name="__main__")
+        return
+    assert following[0] == "nag"
+    quiet = "" if following[1] == "report" else f"{QUIET} out_dir=b"
+    again = nag(f"{shlex.join(following[1:])} {small} {quiet}")
+    assert again.code == 0, again.err
+
+
+@pytest.mark.parametrize("command", ["search", "evaluate"])
+def test_the_winner_comes_first(nag, products, command):
+    natives = [line.split('"')[1] for line in (products / "table.csv").read_text().splitlines()[1:4]]
+    (products / "archs.txt").write_text("\n".join(natives) + "\n")
+    done = nag(f"{command} {COMMANDS[command][0].format(p=products)} {QUIET} out_dir=s")
+    assert done.out.split()[0] == "best_arch"
+
+
+def test_the_sample_that_is_predicted_best_is_named(nag, products):
+    steered = f"predictor={products}/accuracy/predictor.safetensors guidance=none"
+    done = nag(f"sample generator={products}/drawn/generator.safetensors num_samples=5 {steered} out_dir=s {QUIET}")
+    assert done.out.split()[0] == "best_arch", done.err
+    assert done.out.split()[2] == "best_predicted"
+
+
+def test_a_drawing_and_a_report_lie_in_a_run_folder(nag, products):
+    """Nothing is written beside it, whatever the current folder is."""
+    arch = (products / "table.csv").read_text().splitlines()[1].split('"')[1]
+    assert nag(f"show '{arch}' search_space={products}/space.yaml").code == 0
+    assert nag(f"report runs=[{products}/accuracy,{products}/latency]").code == 0
+    assert {path.name for path in Path.cwd().iterdir()} <= {"runs", "home"}
+    assert {path.name for path in Path("runs").iterdir()} == {"show", "report"}
+    assert len(list(Path("runs").rglob("*.svg"))) == len(list(Path("runs").rglob("report.html"))) == 1
+    assert nag(f"show '{arch}' search_space={products}/space.yaml file=mine.png").code == 0
+    assert Path("mine.png").is_file()
