@@ -256,6 +256,7 @@ class FinetuneGeneratorOptions(CommandOptions):
     task: TaskName | None
     budget: Architectures
     metric_samples: Architectures
+    resume: bool
     finetuning: Group
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from nag.core.errors import DamagedFile
 from nag.core.numbers import Count
 from nag.core.signatures import conform_value
 from nag.evaluation.evaluator import Evaluator
@@ -90,6 +93,24 @@ class LabelledReward:
             return None
         digest = max(self._bought, key=lambda digest: self.task.utility(self._values[digest]))
         return self._bought[digest], self._values[digest]
+
+    def state(self) -> dict[str, Any]:
+        """What was measured: canonical hash -> value, nan where there is none, and -> native string of what was bought."""
+        bought = {digest: self.task.space.encode(arch) for digest, arch in self._bought.items()}
+        return {"values": dict(self._values), "bought": bought}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from what `state` gave.
+
+        Raises:
+            DamagedFile: It is none.
+            InvalidArchitecture: It names no architecture of the task's space.
+        """
+        values, bought = state.get("values"), state.get("bought")
+        if not isinstance(values, dict) or not isinstance(bought, dict) or not bought.keys() <= values.keys():
+            raise DamagedFile("the state of the labels is damaged", "Fine-tune again.")
+        self._values = {str(digest): float(value) for digest, value in values.items()}
+        self._bought = {str(digest): self.task.space.decode(str(arch)) for digest, arch in bought.items()}
 
     def as_ledger(self) -> Ledger:
         """What was bought so far."""

@@ -18,7 +18,7 @@ from nag.core.files import write_bytes
 from nag.core.numbers import NonNegative, Size
 from nag.training.ema import MovingAverage
 
-__all__ = ["SavedTraining", "TrainState", "read_state"]
+__all__ = ["SavedTraining", "TrainState", "check_optimizer", "read_state"]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class TrainState:
         try:
             self.model.load_state_dict(saved["model"])
             self.ema.module.load_state_dict(saved["ema"])
-            _check_optimizer(saved["optimizer"], self.optimizer)
+            check_optimizer(saved["optimizer"], self.optimizer)
             self.optimizer.load_state_dict(saved["optimizer"])
         except (RuntimeError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise DamagedFile(f"{where} does not fit the network", "Delete it and train again.") from error
@@ -130,7 +130,7 @@ class TrainState:
         self.step, self.seconds, self.losses = saved["step"], saved["seconds"], saved["losses"]
 
 
-def _check_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> None:
+def check_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> None:
     """Raises `ValueError` unless a saved state of an optimiser has the shapes of its parameters."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for index, entry in saved["state"].items():

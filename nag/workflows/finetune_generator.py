@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import torch
 
 from nag.core.files import write_json_lines
-from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningRound
+from nag.diffusion.finetuning.finetuning import FineTuning
 from nag.diffusion.finetuning.policy_gradient import kl_to
+from nag.diffusion.finetuning.state import FineTuningRound
 from nag.diffusion.generation import TrainedGenerator
 from nag.evaluation import Ledger, sample_metrics
-from nag.evaluation.predicted.finetuning import check_source, finetune_toward
+from nag.evaluation.predicted.finetuning import FineTuned, check_source, finetune_toward
 from nag.evaluation.predicted.rewards import LabelSource, RewardSource
 from nag.graphs import DagBatch
+from nag.training.state import SavedTraining
 from nag.workflows.run import RunFolder, stage
 
 __all__ = ["finetune_generator"]
@@ -33,7 +36,8 @@ def finetune_generator(
     of the fine-tuned generator where rewards are free; where they cost labels it is that of the last round's samples.
 
     Args:
-        run: Run folder; gets `generator.safetensors` and `history.jsonl` (one line a round).
+        run: Run folder; gets `generator.safetensors`, `history.jsonl` (one line a round) and `finetune_state.pt`. A run that is
+            resumed goes on, to more rounds or labels, as if it had not ended.
         trained: The base.
         source: Rewards; a label source ends the run when its budget is spent.
         options: Length and strength.
@@ -47,36 +51,43 @@ def finetune_generator(
             reward.
     """
     base, space = check_source(trained, source), trained.space
+    run.lock()
+    saved = SavedTraining(run.path / "finetune_state.pt", run.resume, run.identity)
     run.start()
+    run.record_identity()
     rng = torch.Generator(device=trained.device).manual_seed(run.seed)
-    tuned = finetune_toward(trained, source, options, rng, run.tracker, run.seed)
-    result, seconds = tuned.result, tuned.cpu_seconds
+    tuned = finetune_toward(trained, source, options, rng, run.tracker, run.seed, saved)
     write_json_lines(run.output("history.jsonl"), (_plain(row) for row in tuned.rows))
     _save(run, tuned.trained)
-    raw = result.generator.sample(metric_samples, rng)
-    rewards = {
-        "reward_before": result.history[0].reward_mean,
-        "reward_after": _mean_reward(source, raw[space.is_valid(raw)], result.history[-1]),
-        "reward_best": result.history[-1].best_so_far,
-    }
-    spent = source.as_ledger() + Ledger(
-        labels_used=int(trained.facts.get("labels_used", 0)),
-        network_evaluations=base.cost(options.batch_size).network_evaluations * len(result.history),
-        train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0)) + seconds,
-    )
+    raw = tuned.result.generator.sample(metric_samples, rng)
     run.finish(
         {
             "search_space": space.name,
             **source.facts(),
-            **_plain(rewards),
-            "rounds": len(result.history),
-            "kl_to_base": kl_to(base, result.generator, _KL_SAMPLES, rng),
-            "finetune_cpu_seconds": seconds,
-            **spent.as_metrics(),
+            **_plain(_rewards(source, raw[space.is_valid(raw)], tuned.result.history)),
+            "rounds": len(tuned.rows),
+            "kl_to_base": kl_to(base, tuned.result.generator, _KL_SAMPLES, rng),
+            "finetune_cpu_seconds": tuned.cpu_seconds,
+            **_consumed(trained, source, tuned, base.cost(options.batch_size).network_evaluations).as_metrics(),
             **sample_metrics(space, raw.to("cpu"), trained.reference, run.seed).values,
         }
     )
     return run.path / "generator.safetensors"
+
+
+def _rewards(source: RewardSource, valid: DagBatch, history: Sequence[FineTuningRound]) -> dict[str, Any]:
+    """Rewards of the base's samples, of fresh valid ones of the fine-tuned generator, and the best of all."""
+    after = _mean_reward(source, valid, history[-1])
+    return {"reward_before": history[0].reward_mean, "reward_after": after, "reward_best": history[-1].best_so_far}
+
+
+def _consumed(trained: TrainedGenerator, source: RewardSource, tuned: FineTuned, evaluations: int) -> Ledger:
+    """All that the fine-tuned generator took, with so many network evaluations a round."""
+    return source.as_ledger() + Ledger(
+        labels_used=int(trained.facts.get("labels_used", 0)),
+        network_evaluations=evaluations * len(tuned.rows),
+        train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0)) + tuned.cpu_seconds,
+    )
 
 
 def _mean_reward(source: RewardSource, dags: DagBatch, last: FineTuningRound) -> float:

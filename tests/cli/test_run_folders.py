@@ -33,7 +33,7 @@ def lines(products) -> dict[str, str]:
 
 def results(folder: Path) -> dict[str, bytes]:
     """All files of a run folder but its logs, its lock, and what is meant to be continued."""
-    left_out = {"log.jsonl", "evaluations.sqlite", "train_state.pt", "identity.json"}
+    left_out = {"log.jsonl", "evaluations.sqlite", "train_state.pt", "finetune_state.pt", "identity.json"}
     return {
         path.name: path.read_bytes()
         for path in folder.iterdir()

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from nag.cli import main
-from nag.core.errors import InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.diffusion import AbsorbingKernel, DiscreteGenerator, LinearSchedule
 from nag.diffusion.finetuning.finetuning import FineTuning
 from nag.diffusion.generation import load_generator
 from nag.evaluation import TableEvaluator
-from nag.evaluation.predicted import load_predictor
+from nag.evaluation.predicted import fit_predictor, load_predictor
 from nag.evaluation.predicted.rewards import LabelSource, PredictorSource
-from nag.predictors import GNNPredictor
+from nag.predictors import GNNPredictor, GPPredictor
 from nag.spaces import enumerate_space, space_from_mapping
 from nag.tasks import BenchmarkTable, Task, load_task
 from nag.tracking.null import NullTracker
@@ -67,6 +67,44 @@ def trained(task, tmp_path_factory):
     run = folder(tmp_path_factory.mktemp("g"), "train-generator")
     options = FitOptions(max_steps=60, batch_size=32, warmup_steps=5, ema_decay=0.9)
     return load_generator(train_generator(run, task.table.space, MAKE, options, make_fabric("cpu"), metric_samples=20))
+
+
+@pytest.mark.parametrize("rewards", ["labels", "predictor"])
+def test_a_finished_run_goes_on_to_what_one_run_would_have_given(task, trained, tmp_path, rewards):
+    fitted = fit_predictor(task.measure(task.space.sample(40, seed=0)), predictor=GPPredictor, device="cpu", progress=False)
+
+    def run(name: str, rounds: int, resume: bool = False) -> dict:
+        source = LabelSource(task, TableEvaluator(task), 500) if rewards == "labels" else PredictorSource(fitted)
+        own = RunFolder(tmp_path / name, "finetune-generator", 0, "cpu", {"seed": 0}, NullTracker(), resume=resume)
+        finetune_generator(own, trained, source, replace(SHORT, rounds=rounds), 30)
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())
+        return {key: value for key, value in metrics.items() if "seconds" not in key}
+
+    whole = run("whole", 4)
+    run("parts", 1)
+    assert run("parts", 4, resume=True) == whole
+    weights = [load_generator(tmp_path / name / "generator.safetensors").generator.state_dict() for name in ("whole", "parts")]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    assert (tmp_path / "whole" / "history.jsonl").read_text() == (tmp_path / "parts" / "history.jsonl").read_text()
+    assert run("parts", 4, resume=True) == whole  # there is nothing left to do
+    with pytest.raises(InvalidRequest, match=r"rounds=4 or more"):
+        run("parts", 2, resume=True)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"none", {"identity": 3}, {"identity": "x"}, {"rows": 3}, {"policy": {}}, {"rng": torch.zeros(2)}]
+)
+def test_a_damaged_state_is_refused_in_one_line(task, trained, tmp_path, content):
+    own = RunFolder(tmp_path, "finetune-generator", 0, "cpu", {"seed": 0}, NullTracker(), resume=True)
+    path, source = tmp_path / "finetune_state.pt", LabelSource(task, TableEvaluator(task), 500)
+    finetune_generator(own, trained, source, replace(SHORT, rounds=1, batch_size=4), 4)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save({**torch.load(path, weights_only=True), **content}, path)
+    with pytest.raises((DamagedFile, InvalidRequest), match=r"fine-tuning") as caught:
+        finetune_generator(own, trained, source, replace(SHORT, rounds=2, batch_size=4), 4)
+    assert "\n" not in str(caught.value)
 
 
 def test_labels_are_bought_counted_and_written(task, trained, tmp_path):

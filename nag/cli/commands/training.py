@@ -124,6 +124,7 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
     from nag.evaluation.predicted import load_predictor
     from nag.evaluation.predicted.rewards import LabelSource, PredictorSource
     from nag.workflows.finetune_generator import finetune_generator
+    from nag.workflows.inputs import digest_of_task
 
     finetuning, device = build(cfg.finetuning), device_of(cfg)
     trained = load_generator(options.generator, device)
@@ -133,7 +134,10 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
     else:
         assert options.predictor is not None  # one of the two is given
         source = PredictorSource(load_predictor(options.predictor, device))
-    run = run_folder_of(cfg, "finetune-generator")
+    inputs = digests_of(cfg, "generator", "predictor")
+    if task is not None:
+        inputs["task"] = digest_of_task(task, options.data_dir)
+    run = run_folder_of(cfg, "finetune-generator", inputs=inputs)
     path = finetune_generator(run, trained, source, finetuning, samples)
     metrics = (
         *("best_architecture", "task", "protocol", "reward", "reward_before", "reward_after", "reward_best"),

@@ -21,9 +21,9 @@ no label. A penalty on the exact divergence from the frozen base at the same sta
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -36,16 +36,16 @@ from nag.core.signatures import checked
 from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.elites import Elites
 from nag.diffusion.finetuning.policy_gradient import NoisyStates, divergence, draw_states, log_likelihood
+from nag.diffusion.finetuning.state import FineTuningRound, FineTuningState
 from nag.graphs import DagBatch
 from nag.nn import GraphLogits
 
-__all__ = ["FineTuning", "FineTuningResult", "FineTuningRound", "Reward", "finetune"]
+__all__ = ["FineTuning", "FineTuningResult", "Reward", "finetune"]
 
 Reward = Callable[[DagBatch], Tensor]
 """B valid graphs -> (B,) rewards, the higher the better; nan where there is none (such graphs are left out)."""
 
 _MOST = 3.0
-_EPS = 1e-6
 
 
 @checked
@@ -84,35 +84,6 @@ class FineTuning:
 
 
 @dataclass(frozen=True)
-class FineTuningRound:
-    """What one round saw; rewards are of its samples before its gradient steps.
-
-    Args:
-        index: Number of the round, from 0.
-        validity: Share of valid samples.
-        rewarded: Number of samples with a reward.
-        reward_mean: Their mean reward; nan if there are none.
-        reward_best: Their highest reward; nan if there are none.
-        best_so_far: Highest reward of all rounds; nan if there is none.
-        kl: Divergence from the base at the samples' states before the last step, in nats a graph; 0 without a step.
-        clipped: Share of the states where the ratio had left its range in the last step.
-    """
-
-    index: int
-    validity: float
-    rewarded: int
-    reward_mean: float
-    reward_best: float
-    best_so_far: float
-    kl: float
-    clipped: float
-
-    def as_dict(self) -> dict[str, float]:
-        """The entries by name."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
 class FineTuningResult:
     """What fine-tuning gave.
 
@@ -132,7 +103,9 @@ def finetune(
     reward: Reward,
     options: FineTuning,
     rng: torch.Generator,
-    on_round: Callable[[FineTuningRound], object] = lambda state: None,
+    on_round: Callable[[FineTuningRound], object] = lambda row: None,
+    begun: Mapping[str, Any] | None = None,
+    keep: Callable[[FineTuningState], None] = lambda state: None,
 ) -> FineTuningResult:
     """Raises the mean reward of a generator's samples.
 
@@ -145,41 +118,45 @@ def finetune(
         options: Length and strength.
         rng: Source of randomness, on the generator's device.
         on_round: Called after each round; a true answer ends the fine-tuning.
+        begun: State of an earlier run with fewer rounds (see `FineTuningState.as_dict`), which goes on to what one run of all
+            rounds would have given; None to begin.
+        keep: Called after each round, before `on_round`, with the state to save.
 
     Raises:
         InvalidRequest: The training diverges.
+        DamagedFile: The state does not fit the generator.
     """
     base = copy.deepcopy(generator).eval().requires_grad_(False)
-    policy = copy.deepcopy(generator).eval().requires_grad_(True)
-    optimizer = torch.optim.Adam(policy.parameters(), lr=options.learning_rate, eps=_EPS)
-    best = Elites.none(max(options.elites, 1), generator.space.to_dags([]).to(rng.device))
-    history: list[FineTuningRound] = []
-    moved = False
-    floor = torch.zeros((), dtype=torch.float64, device=rng.device)
-    for index in range(options.rounds):
-        dags = policy.sample(options.batch_size, rng)
-        valid = generator.space.is_valid(dags)
-        values = _rewards(reward, dags, valid)
-        known = values.isfinite()
-        replayed = best
-        best = best.merge(dags[known], values[known], generator.space.function_codes(dags[known]))
-        kl, clipped = 0.0, 0.0
-        if bool(known.any()):
-            if index == 0:
-                floor = options.least_spread * values[known].std(correction=0)
-            learned, advantages = _lesson(dags, values, valid, replayed if options.elites else best.none(0, dags), floor)
-            moved = moved or bool(advantages.any())  # until then the gradient is rounding, which Adam makes whole steps of
-            if moved:
-                kl, clipped = _improve(policy, base, optimizer, learned, advantages, options, rng)
-                if not all_finite(policy.parameters()):
-                    steps = (index + 1) * options.gradient_steps
-                    raise diverged(
-                        *(steps, "the generator", "finetuning.learning_rate"), options.learning_rate, FineTuning.learning_rate
-                    )
-        history.append(_summary(index, valid, values[known], best, kl, clipped))
-        if on_round(history[-1]) or not history[-1].rewarded:
+    state = FineTuningState.begin(generator, options.learning_rate, max(options.elites, 1), rng)
+    if begun is not None:
+        state.restore(begun)
+    while len(state.history) < options.rounds and not state.ended:
+        state.history.append(_round(state, base, reward, options))
+        keep(state)
+        if on_round(state.history[-1]):
             break
-    return FineTuningResult(policy.requires_grad_(False), tuple(history), best)
+    return FineTuningResult(state.policy.requires_grad_(False), tuple(state.history), state.elites)
+
+
+def _round(state: FineTuningState, base: DiscreteGenerator, reward: Reward, options: FineTuning) -> FineTuningRound:
+    """Draws samples, learns from their rewards and keeps the best."""
+    index, space = len(state.history), base.space
+    dags = state.policy.sample(options.batch_size, state.rng)
+    valid = space.is_valid(dags)
+    values = _rewards(reward, dags, valid)
+    known = values.isfinite()
+    replayed = state.elites if options.elites else state.elites.none(0, dags)
+    state.elites = state.elites.merge(dags[known], values[known], space.function_codes(dags[known]))
+    kl, clipped = 0.0, 0.0
+    if bool(known.any()):
+        if index == 0:
+            state.floor = options.least_spread * values[known].std(correction=0)
+        learned, advantages = _lesson(dags, values, valid, replayed, state.floor)
+        # until a reward tells samples apart the gradient is rounding, which Adam makes whole steps of
+        state.moved = state.moved or bool(advantages.any())
+        if state.moved:
+            kl, clipped = _improve(state, base, learned, advantages, options)
+    return _summary(index, valid, values[known], state.elites, kl, clipped)
 
 
 def _rewards(reward: Reward, dags: DagBatch, valid: Tensor) -> Tensor:
@@ -206,16 +183,15 @@ def _lesson(dags: DagBatch, values: Tensor, valid: Tensor, replayed: Elites, flo
 
 
 def _improve(
-    policy: DiscreteGenerator,
-    base: DiscreteGenerator,
-    optimizer: torch.optim.Optimizer,
-    dags: DagBatch,
-    advantages: Tensor,
-    options: FineTuning,
-    rng: torch.Generator,
+    state: FineTuningState, base: DiscreteGenerator, dags: DagBatch, advantages: Tensor, options: FineTuning
 ) -> tuple[float, float]:
-    """Gradient steps at fixed states; the divergence from the base before the last one, and the share that was clipped."""
-    states = draw_states(policy, dags, options.masks, rng)
+    """Gradient steps at fixed states; the divergence from the base before the last one, and the share that was clipped.
+
+    Raises:
+        InvalidRequest: The training diverges.
+    """
+    policy = state.policy
+    states = draw_states(policy, dags, options.masks, state.rng)
     weights = advantages.repeat_interleave(options.masks)
     with torch.no_grad():
         anchor = base(states.x_t, states.t)
@@ -224,10 +200,14 @@ def _improve(
     for _ in range(options.gradient_steps):
         logits = policy(states.x_t, states.t)
         loss, kl, clipped = _loss(logits, anchor, before, weights, states, options)
-        optimizer.zero_grad(set_to_none=True)
+        state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         clip_grad_norm_(policy.parameters(), options.gradient_clip)
-        optimizer.step()
+        state.optimizer.step()
+    if not all_finite(policy.parameters()):
+        steps = (len(state.history) + 1) * options.gradient_steps
+        usual = FineTuning.learning_rate
+        raise diverged(steps, "the generator", "finetuning.learning_rate", options.learning_rate, usual)
     return float(kl), float(clipped)
 
 

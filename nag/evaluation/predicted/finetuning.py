@@ -7,17 +7,21 @@ from typing import Any
 
 import torch
 
-from nag.core.errors import InvalidRequest
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.stopwatch import Stopwatch
 from nag.diffusion.discrete import DiscreteGenerator
-from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, FineTuningRound, finetune
+from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, finetune
+from nag.diffusion.finetuning.state import FineTuningRound, FineTuningState, read_finetuning, write_finetuning
 from nag.diffusion.generation import TrainedGenerator
 from nag.diffusion.generation.guides import ArchitectureScore
 from nag.evaluation.predicted.rewards import FunctionSource, PredictorSource, RewardSource
 from nag.evaluation.predicted.trained import TrainedPredictor
 from nag.tracking import RunTracker, terminal_progress
+from nag.training.state import SavedTraining
 
 __all__ = ["FineTuned", "check_source", "finetune_generator", "finetune_toward"]
+
+_NOT_SAVED = SavedTraining()
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def finetune_toward(
     rng: torch.Generator,
     tracker: RunTracker,
     seed: int,
+    saved: SavedTraining = _NOT_SAVED,
 ) -> FineTuned:
     """Fine-tunes a generator on a source of rewards; a label source ends it when its budget is spent.
 
@@ -95,27 +100,52 @@ def finetune_toward(
         rng: Source of randomness, on the generator's device.
         tracker: Gets the rounds and progress.
         seed: That of `rng`, for the facts.
+        saved: Where the state is kept after each round, and whether to continue from it, also to more rounds.
 
     Raises:
         InvalidRequest: The generator is not discrete, the source is of another space, or no sample of the base has a reward.
     """
     base = check_source(trained, source)
-    watch, rows = Stopwatch(), []
-    with tracker.progress(options.rounds, "fine-tuning", "rounds") as progress:
+    begun = _begun(saved, source, options)
+    watch, rows, before = Stopwatch(), list(begun.get("rows", [])), float(begun.get("seconds", 0.0))
+
+    def keep(state: FineTuningState) -> None:
+        rows.append({**state.history[-1].as_dict(), "labels_used": source.labels_used})
+        if saved.path is not None:
+            kept = {"rows": rows, "seconds": before + watch.cpu, "source": source.state()}
+            write_finetuning(saved.path, saved.identity, {**state.as_dict(), **kept})
+
+    if begun and source.spent:
+        options = replace(options, rounds=len(rows))
+    with tracker.progress(options.rounds, "fine-tuning", "rounds", initial=len(rows)) as progress:
 
         def on_round(state: FineTuningRound) -> bool:
-            rows.append({**state.as_dict(), "labels_used": source.labels_used})
             tracker.log({f"finetune/{name}": value for name, value in rows[-1].items()}, step=state.index)
             progress.advance(1)
             progress.note(f"reward {state.reward_mean:.4g}, best {state.best_so_far:.4g}, {source.labels_used} labels")
             return source.spent
 
-        result = finetune(base, source, options, rng, on_round)
-    seconds = round(watch.cpu, 3)
+        result = finetune(base, source, options, rng, on_round, begun or None, keep)
+    seconds = round(before + watch.cpu, 3)
     if not result.history[0].rewarded:
         raise InvalidRequest("no sample of the generator has a reward", "Train it longer, or use a task that measured more.")
     facts = _facts(trained, source, result, seconds, seed)
     return FineTuned(replace(trained, generator=result.generator, facts=facts), result, rows, seconds)
+
+
+def _begun(saved: SavedTraining, source: RewardSource, options: FineTuning) -> dict[str, Any]:
+    """The state to continue from; empty where the fine-tuning begins."""
+    if saved.found is None:
+        return {}
+    begun = read_finetuning(saved.found, saved.identity)
+    rows, known = begun.get("rows"), begun.get("source")
+    if not isinstance(rows, list) or not rows or not isinstance(known, dict) or not isinstance(begun.get("seconds"), float):
+        raise DamagedFile(f"'{saved.found}' is no complete state of a fine-tuning", "Delete it and fine-tune again.")
+    if len(rows) > options.rounds:
+        what = f"'{saved.found.parent}' holds a fine-tuning of {len(rows)} rounds, finetuning.rounds is {options.rounds}"
+        raise InvalidRequest(what, f"Use finetuning.rounds={len(rows)} or more.")
+    source.restore(known)
+    return begun
 
 
 def check_source(trained: TrainedGenerator, source: RewardSource) -> DiscreteGenerator:

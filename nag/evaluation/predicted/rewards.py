@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -49,6 +50,14 @@ class PredictorSource:
         self._scored += len(dags)
         return self.predictor.metric.utility(self.predictor.predictor.predict_scores(dags).mean)
 
+    def state(self) -> dict[str, Any]:
+        """What a run that goes on must know."""
+        return {"scored": self._scored}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from what `state` gave."""
+        self._scored = int(state.get("scored", 0))
+
     def as_ledger(self) -> Ledger:
         """Labels and training of the predictor, and what it scored."""
         seconds = float(self.predictor.facts.get("train_cpu_seconds", 0.0))
@@ -77,6 +86,13 @@ class FunctionSource:
     def __call__(self, dags: DagBatch) -> Tensor:
         """(B,) values of B graphs; nan where there is none."""
         return self._score.values(dags)
+
+    def state(self) -> dict[str, Any]:
+        """Nothing is kept."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Nothing was kept."""
 
     def as_ledger(self) -> Ledger:
         """Nothing."""
@@ -120,6 +136,14 @@ class LabelSource:
     def __call__(self, dags: DagBatch) -> Tensor:
         """(B,) values of B graphs, the higher the better; nan where there is none."""
         return self.labels(dags)
+
+    def state(self) -> dict[str, Any]:
+        """The labels that were bought."""
+        return self.labels.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from what `state` gave; raises what `LabelledReward.restore` raises."""
+        self.labels.restore(state)
 
     def as_ledger(self) -> Ledger:
         """Labels bought so far."""
