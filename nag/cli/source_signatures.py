@@ -63,7 +63,6 @@ def _definition(target: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] | Non
 
 
 def _placeholder(module: str, node: ast.ClassDef | ast.FunctionDef) -> Callable[..., Any]:
-    scope = _scope(module)
     parameters = _parameters_of(module, node)
 
     def placeholder() -> None:
@@ -72,19 +71,20 @@ def _placeholder(module: str, node: ast.ClassDef | ast.FunctionDef) -> Callable[
     kinds = inspect.Parameter
     resolved = []
     for name, (annotation, kind) in parameters.items():
-        resolved.append(kinds(name, kind, annotation=_evaluated(annotation, scope)))
+        resolved.append(kinds(name, kind, annotation=annotation))
     placeholder.__signature__ = inspect.Signature(sorted(resolved, key=lambda each: each.kind))  # type: ignore[attr-defined]
     placeholder.__name__ = node.name
     return placeholder
 
 
-def _parameters_of(module: str, node: ast.ClassDef | ast.FunctionDef) -> dict[str, tuple[ast.expr | None, Any]]:
-    """Name -> annotation and kind of each parameter of a function, of a constructor or of a dataclass."""
+def _parameters_of(module: str, node: ast.ClassDef | ast.FunctionDef) -> dict[str, tuple[Any, Any]]:
+    """Name -> type and kind of each parameter of a function, of a constructor or of a dataclass."""
+    scope = _scope(module)
     if isinstance(node, ast.FunctionDef):
-        return _arguments(node.args)
+        return _arguments(node.args, scope)
     own = next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"), None)
     if own is not None:
-        found = _arguments(own.args)
+        found = _arguments(own.args, scope)
         found.pop("self", None)
         return found
     found = {}
@@ -96,7 +96,7 @@ def _parameters_of(module: str, node: ast.ClassDef | ast.FunctionDef) -> dict[st
         for item in fields:
             if "ClassVar" not in ast.unparse(item.annotation) and not _is_hidden(item.value):
                 assert isinstance(item.target, ast.Name)
-                found[item.target.id] = (item.annotation, inspect.Parameter.KEYWORD_ONLY)
+                found[item.target.id] = (_evaluated(item.annotation, scope), inspect.Parameter.KEYWORD_ONLY)
     return found
 
 
@@ -111,13 +111,13 @@ def _home(module: str, name: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] 
     return _definition(f"{module}.{name}") if name.isidentifier() else None
 
 
-def _arguments(arguments: ast.arguments) -> dict[str, tuple[ast.expr | None, Any]]:
+def _arguments(arguments: ast.arguments, scope: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    found: dict[str, tuple[ast.expr | None, Any]] = {
-        each.arg: (each.annotation, inspect.Parameter.KEYWORD_ONLY) for each in named
+    found: dict[str, tuple[Any, Any]] = {
+        each.arg: (_evaluated(each.annotation, scope), inspect.Parameter.KEYWORD_ONLY) for each in named
     }
     if arguments.kwarg is not None:
-        found[arguments.kwarg.arg] = (None, inspect.Parameter.VAR_KEYWORD)
+        found[arguments.kwarg.arg] = (Any, inspect.Parameter.VAR_KEYWORD)
     return found
 
 

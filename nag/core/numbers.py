@@ -8,6 +8,7 @@ from pydantic import Field
 
 __all__ = [
     "LARGEST",
+    "LONGEST_LEASE",
     "WIDEST",
     "BatchSize",
     "Count",
@@ -34,6 +35,9 @@ LARGEST = 10**9
 
 WIDEST = 1e30
 """The greatest size of a number in a file: float32 holds it."""
+
+LONGEST_LEASE = 3600.0
+"""Seconds that a claim on an evaluation lasts at most; a row with a later end is as free as one whose lease has ended."""
 
 Size = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 """A whole number of at least 0."""

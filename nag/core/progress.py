@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["OnProgress", "ignore_progress"]
+__all__ = ["OnCount", "OnProgress", "ignore_count", "ignore_progress"]
 
 OnProgress = Callable[[float], None]
 """Takes the share that is done, 0 to 1. `nag.tracking.Progress` shows it; a heartbeat stores it."""
@@ -12,3 +12,11 @@ OnProgress = Callable[[float], None]
 
 def ignore_progress(share: float) -> None:
     """Where nobody watches."""
+
+
+OnCount = Callable[[float, int], None]
+"""Takes how many pieces of work are done, shares of the running ones included, and how many there are."""
+
+
+def ignore_count(done: float, total: int) -> None:
+    """Where nobody counts."""

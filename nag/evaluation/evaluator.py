@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from nag.core.progress import OnCount, ignore_count
 from nag.graphs import Architecture
 from nag.tasks import Task
 
-__all__ = ["Evaluation", "Evaluator", "TableEvaluator", "ignore_count"]
-
-
-def ignore_count(done: float, total: int) -> None:
-    """The `on_progress` of a measurement that nobody watches."""
+__all__ = ["Evaluation", "Evaluator", "TableEvaluator"]
 
 
 @dataclass(frozen=True)
@@ -54,9 +51,7 @@ class Evaluation:
 class Evaluator(Protocol):
     """Measures architectures."""
 
-    def evaluate(
-        self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
-    ) -> list[Evaluation]:
+    def evaluate(self, archs: Sequence[Architecture], on_progress: OnCount = ignore_count) -> list[Evaluation]:
         """One evaluation for each architecture, in order.
 
         Args:
@@ -76,9 +71,7 @@ class TableEvaluator:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def evaluate(
-        self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
-    ) -> list[Evaluation]:
+    def evaluate(self, archs: Sequence[Architecture], on_progress: OnCount = ignore_count) -> list[Evaluation]:
         """Looks up each architecture; where neither it nor a twin was measured, values are None and `error` says so."""
         if not archs:
             return []

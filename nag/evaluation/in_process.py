@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nag.core.errors import InvalidRequest
-from nag.core.progress import OnProgress, ignore_progress
+from nag.core.progress import OnCount, OnProgress, ignore_count, ignore_progress
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator, ignore_count
+from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
 from nag.evaluation.function_names import canonical_functions
 from nag.evaluation.training_tasks import complete_training_task
 from nag.evaluation.training_trial import TrainingTrial
@@ -72,9 +72,7 @@ class TrialEvaluator:
     seed: int = 0
     _known: dict[str, Measurement | str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def evaluate(
-        self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
-    ) -> list[Evaluation]:
+    def evaluate(self, archs: Sequence[Architecture], on_progress: OnCount = ignore_count) -> list[Evaluation]:
         """Measures architectures (see `Evaluator`)."""
         if not archs:
             return []
@@ -87,9 +85,7 @@ class TrialEvaluator:
             on_progress(done + 1, len(archs))
         return found
 
-    def _measured(
-        self, arch: Architecture, done: int, total: int, on_progress: Callable[[float, int], None]
-    ) -> Measurement | str:
+    def _measured(self, arch: Architecture, done: int, total: int, on_progress: OnCount) -> Measurement | str:
         """The measurement, or why there is none."""
         try:
             measured = self.trial.run(arch, self.seed, lambda share: on_progress(done + share, total))

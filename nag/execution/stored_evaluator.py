@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nag.evaluation.evaluator import Evaluation, ignore_count
+from nag.core.progress import OnCount, ignore_count
+from nag.evaluation.evaluator import Evaluation
 from nag.evaluation.function_names import FunctionNames, Functions, canonical_functions
 from nag.evaluation.trial import Trial
 from nag.execution.executors import Executor
@@ -39,9 +40,7 @@ class StoredEvaluator:
     retry_failed: bool = True
     _tried: set[EvaluationKey] = field(default_factory=set, init=False, repr=False, compare=False)
 
-    def evaluate(
-        self, archs: Sequence[Architecture], on_progress: Callable[[float, int], None] = ignore_count
-    ) -> list[Evaluation]:
+    def evaluate(self, archs: Sequence[Architecture], on_progress: OnCount = ignore_count) -> list[Evaluation]:
         """Measures architectures; what failed has an `error` and no values."""
         if not archs:
             return []

@@ -17,13 +17,13 @@ from pydantic import Field
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidArchitecture, NagError
-from nag.core.numbers import Count, NonNegative
+from nag.core.numbers import LONGEST_LEASE, Count, NonNegative
 from nag.core.secrets import masked
 from nag.core.signatures import checked
 from nag.core.stopwatch import cpu_seconds
 from nag.evaluation.trial import Trial, fault_of
 from nag.execution.heartbeat import Heartbeat
-from nag.execution.store import LONGEST_LEASE, EvaluationStore, Record
+from nag.execution.store import EvaluationStore, Record
 from nag.graphs import Architecture
 
 __all__ = ["WorkOptions", "one_line", "work", "worker_name"]

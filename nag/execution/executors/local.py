@@ -16,9 +16,10 @@ from multiprocessing.process import BaseProcess
 
 from nag.core.errors import InvalidRequest, NagError
 from nag.core.numbers import Count
+from nag.core.progress import OnCount, ignore_count
 from nag.core.signatures import checked
 from nag.evaluation.trial import Trial
-from nag.execution.executors.executor import drive, ignore_count, task_and_evaluator
+from nag.execution.executors.executor import Executor, WorkerPool, task_and_evaluator
 from nag.execution.store import EvaluationStore, Record, Request
 from nag.execution.worker import WorkOptions, one_line, work
 from nag.graphs import Architecture
@@ -31,53 +32,37 @@ _STARTS, _PAUSE = 4, 0.2
 
 @checked
 @dataclass(frozen=True)
-class LocalExecutor:
+class LocalExecutor(Executor):
     """Runs trials in processes of this host, which end when this one does.
 
     Workers are forked from a server process that has imported this package once and nothing else, so that they start in
     milliseconds and no thread or device is forked with them; where there is no such server (Windows), each is spawned.
 
     Args:
-        workers: Number of processes; None for one for each CPU that this one may use.
-        lease_seconds: How long a claim lasts without a sign of life.
-        timeout_seconds: Longest time of a trial; None for no limit.
-        max_attempts: Attempts at an evaluation before it has failed.
-        threads: CPU threads of each worker; the same number gives the same results on every executor.
-        patience: Seconds for which a run goes on trying a store that is locked, full or out of reach.
+        workers: Number of processes; None for one for each CPU that this one may use. How each works, `WorkOptions` says.
 
     Raises:
         InvalidRequest: A number makes no sense.
     """
 
     workers: Count | None = None
-    lease_seconds: float = 60.0
-    timeout_seconds: float | None = None
-    max_attempts: int = 3
-    threads: int = 1
-    patience: float = 600.0
-
-    def __post_init__(self) -> None:
-        self._options()
 
     def run(
         self,
         store: EvaluationStore,
         trial: Trial,
         requests: Sequence[Request],
-        on_progress: Callable[[float, int], None] = ignore_count,
+        on_progress: OnCount = ignore_count,
         name_of: Callable[[Architecture], str] | None = None,
     ) -> list[Record]:
         """Enters requests in the store and returns when each is done or failed; see `Executor.run`."""
         if not requests:
             return []
-        pool = _ProcessPool(store.url, trial, name_of, *task_and_evaluator(requests), self._options())
-        return drive(store, pool, self.workers or _cpus(), requests, self._options(), on_progress)
-
-    def _options(self) -> WorkOptions:
-        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
+        pool = _ProcessPool(store.url, trial, name_of, *task_and_evaluator(requests), self)
+        return pool.run(store, requests, self.workers or _cpus(), on_progress)
 
 
-class _ProcessPool:
+class _ProcessPool(WorkerPool):
     """Worker processes, each the head of a process group, so that what a trial starts ends with it."""
 
     def __init__(
@@ -89,6 +74,7 @@ class _ProcessPool:
         evaluator: str,
         options: WorkOptions,
     ) -> None:
+        super().__init__(options)
         try:
             # Plain pickle: the one of multiprocessing would share tensors by file descriptors that end with this process.
             pickled = pickle.dumps((trial, name_of))

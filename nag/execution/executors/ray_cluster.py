@@ -13,9 +13,10 @@ from typing import Any
 from nag.core.errors import InvalidRequest, MissingData, NagError
 from nag.core.numbers import Count, NonNegative
 from nag.core.packages import require
+from nag.core.progress import OnCount, ignore_count
 from nag.core.signatures import checked
 from nag.evaluation.trial import Trial
-from nag.execution.executors.executor import drive, ignore_count, task_and_evaluator
+from nag.execution.executors.executor import Executor, WorkerPool, task_and_evaluator
 from nag.execution.store import EvaluationStore, Record, Request
 from nag.execution.worker import WorkOptions, one_line, work
 from nag.graphs import Architecture
@@ -29,7 +30,7 @@ _OF_LOCAL_CLUSTERS: dict[str, Any] = {"include_dashboard": False, "_system_confi
 
 @checked
 @dataclass(frozen=True)
-class RayExecutor:
+class RayExecutor(Executor):
     """Runs trials on a Ray cluster (Moritz et al. 2018): a local one that lasts as long as the run, or one that is there.
 
     Each worker is a Ray task that holds its CPUs and GPUs; one that is lost, with its process or its node, is replaced,
@@ -37,14 +38,9 @@ class RayExecutor:
 
     Args:
         address: Address of a running cluster, such as `auto` or `HOST:6379`; None starts a local one.
-        workers: Number of workers; None for as many as the cluster has room for.
+        workers: Number of workers; None for as many as the cluster has room for. How each works, `WorkOptions` says.
         cpus_per_trial: CPUs that a worker reserves.
         gpus_per_trial: GPUs that a worker reserves; a fraction lets several share one.
-        lease_seconds: How long a claim lasts without a sign of life.
-        timeout_seconds: Longest time of a trial; None for no limit.
-        max_attempts: Attempts at an evaluation before it has failed.
-        threads: CPU threads of each worker; the same number gives the same results on every executor.
-        patience: Seconds for which a run goes on trying a store that is locked, full or out of reach.
         runtime_env: Ray's description of what workers need on their nodes, such as `{"pip": ["nag"]}`.
 
     Raises:
@@ -56,23 +52,17 @@ class RayExecutor:
     workers: Count | None = None
     cpus_per_trial: NonNegative = 1
     gpus_per_trial: NonNegative = 0
-    lease_seconds: float = 60.0
-    timeout_seconds: float | None = None
-    max_attempts: int = 3
-    threads: int = 1
-    patience: float = 600.0
     runtime_env: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         require("ray", extra="ray", otherwise="use executor=local")
-        self._options()
 
     def run(
         self,
         store: EvaluationStore,
         trial: Trial,
         requests: Sequence[Request],
-        on_progress: Callable[[float, int], None] = ignore_count,
+        on_progress: OnCount = ignore_count,
         name_of: Callable[[Architecture], str] | None = None,
     ) -> list[Record]:
         """Enters requests in the store and returns when each is done or failed; see `Executor.run`.
@@ -90,11 +80,8 @@ class RayExecutor:
             if store.is_local:
                 _check_one_host(ray, self.address)
             workers = self.workers or max(1, self._room(ray))
-            pool = _RayPool(ray, self, (store.url, ray.put(trial), ray.put(name_of), task, evaluator, self._options()))
-            return drive(store, pool, workers, requests, self._options(), on_progress)
-
-    def _options(self) -> WorkOptions:
-        return WorkOptions(self.lease_seconds, self.timeout_seconds, self.max_attempts, self.threads, self.patience)
+            pool = _RayPool(ray, self, (store.url, ray.put(trial), ray.put(name_of), task, evaluator, self))
+            return pool.run(store, requests, workers, on_progress)
 
     def _room(self, ray: Any) -> int:
         """How many workers the cluster has room for.
@@ -111,29 +98,30 @@ class RayExecutor:
         return int(min(room, default=1))
 
 
-class _RayPool:
+class _RayPool(WorkerPool):
     """Workers that are Ray tasks."""
 
     def __init__(self, ray: Any, executor: RayExecutor, arguments: tuple[Any, ...]) -> None:
+        super().__init__(executor)
         self._ray, self._arguments = ray, arguments
         # Ray itself must not start a task again: the new one would be another worker with the name of the lost one.
         options = {"num_cpus": executor.cpus_per_trial, "num_gpus": executor.gpus_per_trial, "max_retries": 0}
         self._serve = ray.remote(_serve).options(**options)
-        self._names: dict[Any, str] = {}
+        self._tasks: dict[Any, str] = {}
 
     def start(self, name: str) -> None:
-        self._names[self._serve.remote(*self._arguments, name)] = name
+        self._tasks[self._serve.remote(*self._arguments, name)] = name
 
     def wait(self, seconds: float) -> dict[str, str]:
-        ready, _ = self._ray.wait(list(self._names), num_returns=1, timeout=seconds)
-        return {self._names.pop(reference): self._death(reference) for reference in ready}
+        ready, _ = self._ray.wait(list(self._tasks), num_returns=1, timeout=seconds)
+        return {self._tasks.pop(reference): self._death(reference) for reference in ready}
 
     def stop(self) -> None:
-        for reference in self._names:
+        for reference in self._tasks:
             self._ray.cancel(reference, force=True)
-        if self._names:
-            self._ray.wait(list(self._names), num_returns=len(self._names), timeout=_SECONDS_TO_STOP)
-        self._names.clear()
+        if self._tasks:
+            self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=_SECONDS_TO_STOP)
+        self._tasks.clear()
 
     def _death(self, reference: Any) -> str:
         """How a worker that has ended died; empty where it ended by itself.

@@ -8,17 +8,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, null, select, update
 
+from nag.core.numbers import LONGEST_LEASE
 from nag.evaluation.trial import Measurement
 from nag.execution.store.lookups import conditions_of, key_of, select_rows
 from nag.execution.store.records import EvaluationKey, Record
 from nag.execution.store.schema import KEY, evaluations, record_of, result_values
 
-__all__ = ["LONGEST_LEASE", "claim", "complete", "extend", "free_rows", "lapse", "release", "set_back"]
+__all__ = ["claim", "complete", "extend", "free_rows", "lapse", "release", "set_back"]
 
 Clock = Callable[[], ColumnElement[float]]
-
-LONGEST_LEASE = 3600.0
-"""Seconds that a lease lasts at most; a row with a later end is as free as one whose lease has ended."""
 
 _LONGEST_ERROR = 300
 _c = evaluations.c
