@@ -34,7 +34,7 @@ _QUIET = "tracker.mode=disabled tracker.console=false"
 _TRAINING = "evaluator.epochs=1"
 _QUICK = {
     "train-generator": f"training.max_steps=100 metric_samples=50 {_QUIET}",
-    "quickstart": f"training.max_steps=100 generator.width=16 generator.layers=1 num_train=40 num_samples=10 {_QUIET}",
+    "quickstart": f"training.max_steps=400 generator.width=32 generator.layers=2 num_train=40 num_samples=10 {_QUIET}",
     **dict.fromkeys(
         ("train-predictor", "train-meta-predictor", "sample", "evaluate", "search", "finetune-generator", "export"), _QUIET
     ),
