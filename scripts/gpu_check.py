@@ -29,13 +29,13 @@ from nag.diffusion.chains import simulate
 from nag.diffusion.generation import load_generator
 from nag.predictors import GNNPredictor
 from nag.spaces import load_space, sample_uniform
-from nag.suites.cells import CellResult, Measurement
-from nag.suites.context import CellContext
-from nag.suites.hardware import hardware
-from nag.suites.layered_graphs import LayeredGraphs
-from nag.suites.markdown import results_page
-from nag.suites.roofline import measure_roofline, seconds_of
-from nag.suites.rows import aggregate
+from nag.suites.parts.layered_graphs import LayeredGraphs
+from nag.suites.parts.roofline import measure_roofline, seconds_of
+from nag.suites.results.markdown import results_page
+from nag.suites.results.rows import aggregate
+from nag.suites.running.cells import CellResult, Measurement
+from nag.suites.running.context import CellContext
+from nag.suites.running.hardware import hardware
 from nag.suites.speed import step_against_floor
 from nag.suites.suite import Column, Table
 from nag.workflows.run import version_of

@@ -12,8 +12,8 @@ from pathlib import Path
 from nag.cli.commands import COMMANDS
 from nag.cli.composition import compose_options
 from nag.cli.targets import build
-from nag.suites.markdown import results_page
-from nag.suites.rows import read_rows
+from nag.suites.results.markdown import results_page
+from nag.suites.results.rows import read_rows
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 

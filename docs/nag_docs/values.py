@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from nag.suites.outdated import MARK, fixes_of
+from nag.suites.results.outdated import MARK, fixes_of
 
 Row = dict[str, object]
 DOCS = Path(__file__).parents[1]

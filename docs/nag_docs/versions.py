@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nag.suites.outdated import MARK, fixes_of
+from nag.suites.results.outdated import MARK, fixes_of
 from nag_docs.values import MADE, Row, version_of
 
 

@@ -5,13 +5,13 @@ A suite is one class: its settings, its cells, the function that computes a cell
 their own, such as `nag.suites.generation`.
 """
 
-from nag.suites.benchmark import Selection, benchmark
-from nag.suites.cells import Cell, CellResult, Measurement, cell_key, measurements
-from nag.suites.context import CellContext
-from nag.suites.fingerprint import plain
-from nag.suites.hardware import hardware
-from nag.suites.pool import run_cells
-from nag.suites.rows import Row, aggregate
+from nag.suites.results.rows import Row, aggregate
+from nag.suites.running.benchmark import Selection, benchmark
+from nag.suites.running.cells import Cell, CellResult, Measurement, cell_key, measurements
+from nag.suites.running.context import CellContext
+from nag.suites.running.fingerprint import plain
+from nag.suites.running.hardware import hardware
+from nag.suites.running.pool import run_cells
 from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 
 __all__ = [

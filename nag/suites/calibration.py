@@ -26,9 +26,9 @@ from nag.predictors import (
     select,
     select_optimised,
 )
-from nag.suites.calibration_draw import CalibrationDraw
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
+from nag.suites.parts.calibration_draw import CalibrationDraw
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Task, load_task
 

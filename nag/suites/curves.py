@@ -15,10 +15,10 @@ from nag.core.numbers import Count, Size
 from nag.core.signatures import checked
 from nag.predictors.base import Prediction
 from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping, LastValue, simulate_early_stopping
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
-from nag.suites.curve_halves import CurveHalves
 from nag.suites.curve_sets import CurveSet
+from nag.suites.parts.curve_halves import CurveHalves
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks.tables.curves import CurveTable
 

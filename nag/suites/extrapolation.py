@@ -11,8 +11,8 @@ import torch
 
 from nag.diffusion import FineTuning
 from nag.evaluation import Stopwatch
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import load_task
 from nag.tracking import NullTracker

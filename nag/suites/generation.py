@@ -13,10 +13,10 @@ from nag.diffusion.generation import STEPS_PER_POSITION, TrainedGenerator, load_
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import load_space
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
-from nag.suites.distances import WholeSpace, parameter_counts
-from nag.suites.products import metric_of, trained_generator
+from nag.suites.parts.distances import WholeSpace, parameter_counts
+from nag.suites.parts.products import metric_of, trained_generator
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 from nag.training import FitOptions
 

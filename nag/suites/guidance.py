@@ -11,10 +11,10 @@ from nag.core.errors import InvalidRequest
 from nag.diffusion import ClassifierFree, FineTuning, GuidanceMethod, Unguided
 from nag.diffusion.generation import load_generator
 from nag.predictors import Predictor
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
-from nag.suites.guided_samples import Sampling
-from nag.suites.products import trained_generator, trained_predictor
+from nag.suites.parts.guided_samples import Sampling
+from nag.suites.parts.products import trained_generator, trained_predictor
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import load_task
 from nag.training import FitOptions

@@ -18,10 +18,10 @@ from nag.evaluation.margins import BOUNDARY
 from nag.evaluation.predicted import TrainedPredictor
 from nag.evaluation.predicted.objectives import complete_objective, make_guidance_target
 from nag.predictors import Predictor
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
-from nag.suites.fronts import FrontValues, points_of
-from nag.suites.products import trained_generator, trained_predictor
+from nag.suites.parts.fronts import FrontValues, points_of
+from nag.suites.parts.products import trained_generator, trained_predictor
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Limit, Metric, Objective, Task, load_task
 from nag.training import FitOptions

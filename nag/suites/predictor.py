@@ -15,8 +15,8 @@ from scipy.stats import kendalltau
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Stopwatch, ranking_metrics
 from nag.predictors import NormalScores, Predictor
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Task, load_task
 from nag.workflows.proxies import proxies_of

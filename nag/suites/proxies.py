@@ -23,8 +23,8 @@ from nag.evaluation.proxy_trial import LIMIT, ProxyTrial
 from nag.networks import Builder
 from nag.predictors import combined_scores
 from nag.proxies import proxy_named
-from nag.suites.cells import Cell, Measurement, cell_key, measurements
-from nag.suites.context import CellContext
+from nag.suites.running.cells import Cell, Measurement, cell_key, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Task, load_task
 from nag.workflows.run import RunFolder

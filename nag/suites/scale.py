@@ -13,10 +13,10 @@ from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch, graph_distances
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
-from nag.suites.layered_graphs import PROTOCOL, LayeredGraphs
-from nag.suites.products import metric_of, trained_generator
+from nag.suites.parts.layered_graphs import PROTOCOL, LayeredGraphs
+from nag.suites.parts.products import metric_of, trained_generator
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 from nag.tasks import load_task, split_by_class
 from nag.training import FitOptions

@@ -10,7 +10,7 @@ from typing import Any
 
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.predictors import RankedPredictor
-from nag.suites.cells import Cell, cell_key
+from nag.suites.running.cells import Cell, cell_key
 from nag.suites.search_cells import FAVOURITES, Generation, Make, Search, Source, measure_favourites
 from nag.suites.search_front import FrontRun
 from nag.suites.suite import Column, Suite, SuiteOptions, Table

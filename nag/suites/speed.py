@@ -14,10 +14,10 @@ from nag.diffusion import Generator
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.spaces import load_space
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
-from nag.suites.products import metric_of, trained_generator
-from nag.suites.roofline import count_flops, measure_roofline, parameter_bytes, seconds_of
+from nag.suites.parts.products import metric_of, trained_generator
+from nag.suites.parts.roofline import count_flops, measure_roofline, parameter_bytes, seconds_of
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.training import FitOptions
 

@@ -18,8 +18,8 @@ from nag.evaluation import trial as trials
 from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.graphs import Architecture
-from nag.suites.cells import Cell, Measurement, measurements
-from nag.suites.context import CellContext
+from nag.suites.running.cells import Cell, Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 
 __all__ = ["NoTrial", "StoreSuite"]

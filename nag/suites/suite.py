@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nag.suites.cells import Cell, Measurement, cell_key
-from nag.suites.context import CellContext
+from nag.suites.running.cells import Cell, Measurement, cell_key
+from nag.suites.running.context import CellContext
 
 __all__ = ["Baseline", "Column", "Suite", "SuiteOptions", "Table"]
 

@@ -15,11 +15,11 @@ from nag.core.errors import InvalidRequest
 from nag.evaluation.predicted import TrainedMetaPredictor
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, TransferPredictor
 from nag.suites.adapter_transfer import AdapterTransfer
-from nag.suites.cells import Cell, Measurement, cell_key, measurements
-from nag.suites.context import CellContext
 from nag.suites.guided_transfer import GuidedTransfer
-from nag.suites.products import trained_meta_predictor
-from nag.suites.ranking import measure_ranking
+from nag.suites.parts.products import trained_meta_predictor
+from nag.suites.parts.ranking import measure_ranking
+from nag.suites.running.cells import Cell, Measurement, cell_key, measurements
+from nag.suites.running.context import CellContext
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Task, load_task
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nag.suites.outdated import MARK, fixes_of
+from nag.suites.results.outdated import MARK, fixes_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -75,7 +75,7 @@ def test_numbers_that_a_later_version_would_not_give_are_told():
 
 @pytest.mark.parametrize("suite", [suite for suite in SUITES if suite != "gpu"])
 def test_the_written_tables_are_those_of_the_rows(suite):
-    from nag.suites.rows import read_rows
+    from nag.suites.results.rows import read_rows
 
     spec = importlib.util.spec_from_file_location("results_pages", ROOT / "scripts" / "results_pages.py")
     module = importlib.util.module_from_spec(spec)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nag.core.errors import DamagedFile
-from nag.suites.cells import Cell, Measurement, compute_cell, read_cell
-from nag.suites.context import CellContext
+from nag.suites.running.cells import Cell, Measurement, compute_cell, read_cell
+from nag.suites.running.context import CellContext
 
 
 def measure(context: CellContext) -> Sequence[Measurement]:

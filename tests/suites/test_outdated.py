@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nag.suites import Row
-from nag.suites.outdated import FIXES, fixes_of, is_older
+from nag.suites.results.outdated import FIXES, fixes_of, is_older
 
 
 def row(suite: str, method: str, metric: str, version: str = "0.1.0") -> dict[str, object]:

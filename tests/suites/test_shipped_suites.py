@@ -15,7 +15,7 @@ from nag.core.errors import InvalidRequest, MissingData
 from nag.predictors.learning_curves import EarlyStopping
 from nag.suites import SuiteOptions
 from nag.suites.curve_sets import CurveSet, PublishedCurves
-from nag.suites.roofline import Roofline, count_flops, measure_roofline
+from nag.suites.parts.roofline import Roofline, count_flops, measure_roofline
 from nag.tasks.tables.curves import CurveTable
 
 HAS_DATA = "NAG_DATA_DIR" in os.environ

@@ -21,8 +21,8 @@ from nag.core.data_files import data_dir_set
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.core.files import write_json
 from nag.suites import CellContext, CellResult, Measurement, Selection, SuiteOptions, aggregate, benchmark, cell_key
-from nag.suites.distances import parameter_counts, total_variation
-from nag.suites.fingerprint import fingerprint
+from nag.suites.parts.distances import parameter_counts, total_variation
+from nag.suites.running.fingerprint import fingerprint
 from nag.tracking import NullTracker
 from nag.workflows.run import RunFolder
 

@@ -16,8 +16,8 @@ from nag.core.errors import DamagedFile
 from nag.core.files import write_json
 from nag.core.numbers import Finite, NonNegative, Size
 from nag.evaluation import Stopwatch
-from nag.suites.context import CellContext
-from nag.suites.fingerprint import fingerprint
+from nag.suites.running.context import CellContext
+from nag.suites.running.fingerprint import fingerprint
 
 __all__ = ["Cell", "CellResult", "Measurement", "cell_key", "compute_cell", "measurements", "read_cell"]
 

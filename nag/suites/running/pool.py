@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from nag.core.errors import InvalidRequest, NagError
-from nag.suites.cells import Cell, CellResult, compute_cell
+from nag.suites.running.cells import Cell, CellResult, compute_cell
 from nag.tracking import RunTracker
 
 __all__ = ["run_cells"]

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from nag import __version__
 from nag.core.documents import explain, read_json
 from nag.core.errors import DamagedFile
-from nag.suites.cells import CellResult, Measurement
+from nag.suites.running.cells import CellResult, Measurement
 
 __all__ = ["Row", "aggregate", "combined", "count_reused", "read_rows"]
 

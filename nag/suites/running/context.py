@@ -13,7 +13,7 @@ import torch
 
 from nag.core.documents import read_json
 from nag.core.errors import DamagedFile, MissingData
-from nag.suites.fingerprint import plain
+from nag.suites.running.fingerprint import plain
 from nag.tracking import NullTracker
 from nag.training import make_fabric
 from nag.workflows.run import RunFolder

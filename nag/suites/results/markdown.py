@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from nag.suites.outdated import MARK, fixes_of
-from nag.suites.rows import Row
+from nag.suites.results.outdated import MARK, fixes_of
+from nag.suites.results.rows import Row
 from nag.suites.suite import Baseline, Column, Table
 
 __all__ = ["results_page"]

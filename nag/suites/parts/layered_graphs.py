@@ -15,9 +15,9 @@ import torch
 from nag.core.randomness import seeded
 from nag.graphs import DagBatch, random_layered_dags
 from nag.spaces import layered_space
-from nag.suites.cells import Measurement, measurements
-from nag.suites.context import CellContext
-from nag.suites.roofline import seconds_of
+from nag.suites.parts.roofline import seconds_of
+from nag.suites.running.cells import Measurement, measurements
+from nag.suites.running.context import CellContext
 from nag.training import make_fabric
 
 __all__ = ["PROTOCOL", "LayeredGraphs"]

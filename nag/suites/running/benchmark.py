@@ -11,11 +11,11 @@ from nag import __version__
 from nag.core.documents import read_yaml
 from nag.core.errors import DamagedFile, InvalidRequest, did_you_mean
 from nag.core.files import write_json, write_text
-from nag.suites.cells import Cell, CellResult, read_cell
-from nag.suites.context import remove_unfinished
-from nag.suites.markdown import results_page
-from nag.suites.pool import run_cells
-from nag.suites.rows import Row, aggregate, combined, count_reused, read_rows
+from nag.suites.results.markdown import results_page
+from nag.suites.results.rows import Row, aggregate, combined, count_reused, read_rows
+from nag.suites.running.cells import Cell, CellResult, read_cell
+from nag.suites.running.context import remove_unfinished
+from nag.suites.running.pool import run_cells
 from nag.suites.suite import Suite, SuiteOptions
 from nag.workflows.run import RunFolder, stage
 

@@ -1,0 +1,1 @@
+"""What suites measure with: trained models, samples, curves, fronts and speed."""
