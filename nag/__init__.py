@@ -19,6 +19,10 @@ measurements and finds the best.
     study = nag.search(my_function, task.space, budget=50)      # a function of an architecture; or nag.search(task, budget=50)
     study.best, study.front, study.to_pandas()
 
+    task = nag.Task(task.space, data="my_images/")              # trains networks; also a data set, a table, or a function
+    meta = nag.fit_meta_predictor([cora, cs, photo])            # a predictor across tasks ...
+    predictor = meta.adapt(arxiv, labels)                       # ... for one that it never saw
+
 Functions are pure: no run folder, no configuration, no global state. Each takes `seed`, and `device` where it trains;
 with `progress=True` long work shows a bar on a terminal. Mistakes raise a `nag.NagError` that says what to do. The command line
 (`nag --help`) runs the same functions and adds run folders, tracking and resuming.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import doctest
+import re
 import subprocess
 import sys
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ import pytest
 import torch
 
 import nag
+from nag.cli.commands import COMMANDS
 from nag.evaluation.in_process import evaluator_of_task
 
 DOCUMENTED = sorted(
@@ -66,6 +70,22 @@ def modules_of(home: str) -> list[str]:
     if not hasattr(found, "__path__"):
         return [home]
     return sorted({getattr(found, name).__module__ for name in found.__all__ if hasattr(getattr(found, name), "__module__")})
+
+
+def test_each_command_has_a_call_from_python():
+    page = (Path(__file__).parents[1] / "docs" / "pages" / "guides" / "from_python.md").read_text()
+    rows = dict(re.findall(r"^\| `nag ([\w-]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert set(rows) == {*COMMANDS, "list"}
+    for calls in rows.values():
+        for name in re.findall(r"`nag\.([\w.]+)`", calls):
+            module = modules_above(f"nag.{name}")[-1]
+            assert attrgetter(f"nag.{name}"[len(module) + 1 :])(import_module(module)).__doc__
+
+
+def modules_above(name: str) -> list[str]:
+    """The modules that a dotted name leads through."""
+    parts = name.split(".")
+    return [part for part in (".".join(parts[:i]) for i in range(1, len(parts))) if find_spec(part)]
 
 
 @pytest.mark.parametrize("home", DOCUMENTED)

@@ -14,8 +14,8 @@ for number, (image, label) in enumerate(zip(digits.images[:200], digits.target, 
     folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray((image * 15.9).astype("uint8")).save(folder / f"{number}.png")
 
-# %% A task DATA_SET/SPACE trains networks; the search sees validation accuracy only
-task = nag.load_task("images/nasbench201")
+# %% A task of a space and data trains networks; the search sees validation accuracy only
+task = nag.Task(nag.load_space("nasbench201"), data="images/")
 study = nag.search(task, budget=3, seed=0)
 print(study.best)
 

@@ -156,7 +156,8 @@ class MetaPredictor(ResizableState, SpaceModel):
         """
         episodes = episodes or Episodes()
         raw = torch.stack([self._numbers(descriptor) for descriptor in descriptors])
-        self.facts_shift, spread = raw.mean(0), raw.std(0, correction=0)
+        self.facts_shift = raw.mean(0)
+        spread = raw.std(0, correction=0) if self.facts else torch.zeros_like(self.facts_shift)
         self.facts_scale = torch.where(spread > 1e-9, 1 / spread.clamp(min=1e-9), 0.0) / math.sqrt(max(len(self.facts), 1))
         self.descriptors = (raw - self.facts_shift) * self.facts_scale
         counts = self._raw_counts(dags)

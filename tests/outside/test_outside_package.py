@@ -10,15 +10,18 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nag import load, load_task
 from nag.core.errors import InvalidRequest
 from nag.core.plugins import _installed
 
 PACKAGE = Path(__file__).parent / "package"
+BUILDABLE = bool(importlib.util.find_spec("pip") and importlib.util.find_spec("setuptools"))
 QUIET = "tracker.mode=disabled tracker.console=false"
 SPACE = "search_space=outside_nag.spaces:pixels"
 
@@ -27,8 +30,9 @@ def installed(folder: Path) -> Path:
     """A folder of packages with this one in it: installed by pip where there is one, else by hand."""
     source, site = folder / "source", folder / "site"
     shutil.copytree(PACKAGE, source)
-    if importlib.util.find_spec("pip") and importlib.util.find_spec("setuptools"):
-        words = f"-m pip install -q --no-deps --no-build-isolation --no-index --target {site} {source}"
+    if BUILDABLE:
+        offline = "--no-index --no-deps --no-build-isolation --disable-pip-version-check"
+        words = f"-m pip install -q {offline} --target {site} {source}"
         subprocess.run([sys.executable, *words.split()], check=True)
         return site
     shutil.copytree(source / "outside_nag", site / "outside_nag")
@@ -65,6 +69,7 @@ def work(site, tmp_path_factory):
         for arch in space.to_architectures(enumerate_space(space))
     ]
     (folder / "table.csv").write_text("\n".join(["arch,accuracy", *rows]) + "\n")
+    (folder / "few.csv").write_text("\n".join(["arch,accuracy", *rows[::20]]) + "\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for line in (
@@ -99,6 +104,13 @@ def nag(work, monkeypatch):
 
 def metrics(folder: str) -> dict:
     return json.loads(Path(folder, "metrics.json").read_text())
+
+
+@pytest.mark.skipif(not BUILDABLE, reason="pip and setuptools are not installed")
+def test_the_package_is_built_and_installed_by_pip(site):
+    installer = site / "outside_nag-1.0.dist-info" / "INSTALLER"
+    assert installer.read_text().strip() == "pip"
+    assert [point.value for point in distribution("outside-nag").entry_points] == ["outside_nag"]
 
 
 def test_the_models_are_loaded_by_their_classes(work):
@@ -154,6 +166,24 @@ def test_a_file_with_neighbours_is_a_plug_in_too(nag, capsys):
         nag(line)
     assert "plugins=[PATH/mine.py]" in capsys.readouterr().err
     nag(f"{line} plugins=[code/mine.py]")
+
+
+def test_a_predictor_is_trained_across_tasks(nag):
+    for name in ("first", "second", "unseen"):
+        nag(f"import-table csv=few.csv {SPACE} search_metric=accuracy name={name} out_dir={name}")
+    nag("train-meta-predictor tasks=[first/task.yaml,second/task.yaml] predictor=outside_nag.models:RankedCounts out_dir=a")
+    nag("sample generator=g/generator.safetensors meta_predictor=a/meta_predictor.safetensors labels=few.csv"
+        " task=unseen/task.yaml num_samples=4 guidance=outside_nag.searching:best_of_several out_dir=b")  # fmt: skip
+    meta = load("a/meta_predictor.safetensors")
+    assert [type(source).__name__ for source in meta.meta.sources] == ["RankedCounts"] * 2
+    task = load_task("unseen/task.yaml")
+    known = task.space.to_architectures(task.table.dags)
+    assert float(meta.adapt(task, task.measure(known)).predict(known).mean.mean()) > 80
+
+
+def test_a_predictor_is_trained_on_labels_of_ones_own(nag):
+    nag("train-predictor task=task/task.yaml labels=few.csv predictor=outside_nag.models:RankedCounts out_dir=o")
+    assert metrics("o")["labels_used"] > 30
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.schedules import LinearSchedule, NoiseSchedule
 from nag.graphs import GraphBatch
 from nag.nn import GraphLogits
-from nag.predictors import Prediction, Predictor
+from nag.predictors import Prediction, Predictor, RankedPredictor
 from nag.predictors.base import check_labels
 
 
@@ -118,3 +118,26 @@ class MarginalGenerator(Generator):
 
     def noise(self, x_0, t, rng):
         return self.process.noise(x_0, t, rng)
+
+
+class RankedCounts(RankedPredictor):
+    """Ridge regression of normal scores on the counts of operations."""
+
+    def __init__(self, space, *, strength: float = 1.0, seed: int = 0):
+        super().__init__(space, seed=seed)
+        self.strength = strength
+        self.register_buffer("weights", torch.zeros(len(space.vocabulary) + 1, dtype=torch.float64))
+
+    def _features(self, dags):
+        counts = ((dags.ops[..., None] == torch.arange(len(self.space.vocabulary))) & dags.mask[..., None]).sum(1)
+        return torch.cat([counts, torch.ones(len(dags), 1)], 1).double()
+
+    def fit_scores(self, dags, scores, rng, on_progress):
+        x = self._features(dags)
+        scales = self.strength * torch.eye(x.shape[1], dtype=torch.float64)
+        self.weights = torch.linalg.solve(x.T @ x + scales, x.T @ scores)
+        return self.predict_normal_forms(dags)
+
+    def predict_normal_forms(self, dags):
+        mean = self._features(dags) @ self.weights
+        return Prediction(mean, torch.full_like(mean, 0.5))
