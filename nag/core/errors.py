@@ -24,6 +24,14 @@ class NagError(ValueError):
     Args:
         what: The fault, one clause.
         hint: What to do about it, one clause; may be empty.
+
+    Example:
+        >>> import nag
+        >>> try:
+        ...     nag.load_space("nasbnch201")
+        ... except nag.NagError as error:
+        ...     print(error.what, "|", error.hint)
+        unknown search space 'nasbnch201' | Did you mean 'nasbench201'?
     """
 
     def __init__(self, what: str, hint: str = "") -> None:

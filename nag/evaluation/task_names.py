@@ -25,6 +25,11 @@ def list_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
 
     Args:
         data_dir: Folder of tables and data; the environment variable NAG_DATA_DIR if None.
+
+    Example:
+        >>> import nag
+        >>> nag.list_tasks()["digits/nasbench201"]
+        'Trained networks: 1,797 handwritten digits, 8 x 8 grey, 10 classes (available)'
     """
     return {**list_table_tasks(data_dir), **list_training_tasks(data_dir)}
 

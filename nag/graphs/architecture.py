@@ -26,6 +26,14 @@ class Architecture:
 
     Raises:
         InvalidArchitecture: An edge leaves the graph, repeats, or breaks the topological order.
+
+    Example:
+        >>> from nag.graphs import Architecture
+        >>> arch = Architecture(("input", "conv", "output"), ((0, 1), (1, 2)))
+        >>> arch.num_nodes, arch.edges
+        (3, ((0, 1), (1, 2)))
+        >>> Architecture.from_unordered({"y": "output", "x": "input", "h": "conv"}, [("h", "y"), ("x", "h")]) == arch
+        True
     """
 
     ops: tuple[str, ...]

@@ -27,6 +27,15 @@ class DagBatch:
         ops: (B, N) int64, index of each node's operation; 0 where there is no node.
         adjacency: (B, N, N) int64, multiplicity of the edge u->v; zero on and below the diagonal.
         mask: (B, N) bool, where there is a node.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch
+        >>> arch = Architecture(("input", "conv", "output"), ((0, 1), (1, 2)))
+        >>> dags = DagBatch.from_architectures([arch], ("input", "output", "conv"), size=4)
+        >>> dags.ops.tolist(), dags.mask.tolist()
+        ([[0, 2, 1, 0]], [[True, True, True, False]])
+        >>> dags.to_architectures(("input", "output", "conv")) == [arch]
+        True
     """
 
     ops: Tensor
@@ -142,6 +151,13 @@ class GraphBatch:
         nodes: (B, N, K) operation categories.
         edges: (B, N, N, L) edge categories, 0 meaning "no edge"; only entries above the diagonal count.
         mask: (B, N) bool, where there is a node.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch, GraphBatch
+        >>> arch = Architecture(("input", "conv", "output"), ((0, 1), (1, 2)))
+        >>> graphs = GraphBatch.from_dags(DagBatch.from_architectures([arch], ("input", "output", "conv")), num_ops=3)
+        >>> graphs.nodes.shape, graphs.edges.shape
+        (torch.Size([1, 3, 3]), torch.Size([1, 3, 3, 2]))
     """
 
     nodes: Tensor

@@ -39,6 +39,12 @@ class Semantics:
             however often it comes, since the weights of equal inputs add up to one.
         input: Operation of the node that the signal enters by.
         output: Operation of the node that the signal leaves by; what follows it has weights.
+
+    Example:
+        >>> from nag.graphs import Semantics
+        >>> semantics = Semantics(("input", "output", "conv", "skip"), identity=frozenset({"skip"}))
+        >>> semantics.only_sums
+        True
     """
 
     vocabulary: tuple[str, ...]
@@ -98,6 +104,15 @@ def reduce(dags: DagBatch, semantics: Semantics) -> DagBatch:
     Args:
         dags: B graphs in topological order.
         semantics: What the operations mean.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch, Semantics, reduce
+        >>> vocabulary = ("input", "output", "conv", "skip", "none")
+        >>> semantics = Semantics(vocabulary, identity=frozenset({"skip"}), zero=frozenset({"none"}))
+        >>> arch = Architecture(("input", "none", "skip", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))
+        >>> reduced = reduce(DagBatch.from_architectures([arch], semantics.vocabulary), semantics)
+        >>> reduced.mask.tolist(), int(reduced.adjacency.sum())
+        ([[True, False, False, True]], 1)
     """
     ops, mask = dags.ops, dags.mask
     ends = semantics.where(ops, {semantics.input, semantics.output}) & mask
@@ -216,5 +231,15 @@ def _leads_to_output(adjacency: Tensor, ops: Tensor, mask: Tensor, semantics: Se
 
 
 def canonical_hashes(dags: DagBatch, semantics: Semantics) -> list[str]:
-    """Hashes of what each graph computes: equal for equal normal forms, whatever the node order."""
+    """Hashes of what each graph computes: equal for equal normal forms, whatever the node order.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch, Semantics, canonical_hashes
+        >>> semantics = Semantics(("input", "output", "conv", "skip"), identity=frozenset({"skip"}))
+        >>> plain = Architecture(("input", "conv", "output"), ((0, 1), (1, 2)))
+        >>> skipping = Architecture(("input", "skip", "conv", "output"), ((0, 1), (1, 2), (2, 3)))
+        >>> dags = DagBatch.from_architectures([plain, skipping], semantics.vocabulary)
+        >>> len(set(canonical_hashes(dags, semantics)))
+        1
+    """
     return canonical_forms(reduce(dags, semantics), semantics.vocabulary).hashes

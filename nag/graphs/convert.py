@@ -24,6 +24,12 @@ def to_networkx(arch: Architecture) -> nx.DiGraph:
 
     Args:
         arch: An architecture of N nodes.
+
+    Example:
+        >>> from nag.graphs import Architecture, to_networkx
+        >>> graph = to_networkx(Architecture(("input", "conv", "output"), ((0, 1), (1, 2))))
+        >>> graph.nodes[1], list(graph.edges)
+        ({'op': 'conv'}, [(0, 1), (1, 2)])
     """
     import networkx as nx
 
@@ -42,6 +48,14 @@ def from_networkx(graph: nx.DiGraph) -> Architecture:
 
     Raises:
         InvalidArchitecture: The graph is undirected, has a cycle, or a node has no operation.
+
+    Example:
+        >>> import networkx as nx
+        >>> from nag.graphs import from_networkx
+        >>> graph = nx.DiGraph([("x", "h"), ("h", "y")])
+        >>> nx.set_node_attributes(graph, {"x": "input", "h": "conv", "y": "output"}, "op")
+        >>> from_networkx(graph)
+        Architecture(ops=('input', 'conv', 'output'), edges=((0, 1), (1, 2)))
     """
     if not graph.is_directed():
         raise InvalidArchitecture("the graph is undirected", "Pass a networkx.DiGraph.")
@@ -66,6 +80,11 @@ def to_pyg(arch: Architecture, vocabulary: Sequence[str]) -> Data:
 
     Raises:
         InvalidArchitecture: An operation is not in the vocabulary.
+
+    Example:
+        >>> from nag.graphs import Architecture, to_pyg
+        >>> to_pyg(Architecture(("input", "conv", "output"), ((0, 1), (1, 2))), ("input", "output", "conv"))
+        Data(edge_index=[2, 2], op=[3], num_nodes=3)
     """
     from torch_geometric.data import Data
 
@@ -91,6 +110,13 @@ def from_pyg(data: Data, vocabulary: Sequence[str]) -> Architecture:
     Raises:
         InvalidArchitecture: An attribute is missing, the graph has a cycle, an index is out of the vocabulary, or an
             edge leaves the graph or repeats.
+
+    Example:
+        >>> from nag.graphs import Architecture, from_pyg, to_pyg
+        >>> arch = Architecture(("input", "conv", "output"), ((0, 1), (1, 2)))
+        >>> vocabulary = ("input", "output", "conv")
+        >>> from_pyg(to_pyg(arch, vocabulary), vocabulary) == arch
+        True
     """
     if data.edge_index is None or "op" not in data:
         raise InvalidArchitecture("the data have no 'op' or no 'edge_index'", "Set op (N,) and edge_index (2, E).")
@@ -117,6 +143,14 @@ def dags_to_pyg(dags: DagBatch) -> Batch:
     Returns:
         Batch with `op` (n,) int64, `edge_index` (2, E) int64, `edge_weight` (E,) float32, the multiplicity of each
         edge, `batch` (n,) int64 and `ptr` (B + 1,) int64. `num_graphs`, indexing and `to_data_list` work.
+
+    Example:
+        >>> from nag.graphs import dags_to_pyg
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nas_bench_graph")
+        >>> batch = dags_to_pyg(space.to_dags(space.sample(3, seed=0)))
+        >>> batch.num_graphs, len(batch.op)
+        (3, 18)
     """
     from torch_geometric.data import Batch
 

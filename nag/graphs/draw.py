@@ -45,6 +45,11 @@ def draw_svg(arch: Architecture, title: str | None = None, operations: Sequence[
             operation has one colour in all drawings.
 
     Of more than 4,000 edges the shortest are drawn, and the title says how many are not. More than 400 have no arrow heads.
+
+    Example:
+        >>> from nag.graphs import Architecture, draw_svg
+        >>> draw_svg(Architecture(("input", "conv", "output"), ((0, 1), (1, 2))), title="a chain")[:4]
+        '<svg'
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -66,9 +71,14 @@ def draw_svg(arch: Architecture, title: str | None = None, operations: Sequence[
 
 
 def draw_png(arch: Architecture, title: str | None = None, dpi: int = 150, operations: Sequence[str] | None = None) -> bytes:
-    """A drawing as a PNG file's content; arguments as in `draw_svg`, and the resolution in dots an inch.
+    r"""A drawing as a PNG file's content; arguments as in `draw_svg`, and the resolution in dots an inch.
 
     A very large drawing gets a lower resolution, so that its longer side has at most 32,768 pixels.
+
+    Example:
+        >>> from nag.graphs import Architecture, draw_png
+        >>> draw_png(Architecture(("input", "conv", "output"), ((0, 1), (1, 2))))[:4]
+        b'\x89PNG'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -86,6 +96,15 @@ def save_drawing(
 
     Raises:
         InvalidRequest: The suffix is neither .svg nor .png.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.graphs import Architecture, save_drawing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_drawing(Architecture(("input", "conv", "output"), ((0, 1), (1, 2))), f"{folder}/chain.svg")
+        ...     [path.name for path in Path(folder).iterdir()]
+        ['chain.svg']
     """
     path = Path(path)
     suffix = path.suffix.lower()

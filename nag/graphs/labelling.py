@@ -32,6 +32,15 @@ class CanonicalForms:
     Args:
         order: (B, N) int64, the node that stands at each canonical position (topological; removed nodes last).
         hashes: B hexadecimal digests, equal exactly for isomorphic graphs of one vocabulary.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch, canonical_forms
+        >>> arch = Architecture(("input", "conv", "pool", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))
+        >>> twin = Architecture(("input", "pool", "conv", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))
+        >>> vocabulary = ("input", "output", "conv", "pool")
+        >>> forms = canonical_forms(DagBatch.from_architectures([arch, twin], vocabulary), vocabulary)
+        >>> forms.hashes[0] == forms.hashes[1], forms.order.shape
+        (True, torch.Size([2, 4]))
     """
 
     order: Tensor
@@ -39,7 +48,14 @@ class CanonicalForms:
 
 
 def levels(dags: DagBatch) -> Tensor:
-    """Longest path from any source to each node: (B, N) int64, 0 at sources."""
+    """Longest path from any source to each node: (B, N) int64, 0 at sources.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch, levels
+        >>> arch = Architecture(("input", "conv", "output"), ((0, 1), (0, 2), (1, 2)))
+        >>> levels(DagBatch.from_architectures([arch], ("input", "output", "conv"))).tolist()
+        [[0, 1, 2]]
+    """
     linked = dags.adjacency > 0
     level = torch.zeros_like(dags.ops)
     for v in range(1, dags.max_nodes):
@@ -55,6 +71,14 @@ def invariant_codes(dags: DagBatch) -> Tensor:
 
     Returns:
         (B,) int64.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch, invariant_codes
+        >>> arch = Architecture(("input", "conv", "pool", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))
+        >>> twin = Architecture(("input", "pool", "conv", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))
+        >>> codes = invariant_codes(DagBatch.from_architectures([arch, twin], ("input", "output", "conv", "pool")))
+        >>> bool(codes[0] == codes[1])
+        True
     """
     return _mix(_refine(dags, _mix(dags.ops + 1) * dags.mask)).mul(dags.mask).sum(1)
 
@@ -65,6 +89,14 @@ def canonical_forms(dags: DagBatch, vocabulary: Sequence[str]) -> CanonicalForms
     Args:
         dags: B multigraphs in topological order; the mask may have gaps.
         vocabulary: Names of the operations; enters the hash.
+
+    Example:
+        >>> from nag.graphs import Architecture, DagBatch, canonical_forms
+        >>> vocabulary = ("input", "output", "conv")
+        >>> chain = Architecture(("input", "conv", "output"), ((0, 1), (1, 2)))
+        >>> forms = canonical_forms(DagBatch.from_architectures([chain], vocabulary), vocabulary)
+        >>> forms.order.tolist(), len(forms.hashes[0])
+        ([[0, 1, 2]], 32)
     """
     key = hashlib.blake2b("\0".join(vocabulary).encode(), digest_size=16).digest()
     order = torch.arange(dags.max_nodes, device=dags.device).repeat(len(dags), 1)

@@ -45,6 +45,13 @@ def random_layered_dags(
 
     Raises:
         InvalidRequest: A number is out of its range.
+
+    Example:
+        >>> import torch
+        >>> from nag.graphs import random_layered_dags
+        >>> dags = random_layered_dags(2, num_nodes=50, num_ops=6, rng=torch.Generator().manual_seed(0))
+        >>> dags.num_nodes.tolist(), bool((dags.adjacency.tril() == 0).all())
+        ([50, 50], True)
     """
     low = num_nodes if min_nodes is None else min_nodes
     if count < 0 or not 2 <= low <= num_nodes or num_ops < (3 if num_nodes > 2 else 2):

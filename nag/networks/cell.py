@@ -13,7 +13,14 @@ __all__ = ["SummedCell", "Zero", "sources_of"]
 
 
 class Zero(nn.Module):
-    """The operation that carries no signal: zeros of the input's shape, whatever the input holds."""
+    """The operation that carries no signal: zeros of the input's shape, whatever the input holds.
+
+    Example:
+        >>> import torch
+        >>> from nag.networks import Zero
+        >>> Zero()(torch.tensor([float("nan"), 1.0]))
+        tensor([0., 0.])
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Zeros like `x`, any shape."""
@@ -29,6 +36,15 @@ class SummedCell(nn.Module):
         arch: The architecture, input first and output last.
         operations: Makes the module of each inner operation from the number of channels.
         channels: Number of channels.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.graphs import Architecture
+        >>> from nag.networks import SummedCell
+        >>> arch = Architecture(("input", "skip", "skip", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))
+        >>> SummedCell(arch, {"skip": lambda channels: nn.Identity()}, channels=1)(torch.ones(1, 1, 1, 1)).item()
+        2.0
     """
 
     def __init__(self, arch: Architecture, operations: Mapping[str, Callable[[int], nn.Module]], channels: int) -> None:
@@ -45,7 +61,14 @@ class SummedCell(nn.Module):
 
 
 def sources_of(arch: Architecture) -> list[list[int]]:
-    """The nodes that lead to each node, ascending."""
+    """The nodes that lead to each node, ascending.
+
+    Example:
+        >>> from nag.graphs import Architecture
+        >>> from nag.networks import sources_of
+        >>> sources_of(Architecture(("input", "conv", "output"), ((0, 1), (0, 2), (1, 2))))
+        [[], [0], [0, 1]]
+    """
     sources: list[list[int]] = [[] for _ in arch.ops]
     for u, v in arch.edges:
         sources[v].append(u)

@@ -35,6 +35,13 @@ class Exported:
         program: `<name>.pt2`, which `torch.export.load` reads; it needs PyTorch only.
         onnx: `<name>.onnx`.
         differences: Greatest absolute difference of an output, by the file's ending.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nag.networks import Exported
+        >>> files = Exported(Path("a/net.safetensors"), Path("a/net.pt2"), Path("a/net.onnx"), {"onnx": 1e-6})
+        >>> str(files.within(Path("b")).onnx)
+        'b/net.onnx'
     """
 
     weights: Path
@@ -69,6 +76,17 @@ def export(module: nn.Module, inputs: tuple[Tensor, ...], folder: Path, name: st
         MissingData: The packages onnx and onnxscript are not installed.
         InvalidRequest: PyTorch cannot export the module, or an input is empty.
         NagError: A file computes something else than the module, by more than 1e-4.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.networks import export
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = export(nn.Linear(3, 2), (torch.zeros(2, 3),), Path(folder), "linear")
+        >>> files.program.name, max(files.differences.values()) < 1e-4
+        ('linear.pt2', True)
     """
     for package in ("onnx", "onnxscript"):
         require(package, extra="onnx")

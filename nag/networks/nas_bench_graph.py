@@ -108,6 +108,15 @@ class NASBenchGraphBuilder(Builder):
 
     Raises:
         InvalidRequest: A number out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.networks import DataShape, NASBenchGraphBuilder
+        >>> from nag.spaces import load_space
+        >>> arch = load_space("nas_bench_graph").sample(1, seed=0)[0]
+        >>> network = NASBenchGraphBuilder(hidden=8).build(arch, DataShape("graph", 5, 3), seed=0)
+        >>> network(torch.zeros(4, 5), torch.tensor([[0, 1, 2], [1, 2, 3]])).shape
+        torch.Size([4, 3])
     """
 
     hidden: Count = 128

@@ -125,6 +125,14 @@ class NASBench101Builder(ImageBuilder):
 
     Raises:
         InvalidRequest: A number is less than 1.
+
+    Example:
+        >>> from nag.graphs import Architecture
+        >>> from nag.networks import DataShape, NASBench101Builder, count_parameters
+        >>> arch = Architecture(("input", "conv3x3-bn-relu", "output"), ((0, 1), (1, 2)))
+        >>> builder = NASBench101Builder(stem_channels=4, stacks=1, modules_per_stack=1)
+        >>> count_parameters(builder.build(arch, DataShape("images", 3, 10, 8, 8), seed=0))
+        342
     """
 
     stem_channels: Count = 128

@@ -67,6 +67,16 @@ class NASBench201Builder(ImageBuilder):
 
     Raises:
         InvalidRequest: A number is less than 1.
+
+    Example:
+        >>> import torch
+        >>> from nag.networks import DataShape, NASBench201Builder
+        >>> from nag.spaces import load_space
+        >>> arch = load_space("nasbench201").sample(1, seed=0)[0]
+        >>> builder = NASBench201Builder(channels=4, cells_per_stage=1)
+        >>> network = builder.build(arch, DataShape("images", 3, 10, 8, 8), seed=0)
+        >>> network(torch.zeros(2, 3, 8, 8)).shape
+        torch.Size([2, 10])
     """
 
     channels: Count = 16

@@ -36,6 +36,14 @@ class ProbeHash:
 
     Raises:
         InvalidRequest: A number is less than 1.
+
+    Example:
+        >>> from nag.networks import DataShape, NASBench201Builder, ProbeHash
+        >>> from nag.spaces import load_space
+        >>> probe = ProbeHash(NASBench201Builder(channels=4, cells_per_stage=1), DataShape("images", 1, 2, 8, 8))
+        >>> one, other = load_space("nasbench201").sample(2, seed=0)
+        >>> probe(one) == probe(one), probe(one) == probe(other)
+        (True, False)
     """
 
     def __init__(

@@ -88,7 +88,14 @@ _FAMILIES = (
 
 
 def has_builder(space: SearchSpace) -> bool:
-    """Whether networks of a space can be built: it names a builder, or nag knows its operations, their roles and joins."""
+    """Whether networks of a space can be built: it names a builder, or nag knows its operations, their roles and joins.
+
+    Example:
+        >>> from nag.networks import has_builder
+        >>> from nag.spaces import layered_space, load_space
+        >>> has_builder(load_space("nasbench201")), has_builder(layered_space(5, 4))
+        (True, False)
+    """
     return space.networks is not None or any(family.holds(space) for family in _FAMILIES)
 
 
@@ -101,6 +108,12 @@ def builder_of(space: SearchSpace, small: bool = False) -> Builder:
 
     Raises:
         InvalidRequest: The space has none.
+
+    Example:
+        >>> from nag.networks import builder_of
+        >>> from nag.spaces import load_space
+        >>> builder_of(load_space("nasbench201"), small=True)
+        NASBench201Builder(channels=8, cells_per_stage=1)
     """
     if space.networks is not None:
         return _named(space.networks)
@@ -123,7 +136,16 @@ def _named(path: str) -> Builder:
 
 
 def check_builder(builder: Builder, space: SearchSpace, shape: DataShape) -> None:
-    """Raises `InvalidRequest` where a builder of this package cannot build an operation of a space, or read such data."""
+    """Raises `InvalidRequest` where a builder of this package cannot build an operation of a space, or read such data.
+
+    Example:
+        >>> from nag.networks import DataShape, NASBench201Builder, check_builder
+        >>> from nag.spaces import load_space
+        >>> check_builder(NASBench201Builder(), load_space("nasbench201"), DataShape("graph", 4, 2))
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.InvalidRequest: NASBench201Builder reads images, not graph. Choose another data set or builder.
+    """
     if not isinstance(builder, NASBench101Builder | NASBench201Builder | NASBenchGraphBuilder):
         return  # one of a user's own may want whole architectures
     for arch in _chains(space):

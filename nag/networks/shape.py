@@ -31,6 +31,13 @@ class DataShape:
 
     Raises:
         InvalidRequest: No such kind, or a number that is too small.
+
+    Example:
+        >>> import torch
+        >>> from nag.networks import DataShape
+        >>> shape = DataShape("images", channels=3, classes=10, height=8, width=8)
+        >>> [tensor.shape for tensor in shape.example(4, torch.Generator().manual_seed(0))]
+        [torch.Size([4, 3, 8, 8])]
     """
 
     kind: Literal["images", "graph"]

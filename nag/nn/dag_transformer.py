@@ -20,6 +20,13 @@ class GraphLogits:
     Args:
         nodes: (B, N, K).
         edges: (B, N, N, L); only entries above the diagonal mean anything.
+
+    Example:
+        >>> import torch
+        >>> from nag.nn import GraphLogits
+        >>> logits = GraphLogits(nodes=torch.zeros(2, 4, 3), edges=torch.zeros(2, 4, 4, 2))
+        >>> logits.nodes.softmax(-1)[0, 0]
+        tensor([0.3333, 0.3333, 0.3333])
     """
 
     nodes: Tensor
@@ -69,6 +76,14 @@ class DagBody(nn.Module):
 
     Raises:
         InvalidRequest: The width is no multiple of the heads.
+
+    Example:
+        >>> import torch
+        >>> from nag.nn import DagBody
+        >>> body = DagBody(num_ops=3, num_edge_types=2, max_nodes=4, width=8, layers=1, heads=2)
+        >>> nodes, edges = torch.zeros(1, 4, 3), torch.zeros(1, 4, 4, 2)
+        >>> body(nodes, edges, torch.ones(1, 4, dtype=torch.bool), torch.tensor([0.5])).shape
+        torch.Size([1, 4, 8])
     """
 
     def __init__(
@@ -132,6 +147,15 @@ class DagTransformer(nn.Module):
         layers: Number of blocks.
         heads: Attention heads.
         conditions: C, numbers that the network may be told.
+
+    Example:
+        >>> import torch
+        >>> from nag.nn import DagTransformer
+        >>> network = DagTransformer(num_ops=3, num_edge_types=2, max_nodes=4, width=8, layers=1, heads=2)
+        >>> nodes, edges = torch.zeros(1, 4, 3), torch.zeros(1, 4, 4, 2)
+        >>> logits = network(nodes, edges, torch.ones(1, 4, dtype=torch.bool), torch.tensor([0.5]))
+        >>> logits.nodes.shape, logits.edges.shape
+        (torch.Size([1, 4, 3]), torch.Size([1, 4, 4, 2]))
     """
 
     def __init__(

@@ -16,6 +16,12 @@ class TimeEmbedding(nn.Module):
     Args:
         width: Length of the vectors.
         zero: Start with vectors of zero, so that adding them to a trained network changes nothing at first.
+
+    Example:
+        >>> import torch
+        >>> from nag.nn import TimeEmbedding
+        >>> TimeEmbedding(8)(torch.tensor([0.0, 0.5, 1.0])).shape
+        torch.Size([3, 8])
     """
 
     frequencies: Tensor

@@ -23,6 +23,13 @@ class Batch:
 
     Raises:
         InvalidRequest: There are no inputs, or not one label to each example.
+
+    Example:
+        >>> import torch
+        >>> from nag.proxies import Batch
+        >>> batch = Batch((torch.zeros(4, 3, 8, 8),), labels=torch.tensor([0, 1, 0, 1]))
+        >>> len(batch.require_labels("grad_norm"))
+        4
     """
 
     inputs: tuple[Tensor, ...]

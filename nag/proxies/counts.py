@@ -16,7 +16,15 @@ __all__ = ["flops", "params"]
 
 
 def params(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
-    """Number of trainable parameters; needs neither inputs nor labels."""
+    """Number of trainable parameters; needs neither inputs nor labels.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, params
+        >>> params(nn.Linear(3, 2), Batch((torch.zeros(1, 3),)), torch.Generator())
+        8.0
+    """
     return float(count_parameters(network))
 
 
@@ -25,6 +33,13 @@ def flops(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
     """Multiply-accumulates of one forward pass: of one image, or of the whole graph; needs no labels.
 
     Counted are convolutions and all other matrix products, and one for each number that a message of a graph layer carries.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, flops
+        >>> flops(nn.Linear(3, 2), Batch((torch.zeros(4, 3),)), torch.Generator())
+        6.0
     """
     handles = []
     passed = 0

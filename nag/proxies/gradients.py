@@ -18,6 +18,14 @@ def grad_norm(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
     """Sum over all weight tensors of the Euclidean norm of the loss's gradient (Abdelfattah et al., ICLR 2021, section 3.1).
 
     Needs labels: the loss is cross-entropy. 0 where no weight that the output depends on has a gradient.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, grad_norm
+        >>> batch = Batch((torch.ones(2, 3),), labels=torch.tensor([0, 1]))
+        >>> grad_norm(nn.Linear(3, 2), batch, torch.Generator()) > 0
+        True
     """
     _, gradients = _gradients(network, batch, "grad_norm")
     return _defined(sum(float(gradient.norm()) for gradient in gradients))
@@ -27,6 +35,14 @@ def snip(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
     """SNIP: how sensitive the loss is to each weight's being there (Lee et al., ICLR 2019, equation 4), summed.
 
     The sum over all weights of |w dL/dw|. Needs labels.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, snip
+        >>> batch = Batch((torch.ones(2, 3),), labels=torch.tensor([0, 1]))
+        >>> snip(nn.Linear(3, 2), batch, torch.Generator()) > 0
+        True
     """
     weights, gradients = _gradients(network, batch, "snip")
     pairs = zip(weights, gradients, strict=True)
@@ -37,6 +53,14 @@ def grasp(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
     """GraSP: how much each weight does for the flow of gradients (Wang et al., ICLR 2020, equation 8), summed.
 
     Minus the sum over all weights of w (H g), with gradient g and Hessian H of the loss. Needs labels.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, grasp
+        >>> batch = Batch((torch.ones(2, 3),), labels=torch.tensor([0, 1]))
+        >>> isinstance(grasp(nn.Linear(3, 2), batch, torch.Generator()), float)
+        True
     """
     weights, gradients = _gradients(network, batch, "grasp", create_graph=True)
     half = sum(((gradient.detach() * gradient).sum() for gradient in gradients), torch.zeros(()))

@@ -22,6 +22,15 @@ def initialise_normal(network: nn.Module, rng: torch.Generator) -> None:
     Args:
         network: The network, on any device.
         rng: Source of randomness, on the CPU; a network has the same weights on every device.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import initialise_normal
+        >>> network = nn.Linear(3, 2)
+        >>> initialise_normal(network, torch.Generator().manual_seed(0))
+        >>> network.bias.tolist()
+        [0.0, 0.0]
     """
     for module in network.modules():
         for name, value in module.named_parameters(recurse=False):

@@ -21,6 +21,14 @@ def jacobian_covariance(network: nn.Module, batch: Batch, rng: torch.Generator) 
     J has one row an example, the derivative of its summed logits with respect to its own input. With the eigenvalues v of
     the correlation matrix of J's rows the score is minus the sum of log(v + k) + 1 / (v + k), k = 1e-5. Batch normalisation
     uses the batch's statistics. Needs no labels. Minus infinity where an output does not depend on the input.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, jacobian_covariance
+        >>> network, rng = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2)), torch.Generator().manual_seed(0)
+        >>> isinstance(jacobian_covariance(network, Batch((torch.randn(4, 3, generator=rng),)), rng), float)
+        True
     """
     x = batch.inputs[0].detach().clone().requires_grad_()
     with preserve_state(network):

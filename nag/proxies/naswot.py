@@ -24,6 +24,15 @@ def naswot(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
     minus the Hamming distance of their codes. Batch normalisation uses the batch's statistics. Needs no labels. Minus infinity
     where the kernel is singular: all units see all examples alike, or there are no units (only modules such as `nn.ReLU` are
     seen, not functions called inside a module).
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, naswot
+        >>> network = nn.Sequential(nn.Linear(1, 2), nn.ReLU())
+        >>> _ = [nn.init.ones_(parameter) for parameter in network.parameters()]
+        >>> naswot(network, Batch((torch.tensor([[2.0], [-2.0]]),)), torch.Generator())
+        1.3862943611198906
     """
     kernel = torch.zeros(len(batch), len(batch), dtype=torch.float64, device=batch.inputs[0].device)
 

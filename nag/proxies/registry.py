@@ -32,6 +32,16 @@ class Proxy:
         functional: Whether functional twins have one score, up to their initial weights: whether what carries no signal to
             the output does not count.
         random_weights: Whether the score depends on the network's initial weights, or on weights that it draws.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, Proxy
+        >>> def depth(network, batch, rng):
+        ...     return float(len(list(network.children())))
+        >>> proxy = Proxy("depth", depth)
+        >>> proxy(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), Batch((torch.zeros(1, 2),)), torch.Generator())
+        2.0
     """
 
     name: str
@@ -67,7 +77,13 @@ zen = Proxy("zen", zen_score, functional=False)
 
 
 def list_proxies() -> dict[str, Proxy]:
-    """Short name -> proxy of nag."""
+    """Short name -> proxy of nag.
+
+    Example:
+        >>> from nag.proxies import list_proxies
+        >>> sorted(list_proxies())
+        ['flops', 'grad_norm', 'grasp', 'jacobian_covariance', 'logsynflow', 'naswot', 'params', 'snip', 'synflow', 'zen']
+    """
     return {name: value for name, value in globals().items() if isinstance(value, Proxy)}
 
 
@@ -76,6 +92,11 @@ def proxy_named(name: str) -> Proxy:
 
     Raises:
         InvalidRequest: There is none of that name.
+
+    Example:
+        >>> from nag.proxies import proxy_named
+        >>> proxy_named("grad_norm").needs_labels
+        True
     """
     if is_import_path(name):
         found = load_callable(name)

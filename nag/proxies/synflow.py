@@ -22,6 +22,13 @@ def synflow(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
     their absolute values, without normalisation and shifts, for one input of ones. Needs the inputs' shape, but neither their
     values nor labels. The flow itself spans 70 decades on NAS-Bench-201; it is computed in float64. A network whose output
     does not depend on the input has minus infinity.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, synflow
+        >>> isinstance(synflow(nn.Linear(3, 2), Batch((torch.ones(1, 3),)), torch.Generator()), float)
+        True
     """
     total = sum(float((weight * gradient).sum()) for weight, gradient in _flow(network, batch))
     return math.log(total) if total > 0 else -math.inf
@@ -32,6 +39,13 @@ def logsynflow(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
 
     The sum over all weights of |w| log(1 + |dR/d|w||), with R as in `synflow`; 0 for a network whose output does not depend on
     the input. Needs no labels.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, logsynflow
+        >>> logsynflow(nn.Linear(3, 2), Batch((torch.ones(1, 3),)), torch.Generator()) > 0
+        True
     """
     return sum(float((weight * gradient.log1p()).sum()) for weight, gradient in _flow(network, batch))
 

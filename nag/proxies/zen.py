@@ -31,6 +31,14 @@ def zen(network: nn.Module, batch: Batch, rng: torch.Generator) -> float:
         network: The network; its weights do not matter.
         batch: Gives the shape of the inputs, and the edges of a graph.
         rng: Source of randomness, on the CPU.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, zen
+        >>> network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+        >>> isinstance(zen(network, Batch((torch.zeros(2, 1, 8, 8),)), torch.Generator().manual_seed(0)), float)
+        True
     """
     weights = {name: _random(network, name, value, rng) for name, value in network.named_parameters()}
     noise = torch.randn((2, *batch.inputs[0].shape), generator=rng).to(batch.inputs[0])

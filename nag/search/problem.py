@@ -51,6 +51,14 @@ class Problem:
         prior: Predictor of this task before any label, from other tasks, such as a `TransferPredictor`.
         generator: A trained generator of the space.
         measurable: What can be evaluated, where that may be a part of the space, such as the rows of a table.
+
+    Example:
+        >>> import nag
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> problem = nag.Problem(space, nag.Objective.single("accuracy"))
+        >>> strategy = nag.search.RandomSearch(problem, seed=0)
+        >>> len(strategy.ask(3)), len(problem.pool)
+        (3, 25998)
     """
 
     space: SearchSpace

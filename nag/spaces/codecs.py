@@ -50,6 +50,21 @@ class Codec(ABC):
 
     A space file names one by its class in this module, in lower case (`codec: {name: edge_list}`), or by an import path
     (`codec: {name: my_package.codecs:Morse}`); further keys are arguments of `for_space`.
+
+    Example:
+        >>> from nag.graphs import Architecture
+        >>> from nag.spaces import Codec
+        >>> class Letters(Codec):
+        ...     @classmethod
+        ...     def for_space(cls, wiring):
+        ...         return cls()
+        ...     def encode(self, arch):
+        ...         return "".join(op[0] for op in arch.ops[1:-1])
+        ...     def decode(self, text):
+        ...         ops = ("input", *({"c": "conv", "p": "pool"}[letter] for letter in text), "output")
+        ...         return Architecture(ops, tuple((i, i + 1) for i in range(len(ops) - 1)))
+        >>> Letters().encode(Letters().decode("cpc"))
+        'cpc'
     """
 
     example: str

@@ -41,7 +41,24 @@ _SOME = (1, UNLIMITED)
 
 
 class Constraint(ABC):
-    """A rule about whole graphs that masks of operations and edges cannot express; equal rules are equal objects."""
+    """A rule about whole graphs that masks of operations and edges cannot express; equal rules are equal objects.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from nag.graphs import DagBatch
+        >>> from nag.spaces import Constraint, load_space
+        >>> @dataclass(frozen=True)
+        ... class FewEdges(Constraint):
+        ...     number: int = 12
+        ...     @property
+        ...     def reason(self):
+        ...         return f"more than {self.number} edges"
+        ...     def satisfied(self, dags, semantics):
+        ...         return dags.adjacency.sum((1, 2)) <= self.number
+        >>> space = load_space("nas_bench_graph")
+        >>> FewEdges().satisfied(space.to_dags(space.sample(2, seed=0)), space.semantics)
+        tensor([True, True])
+    """
 
     about_wiring_only: ClassVar[bool] = True
     """Whether the operations of inner nodes do not matter to the rule."""

@@ -27,7 +27,13 @@ _FIRST_TRIES, _MOST_TRIES = 40, 2000  # batches of draws, before effort is judge
 
 @lru_cache(maxsize=8)
 def is_enumerable(space: SearchSpace) -> bool:
-    """Whether `enumerate_space` is feasible (the number of raw graphs and of distinct wirings stays in the millions)."""
+    """Whether `enumerate_space` is feasible (the number of raw graphs and of distinct wirings stays in the millions).
+
+    Example:
+        >>> from nag.spaces import is_enumerable, layered_space, load_space
+        >>> is_enumerable(load_space("nasbench201")), is_enumerable(layered_space(50, 5))
+        (True, False)
+    """
     try:
         enumerate_space(space)
     except InvalidRequest:
@@ -36,7 +42,13 @@ def is_enumerable(space: SearchSpace) -> bool:
 
 
 def can_sample_uniform(space: SearchSpace) -> bool:
-    """Whether `sample_uniform` is feasible."""
+    """Whether `sample_uniform` is feasible.
+
+    Example:
+        >>> from nag.spaces import can_sample_uniform, layered_space, load_space
+        >>> can_sample_uniform(load_space("nasbench201")), can_sample_uniform(layered_space(100, 5))
+        (True, False)
+    """
     return space.max_nodes <= _MAX_NODES or is_enumerable(space)
 
 
@@ -46,6 +58,11 @@ def enumerate_space(space: SearchSpace) -> DagBatch:
 
     Raises:
         InvalidRequest: The space is too large to enumerate.
+
+    Example:
+        >>> from nag.spaces import enumerate_space, load_space
+        >>> len(enumerate_space(load_space("nas_bench_graph")))
+        26206
     """
     sizes = range(space.min_nodes, space.max_nodes + 1)
     parts = [_enumerate_size(space, n) for n in reversed(sizes)]  # the largest first: a space that is too large says so at once
@@ -178,6 +195,13 @@ def sample_uniform(space: SearchSpace, count: int, seed: int) -> DagBatch:
 
     Raises:
         InvalidRequest: The space is too large, or so few of its graphs are valid that the draws would not end soon.
+
+    Example:
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 5, seed=0)
+        >>> bool(space.is_valid(dags).all())
+        True
     """
     rng = np.random.default_rng(seed)
     if is_enumerable(space):

@@ -18,6 +18,12 @@ def layered_space(num_nodes: int, num_ops: int, min_nodes: int | None = None) ->
 
     Raises:
         InvalidSpace: Fewer than 2 nodes, or no operation besides input and output.
+
+    Example:
+        >>> from nag.spaces import layered_space
+        >>> space = layered_space(num_nodes=20, num_ops=5)
+        >>> space.vocabulary, space.max_nodes
+        (('input', 'output', 'op_0', 'op_1', 'op_2'), 20)
     """
     low = num_nodes if min_nodes is None else min_nodes
     description = {

@@ -35,6 +35,15 @@ def load_space(name_or_path: str | Path) -> SearchSpace:
 
     Raises:
         InvalidSpace: No such space, or the file does not describe one.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> load_space("nasbench201").vocabulary
+        ('input', 'output', 'none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3')
+        >>> load_space("nasbnch201")
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.InvalidSpace: unknown search space 'nasbnch201'. Did you mean 'nasbench201'?
     """
     text = str(name_or_path)
     shown = shortened(text)
@@ -67,6 +76,18 @@ def space_from_mapping(
     Raises:
         InvalidSpace: With the key at fault.
         InvalidRequest: It names a class that is not allowed.
+
+    Example:
+        >>> from nag.spaces import space_from_mapping
+        >>> description = {
+        ...     "name": "chain",
+        ...     "operations": {"conv": "parametric", "pool": "parametric"},
+        ...     "nodes": 4,
+        ...     "edges": [[0, 1], [1, 2], [2, 3]],
+        ... }
+        >>> space = space_from_mapping(description)
+        >>> len(space.sample(3, seed=0)), space.vocabulary
+        (3, ('input', 'output', 'conv', 'pool'))
     """
     if resolve is None:
 

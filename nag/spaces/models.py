@@ -32,6 +32,17 @@ class SpaceModel(nn.Module):
 
     Args:
         space: The search space.
+
+    Example:
+        >>> import torch
+        >>> from nag.spaces import SpaceModel, load_space
+        >>> class Offset(SpaceModel):
+        ...     def __init__(self, space, start: float = 0.0):
+        ...         super().__init__(space)
+        ...         self.start = start
+        ...         self.register_buffer("value", torch.tensor(start))
+        >>> Offset(load_space("nas_bench_graph"), start=2.0).config()
+        {'start': 2.0}
     """
 
     kind: ClassVar[str] = "model"
@@ -109,6 +120,16 @@ def save_model(
 
     Raises:
         InvalidRequest: Weights are not finite, or an argument of its constructor cannot be saved.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.spaces import load_space, save_model
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_model(f"{folder}/p.safetensors", GPPredictor(load_space("nas_bench_graph")), {"note": "untrained"})
+        ...     [path.name for path in Path(folder).iterdir()]
+        ['p.safetensors']
     """
     path, space = Path(path), model.space
     tensors = {**model.state_dict(), **(extra or {})}
@@ -132,6 +153,16 @@ def load_model(
         MissingData: No such file.
         DamagedFile: It is damaged.
         InvalidRequest: It holds something else, or a class that is not allowed.
+
+    Example:
+        >>> import tempfile
+        >>> from nag.predictors import GPPredictor, Predictor
+        >>> from nag.spaces import load_model, load_space, save_model
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_model(f"{folder}/p.safetensors", GPPredictor(load_space("nas_bench_graph"), wl_rounds=2))
+        ...     model = load_model(f"{folder}/p.safetensors", Predictor)
+        >>> type(model).__name__, model.config()["wl_rounds"]
+        ('GPPredictor', 2)
     """
     with allow_plugins(plugins):
         return restore_model(load_checkpoint(path), expected)

@@ -13,13 +13,25 @@ __all__ = ["check_space_name", "list_spaces", "read_space", "space_titles"]
 
 
 def list_spaces() -> list[str]:
-    """Names of the shipped search spaces."""
+    """Names of the shipped search spaces.
+
+    Example:
+        >>> from nag.spaces import list_spaces
+        >>> "nasbench201" in list_spaces()
+        True
+    """
     folder = resources.files("nag.search_spaces")
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
 def space_titles() -> dict[str, str]:
-    """Name of each shipped search space -> its title."""
+    """Name of each shipped search space -> its title.
+
+    Example:
+        >>> from nag.spaces import space_titles
+        >>> space_titles()["nasbench201"]
+        'NAS-Bench-201, convolutional cells'
+    """
     return {name: str(read_space(name).get("title", name)) for name in list_spaces()}
 
 
@@ -49,6 +61,14 @@ def check_space_name(name_or_path: str | Path) -> None:
 
     Raises:
         InvalidSpace: It is none of them.
+
+    Example:
+        >>> from nag.spaces import check_space_name
+        >>> check_space_name("nasbench201")
+        >>> check_space_name("nasbnch201")
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.InvalidSpace: unknown search space 'nasbnch201'. Did you mean 'nasbench201'?
     """
     text = str(name_or_path)
     shown = shortened(text)

@@ -31,6 +31,12 @@ class SpaceMasks:
         nodes: (N + 1, N, K) bool, allowed operations.
         edges: (N, N, 2) bool, allowed edge categories (absent, present) between nodes that exist; a pair of which one
             does not exist is absent.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> masks = load_space("nas_bench_graph").masks
+        >>> masks.nodes.shape, masks.edges.shape
+        (torch.Size([7, 6, 11]), torch.Size([6, 6, 2]))
     """
 
     nodes: Tensor
@@ -63,6 +69,15 @@ class SearchSpace:
         costs: Additive cost models: name -> {operation or "base": cost}.
         description: The mapping that the space was built from, as in its YAML file.
         networks: Import path of the class that builds its networks; None for that of nag, where its operations are known.
+
+    Example:
+        >>> import nag
+        >>> space = nag.load_space("nasbench201")
+        >>> arch = space.sample(1, seed=0)[0]
+        >>> space.encode(arch)
+        '|avg_pool_3x3~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|'
+        >>> space.decode(space.encode(arch)) == arch, len(space.neighbours(arch)), space.max_nodes
+        (True, 24, 8)
     """
 
     name: str

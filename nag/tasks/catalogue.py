@@ -161,7 +161,13 @@ _TASKS: dict[str, _Entry] = {
 
 
 def task_names() -> list[str]:
-    """Names of the built-in tasks, whether their data is at hand or not."""
+    """Names of the built-in tasks, whether their data is at hand or not.
+
+    Example:
+        >>> from nag.tasks import task_names
+        >>> "nasbench201/cifar10" in task_names()
+        True
+    """
     return list(_TASKS)
 
 
@@ -170,6 +176,11 @@ def list_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
 
     Args:
         data_dir: Folder of the tables that are not packaged; the environment variable NAG_DATA_DIR if None.
+
+    Example:
+        >>> from nag.tasks import list_tasks
+        >>> list_tasks()["nas_bench_graph/cora"]
+        'NAS-Bench-Graph on cora: accuracy as a fraction, latency in seconds, parameters in millions (available)'
     """
     return {name: _describe(entry, data_dir) for name, entry in _TASKS.items()}
 
@@ -194,6 +205,12 @@ def load_task(name_or_path: str | Path, data_dir: str | Path | None = None) -> T
         MissingData: Its data is not at hand.
         DamagedFile: Its data is not what it should be.
         InvalidSpace: A user's task names no search space.
+
+    Example:
+        >>> from nag.tasks import load_task
+        >>> task = load_task("nas_bench_graph/cora")
+        >>> len(task.table), task.secondary_metrics
+        (26206, ('latency', 'params_m'))
     """
     from nag.tasks.metric import Metric
     from nag.tasks.task import Task

@@ -61,7 +61,7 @@ def import_table(
     task_features: Mapping[str, float] | None = None,
     tell: Callable[[str], None] = lambda note: None,
 ) -> Path:
-    """Checks a table and writes `table.csv`, `task.yaml` and, for a user's own space, `space.yaml`.
+    r"""Checks a table and writes `table.csv`, `task.yaml` and, for a user's own space, `space.yaml`.
 
     Nothing is written before everything is checked, and each file appears whole or not at all. The folder can be
     moved: its files name each other by relative paths.
@@ -84,6 +84,19 @@ def import_table(
         DamagedFile: The table is not what it should be.
         InvalidSpace: There is no such search space.
         InvalidRequest: The table lacks a metric, or the folder cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.spaces import load_space
+        >>> from nag.tasks import import_table, load_task
+        >>> space = load_space("nasbench201")
+        >>> rows = [f"{space.encode(arch)},{len(arch.edges)}" for arch in space.sample(5, seed=0)]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "mine.csv").write_text("\n".join(["arch,score", *rows]))
+        ...     path = import_table(f"{folder}/mine.csv", "nasbench201", f"{folder}/task", search_metric="score")
+        ...     print(load_task(path))
+        Task(mine: searched on the reported metric score (higher is better))
     """
     source, folder = Path(csv_path).expanduser(), Path(out_dir).expanduser()
     if source.resolve() == (folder / "table.csv").resolve():

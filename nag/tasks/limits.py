@@ -28,6 +28,13 @@ class Limit:
 
     Raises:
         InvalidRequest: No bound, one that is not finite, or a least value above the greatest.
+
+    Example:
+        >>> import torch
+        >>> from nag.tasks import Limit
+        >>> limit = Limit(max=5.0)
+        >>> limit.violation(torch.tensor([4.0, 7.0])), str(limit)
+        (tensor([0.0000, 0.4000], dtype=torch.float64), 'at most 5')
     """
 
     max: float | None = None
@@ -77,6 +84,11 @@ def parse_limits(limits: Any, maximised: Mapping[str, bool] | None = None) -> di
 
     Raises:
         InvalidRequest: Not a mapping, an unknown bound, or a bound that is not a finite number.
+
+    Example:
+        >>> from nag.tasks import parse_limits
+        >>> parse_limits({"latency_ms": 5, "accuracy": {"min": 0.9}}, maximised={"accuracy": True})
+        {'latency_ms': Limit(max=5.0, min=None), 'accuracy': Limit(max=None, min=0.9)}
     """
     if limits is None:
         return {}

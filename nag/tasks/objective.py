@@ -18,7 +18,15 @@ __all__ = ["Objective", "Observed"]
 
 
 class Observed(Protocol):
-    """Anything that has values of the metrics of an objective."""
+    """Anything that has values of the metrics of an objective.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from nag.tasks import Objective
+        >>> tried = [SimpleNamespace(values={"accuracy": value}) for value in (0.7, 0.9, 0.8)]
+        >>> Objective.single("accuracy").best(tried).values
+        {'accuracy': 0.9}
+    """
 
     @property
     def values(self) -> Mapping[str, float]:

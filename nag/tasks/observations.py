@@ -32,6 +32,13 @@ class Observation:
         architecture: What was measured.
         canonical_hash: Hash of its canonical form.
         values: Metric -> value; nan where it was not measured.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> from nag.tasks import Observation
+        >>> space = load_space("nas_bench_graph")
+        >>> Observation.of(space, space.sample(1, seed=0)[0], {"accuracy": 0.8}).values
+        {'accuracy': 0.8}
     """
 
     architecture: Architecture

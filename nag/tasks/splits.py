@@ -20,6 +20,13 @@ class Split:
         test: (S,) int64, ascending.
         by: What the split goes by: `class` or `random`.
         seed: Seed of the draw.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.tasks import Split
+        >>> split = Split(train=np.array([3, 0]), test=np.array([1, 2]), by="random", seed=0)
+        >>> len(split.train), len(split.test)
+        (2, 2)
     """
 
     train: np.ndarray
@@ -47,6 +54,13 @@ def split_by_class(canonical: np.ndarray, num_train: int | None = None, fraction
 
     Raises:
         InvalidRequest: Neither or both sizes are given, or the size is impossible.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.tasks import split_by_class
+        >>> split = split_by_class(np.array([0, 0, 1, 2, 2, 3]), fraction=0.5, seed=0)
+        >>> set(split.train) & set(split.test)
+        set()
     """
     if (num_train is None) == (fraction is None):
         raise InvalidRequest("a split needs either num_train or fraction", "Give exactly one of them.")

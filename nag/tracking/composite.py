@@ -35,6 +35,13 @@ class CompositeTracker:
 
     Args:
         trackers: The trackers.
+
+    Example:
+        >>> from nag.tracking import CompositeTracker, ConsoleTracker, NullTracker
+        >>> tracker = CompositeTracker([ConsoleTracker(), NullTracker()])
+        >>> tracker.start({"seed": 0}, "my run")
+        >>> tracker.log({"loss": 0.5}, step=1)
+        >>> tracker.finish()
     """
 
     def __init__(self, trackers: Sequence[RunTracker]) -> None:

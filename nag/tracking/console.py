@@ -24,6 +24,13 @@ class ConsoleTracker:
         stream: Where to write; None means the stderr of the moment.
         delay: Seconds after which a piece of work becomes visible.
         interval: Least number of seconds between two lines where the stream is no terminal.
+
+    Example:
+        >>> import io
+        >>> from nag.tracking import ConsoleTracker
+        >>> tracker = ConsoleTracker(stream=io.StringIO(), delay=0.0)
+        >>> with tracker.progress(3, "training", "steps") as progress:
+        ...     progress.advance(2)
     """
 
     def __init__(self, stream: TextIO | None = None, delay: float = 2.0, interval: float = 10.0) -> None:

@@ -21,6 +21,11 @@ class Image:
 
     Raises:
         InvalidRequest: The data are neither.
+
+    Example:
+        >>> from nag.tracking import Image
+        >>> Image(b"<svg xmlns='http://www.w3.org/2000/svg'/>", caption="nothing").suffix
+        '.svg'
     """
 
     data: bytes

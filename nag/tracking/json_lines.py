@@ -34,6 +34,19 @@ class JsonLinesTracker:
     Args:
         path: The file. If it exists it is continued, less a last line that an interrupted run left torn. Where a
             resumed run repeats steps, the later line of a step counts.
+
+    Example:
+        >>> import json, tempfile
+        >>> from pathlib import Path
+        >>> from nag.tracking import JsonLinesTracker
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     tracker = JsonLinesTracker(f"{folder}/log.jsonl")
+        ...     tracker.start({"seed": 0}, "my run")
+        ...     tracker.log({"loss": 0.5}, step=1)
+        ...     tracker.finish()
+        ...     lines = Path(folder, "log.jsonl").read_text().splitlines()
+        >>> [json.loads(line)["event"] for line in lines]
+        ['start', 'log', 'finish']
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -29,7 +29,14 @@ def hidden_progress() -> AbstractContextManager[Progress]:
 
 
 class NullTracker:
-    """Records nothing."""
+    """Records nothing.
+
+    Example:
+        >>> from nag.tracking import NullTracker
+        >>> tracker = NullTracker()
+        >>> with tracker.progress(10, "searching", "queries") as progress:
+        ...     progress.advance()
+    """
 
     def start(self, config: Mapping[str, Any], name: str) -> None:
         """Does nothing."""

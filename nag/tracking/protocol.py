@@ -32,7 +32,14 @@ class RunContext:
 
 
 class Progress(Protocol):
-    """How far one piece of work is."""
+    """How far one piece of work is.
+
+    Example:
+        >>> from nag.tracking import NullTracker
+        >>> with NullTracker().progress(100, "training") as progress:
+        ...     progress.update(40)
+        ...     progress.note("loss 0.5")
+    """
 
     def advance(self, n: int = 1) -> None:
         """Counts `n` more units as done."""
@@ -49,7 +56,16 @@ class Progress(Protocol):
 
 @runtime_checkable
 class RunTracker(Protocol):
-    """Records one run: `start`, then anything in any order, then `finish`."""
+    """Records one run: `start`, then anything in any order, then `finish`.
+
+    Example:
+        >>> from nag.tracking import NullTracker
+        >>> class Printing(NullTracker):
+        ...     def log(self, metrics, step):
+        ...         print(step, dict(metrics))
+        >>> Printing().log({"loss": 0.5}, step=3)
+        3 {'loss': 0.5}
+    """
 
     def start(self, config: Mapping[str, Any], name: str) -> None:
         """Begins a run.

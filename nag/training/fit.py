@@ -39,6 +39,12 @@ class FitResult:
         steps: Steps done.
         seconds: Wall seconds, over all resumed runs.
         loss: Mean loss over the last tenth of all steps, over all resumed runs (nan if there were none).
+
+    Example:
+        >>> from torch import nn
+        >>> from nag.training import FitResult
+        >>> FitResult(nn.Linear(1, 1), steps=100, seconds=2.0, loss=0.5).loss
+        0.5
     """
 
     model: nn.Module

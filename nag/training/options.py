@@ -28,6 +28,12 @@ class FitOptions:
         gradient_clip: Greatest gradient norm.
         ema_decay: Decay of the moving average, reached after a warm-up.
         save_every_seconds: Time between saved states.
+
+    Example:
+        >>> from nag.training import FitOptions
+        >>> options = FitOptions(max_steps=100, warmup_steps=10, learning_rate=1e-2)
+        >>> [round(options.rate(step, elapsed=0.0), 4) for step in (4, 9, 99)]
+        [0.005, 0.0098, 0.0]
     """
 
     max_steps: Size = 3000

@@ -31,6 +31,11 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | No
 
     Raises:
         InvalidRequest: There are not so many devices.
+
+    Example:
+        >>> from nag.training import make_fabric
+        >>> make_fabric("cpu").device
+        device(type='cpu')
     """
     from lightning_fabric import Fabric  # takes seconds to import
 
@@ -58,6 +63,12 @@ def ending_together(fabric: Fabric) -> Iterator[None]:
     """Lets no process wait for one that failed, and lets process 0 alone tell a user's mistake.
 
     Where process 0 fails it ends the others; where another one is interrupted or meets a mistake, process 0 does too.
+
+    Example:
+        >>> from nag.training import ending_together, make_fabric
+        >>> with ending_together(make_fabric("cpu")):
+        ...     print("training")
+        training
     """
     try:
         yield

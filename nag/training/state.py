@@ -29,6 +29,11 @@ class SavedTraining:
         path: File of the state; None for nowhere.
         resume: Whether to continue from the file if it exists.
         identity: Digest of all that the result depends on, checked on resume.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nag.training import SavedTraining
+        >>> SavedTraining(Path("nowhere/state.pt"), resume=True, identity="abc").found
     """
 
     path: Path | None = None
@@ -65,6 +70,17 @@ class TrainState:
         seconds: Wall seconds spent, over all resumed runs.
         identity: What the run is (configuration digest); a state of another run is refused.
         losses: (L,) float32, losses of the last steps.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.training import TrainState
+        >>> from nag.training.ema import MovingAverage
+        >>> model = nn.Linear(1, 1)
+        >>> state = TrainState(model, MovingAverage(model, 0.9), torch.optim.AdamW(model.parameters()))
+        >>> state.record([torch.tensor(0.5)], seconds=0.1)
+        >>> state.losses
+        tensor([0.5000])
     """
 
     model: nn.Module
@@ -149,6 +165,14 @@ def read_state(path: Path, identity: str) -> dict[str, Any]:
     Raises:
         DamagedFile: The file is not a complete state.
         InvalidRequest: It belongs to a run with another configuration.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nag.training import read_state
+        >>> read_state(Path("nowhere/state.pt"), identity="abc")
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.DamagedFile: 'nowhere/state.pt' is no complete training state. Delete it and train again.
     """
     hint = "Delete it and train again."
     try:

@@ -49,6 +49,13 @@ def import_benchmark(
         MissingData: There is no such file.
         DamagedFile: It is none of these, or not whole.
         InvalidRequest: The folder holds another such file, or cannot be written to.
+
+    Example:
+        >>> from nag.tasks import import_benchmark
+        >>> import_benchmark("nasbench_only108.tfrecord", out_dir="tables")
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.MissingData: 'nasbench_only108.tfrecord' does not exist. Check the path.
     """
     source, folder = Path(path).expanduser(), Path(out_dir).expanduser()
     if not source.exists():

@@ -18,7 +18,7 @@ __all__ = ["read_csv_table"]
 def read_csv_table(
     path: Path, space: SearchSpace, arch_column: str = "arch", name: str | None = None, metrics: Collection[str] = ()
 ) -> BenchmarkTable:
-    """Reads a table with a header: one column of native strings, others of numbers; an empty cell is missing.
+    r"""Reads a table with a header: one column of native strings, others of numbers; an empty cell is missing.
 
     The separator is a comma, a semicolon or a tab; files may be packed by gzip, or be Parquet files. Columns of text, such as
     a date or a device, are ignored; NaN and infinities count as missing; an architecture may have several rows, whose mean
@@ -34,6 +34,19 @@ def read_csv_table(
     Raises:
         MissingData: There is no such file, or a package that reads it is missing.
         DamagedFile: It is no such table, holds an invalid architecture, or a metric that is not a number.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.spaces import load_space
+        >>> from nag.tasks import read_csv_table
+        >>> space = load_space("nasbench201")
+        >>> rows = [f"{space.encode(arch)},{len(arch.edges)}" for arch in space.sample(5, seed=0)]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "mine.csv").write_text("\n".join(["arch,score", *rows]))
+        ...     table = read_csv_table(Path(folder, "mine.csv"), space, metrics=["score"])
+        >>> table.name, len(table)
+        ('mine', 5)
     """
     file = read_table_file(path, arch_column, "arch_column")
     where = file.header.index(arch_column)

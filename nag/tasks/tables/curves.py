@@ -29,6 +29,15 @@ class CurveTable:
 
     Raises:
         InvalidRequest: Shapes do not fit together, a number is not finite, or budgets do not ascend.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.tasks import CurveTable
+        >>> losses = np.array([[1.0, 0.6], [1.2, 0.9], [0.9, 0.7]])
+        >>> budgets, no_features = np.array([1.0, 4.0]), np.zeros((3, 0))
+        >>> table = CurveTable("mine", budgets, losses, losses[:, -1], False, np.arange(3), no_features, ())
+        >>> table.take(np.array([0, 2])).final
+        array([0.6, 0.7])
     """
 
     name: str

@@ -36,6 +36,16 @@ class BenchmarkTable:
 
     Raises:
         DamagedFile: The shapes or types do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.spaces import layered_space
+        >>> from nag.tasks import BenchmarkTable
+        >>> space = layered_space(num_nodes=4, num_ops=4)
+        >>> dags = space.to_dags(space.sample(3, seed=0))
+        >>> table = BenchmarkTable("mine", space, dags, {"accuracy": np.array([0.7, 0.9, 0.8])})
+        >>> len(table), table.values("accuracy", dags[1:2])
+        (3, array([0.9]))
     """
 
     name: str
