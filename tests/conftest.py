@@ -11,11 +11,8 @@ import pytest
 import torch
 from filelock import FileLock
 
-from nag.diffusion import DiscreteGenerator
-from nag.diffusion.generation import train_generator
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space, load_space
-from nag.training import FitOptions
 
 torch.set_num_threads(1)  # several processes with many threads each spin against each other
 
@@ -109,6 +106,10 @@ def small_generator(made_once) -> Path:
     """A folder with `g.safetensors`, a small generator of NAS-Bench-Graph's space whose samples are mostly valid."""
 
     def make(folder: Path) -> None:
+        from nag.diffusion import DiscreteGenerator
+        from nag.diffusion.generation import train_generator
+        from nag.training import FitOptions
+
         small = partial(DiscreteGenerator, width=32, layers=2)
         options = FitOptions(max_steps=300, warmup_steps=10, batch_size=64, learning_rate=1e-2, ema_decay=0.9)
         space = load_space("nas_bench_graph")
