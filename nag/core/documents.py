@@ -4,9 +4,9 @@ A schema is a `Document`; `check` turns parsed data into one, or says in one lin
 expected. Readers bound the size, the depth and the aliases of what they parse, so that a crafted file costs no time.
 
 Example:
-    >>> from nag.core.numbers import Count
+    >>> from nag.core.documents import Document, check
     >>> class Plan(Document):
-    ...     budget: Count
+    ...     budget: int
     >>> check(Plan, {"budget": 3}, "plan.yaml").budget
     3
     >>> check(Plan, {"budget": "many"}, "plan.yaml")

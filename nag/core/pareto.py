@@ -67,6 +67,12 @@ def front(values: Tensor) -> Tensor:
 
     Returns:
         (P,) bool on the device of `values`.
+
+    Example:
+        >>> import torch
+        >>> from nag.core.pareto import front
+        >>> front(torch.tensor([[1.0, 3.0], [2.0, 2.0], [1.0, 1.0]]))
+        tensor([ True,  True, False])
     """
     if not len(values):
         return torch.zeros(0, dtype=torch.bool, device=values.device)
@@ -99,6 +105,12 @@ def hypervolume(values: Tensor, reference: Tensor) -> float:
     Args:
         values: (P, D), higher being better.
         reference: (D,), the worst values that count.
+
+    Example:
+        >>> import torch
+        >>> from nag.core.pareto import hypervolume
+        >>> hypervolume(torch.tensor([[1.0, 2.0], [2.0, 1.0]]), reference=torch.tensor([0.0, 0.0]))
+        3.0
     """
     if not len(values):
         return 0.0

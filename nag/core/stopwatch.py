@@ -9,13 +9,26 @@ __all__ = ["Stopwatch", "cpu_seconds"]
 
 
 def cpu_seconds() -> float:
-    """CPU seconds of this process and of its finished children, all threads together."""
+    """CPU seconds of this process and of its finished children, all threads together.
+
+    Example:
+        >>> from nag.core.stopwatch import cpu_seconds
+        >>> cpu_seconds() > 0
+        True
+    """
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 class Stopwatch:
-    """Measures CPU and wall seconds from its making on."""
+    """Measures CPU and wall seconds from its making on.
+
+    Example:
+        >>> from nag.core.stopwatch import Stopwatch
+        >>> watch = Stopwatch()
+        >>> watch.cpu >= 0, watch.wall > 0
+        (True, True)
+    """
 
     def __init__(self) -> None:
         self._cpu, self._wall = cpu_seconds(), time.monotonic()

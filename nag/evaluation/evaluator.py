@@ -32,6 +32,15 @@ class Evaluation:
         gpu_seconds: Seconds on an accelerator, likewise.
         reused: Whether an earlier measurement, of itself or of a functional twin, served.
         error: Why there is none, in one line; empty where there is.
+
+    Example:
+        >>> from nag.evaluation import Evaluation
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nas_bench_graph")
+        >>> arch = space.sample(1, seed=0)[0]
+        >>> digest = space.canonical_hashes(space.to_dags([arch]))[0]
+        >>> Evaluation(arch, digest, search_value=0.8, report_value=0.7, percentile=None, side={"params": 100.0}).error
+        ''
     """
 
     architecture: Architecture
@@ -49,7 +58,22 @@ class Evaluation:
 
 
 class Evaluator(Protocol):
-    """Measures architectures."""
+    """Measures architectures.
+
+    Example:
+        >>> from nag.evaluation import Evaluation
+        >>> from nag.spaces import load_space
+        >>> class Edges:
+        ...     def evaluate(self, archs, on_progress=lambda done, total: None):
+        ...         space = load_space("nas_bench_graph")
+        ...         hashes = space.canonical_hashes(space.to_dags(archs))
+        ...         pairs = zip(archs, hashes, strict=True)
+        ...         return [Evaluation(arch, digest, len(arch.edges), None, None, {}) for arch, digest in pairs]
+        >>> import nag
+        >>> study = nag.search(Edges(), load_space("nas_bench_graph"), budget=2, strategy=nag.search.RandomSearch)
+        >>> len(study)
+        2
+    """
 
     def evaluate(self, archs: Sequence[Architecture], on_progress: OnCount = ignore_count) -> list[Evaluation]:
         """One evaluation for each architecture, in order.
@@ -66,6 +90,14 @@ class TableEvaluator:
 
     Args:
         task: The task.
+
+    Example:
+        >>> from nag.evaluation import TableEvaluator
+        >>> from nag.tasks import load_task
+        >>> task = load_task("nas_bench_graph/cora")
+        >>> found = TableEvaluator(task).evaluate(task.space.sample(2, seed=0))
+        >>> [0 < each.search_value < 1 for each in found]
+        [True, True]
     """
 
     def __init__(self, task: Task) -> None:

@@ -26,7 +26,17 @@ _GRAPH: dict[str, Callable[[DagBatch], Tensor]] = {
 
 
 class GraphMetric(ABC):
-    """A number of each architecture, in its own units and as a normal score; no direction is better than the other."""
+    """A number of each architecture, in its own units and as a normal score; no direction is better than the other.
+
+    Example:
+        >>> from nag.evaluation import GraphMetric, computed_metrics
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 50, seed=0)
+        >>> depth = computed_metrics(space, dags, ["depth"])["depth"]
+        >>> isinstance(depth, GraphMetric), depth.values(dags[:3])
+        (True, tensor([3., 3., 4.], dtype=torch.float64))
+    """
 
     @abstractmethod
     def values(self, dags: DagBatch) -> Tensor:
@@ -58,6 +68,17 @@ class PredictedMetric(GraphMetric):
         predictor: Fitted predictor of the metric.
         spread: Standard deviation of its labels.
         margin: Margin of limits; None where no limit is put on the metric.
+
+    Example:
+        >>> from nag.evaluation import PredictedMetric
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 10, seed=0)
+        >>> predictor = GPPredictor(space, wl_rounds=0)
+        >>> predictor.fit(dags, dags.adjacency.sum((1, 2)).double())
+        >>> PredictedMetric("edges", predictor).scores(dags).shape
+        torch.Size([10])
     """
 
     def __init__(self, name: str, predictor: Predictor, spread: float = 1.0, margin: Margin | None = None) -> None:
@@ -111,6 +132,14 @@ class ComputedMetric(GraphMetric):
     Args:
         compute: Graphs -> (B,) numbers.
         reference: Architectures whose values make the normal scores, such as a thousand uniform draws.
+
+    Example:
+        >>> from nag.evaluation import ComputedMetric
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> dags = sample_uniform(load_space("nas_bench_graph"), 50, seed=0)
+        >>> metric = ComputedMetric(lambda dags: dags.adjacency.sum((1, 2)).double(), reference=dags)
+        >>> metric.values(dags[:3]), metric.scores(dags).shape
+        (tensor([7., 7., 6.], dtype=torch.float64), torch.Size([50]))
     """
 
     def __init__(self, compute: Callable[[DagBatch], Tensor], reference: DagBatch) -> None:
@@ -151,6 +180,13 @@ def computed_metrics(space: SearchSpace, reference: DagBatch, names: list[str] |
 
     Raises:
         InvalidRequest: There is no such metric.
+
+    Example:
+        >>> from nag.evaluation import computed_metrics
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nasbench201")
+        >>> sorted(computed_metrics(space, sample_uniform(space, 50, seed=0)))
+        ['depth', 'flops_m', 'num_edges', 'num_nodes', 'params_m']
     """
     known = [*space.costs, *_GRAPH]
     for name in names or []:

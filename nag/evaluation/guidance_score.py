@@ -64,6 +64,16 @@ class Feasibility:
 
     Raises:
         InvalidRequest: There is no such metric, or it cannot be limited.
+
+    Example:
+        >>> from nag.evaluation import Feasibility, computed_metrics
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> from nag.tasks import Limit
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 50, seed=0)
+        >>> feasibility = Feasibility(space, {"depth": Limit(max=3)}, computed_metrics(space, dags, ["depth"]))
+        >>> bool((feasibility.violation(dags) == 0).any())
+        True
     """
 
     def __init__(self, space: SearchSpace, limits: Mapping[str, Limit], metrics: Mapping[str, GraphMetric]) -> None:
@@ -111,6 +121,17 @@ class GuidanceScore:
 
     Raises:
         InvalidRequest: There is no such metric, or it cannot be limited.
+
+    Example:
+        >>> from nag.evaluation import GuidanceScore, computed_metrics
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> from nag.tasks import Limit, Objective
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 50, seed=0)
+        >>> objective = Objective.single("num_edges", limits={"depth": {"max": 4}})
+        >>> score = GuidanceScore(space, objective, computed_metrics(space, dags)).score(dags)
+        >>> score.shape
+        torch.Size([50])
     """
 
     def __init__(self, space: SearchSpace, objective: Objective, metrics: Mapping[str, GraphMetric]) -> None:
@@ -142,6 +163,16 @@ class FrontScore:
 
     Raises:
         InvalidRequest: There is no such metric, it cannot be limited, or there are fewer than two metrics.
+
+    Example:
+        >>> from nag.evaluation import FrontScore, computed_metrics
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> from nag.tasks import Metric, Objective
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 50, seed=0)
+        >>> objective = Objective((Metric("depth"), Metric("num_edges", maximise=False)), pareto=True)
+        >>> FrontScore(space, objective, computed_metrics(space, dags), count=4).scores(dags).shape
+        torch.Size([50, 4])
     """
 
     def __init__(self, space: SearchSpace, objective: Objective, metrics: Mapping[str, GraphMetric], count: int) -> None:

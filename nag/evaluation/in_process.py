@@ -32,6 +32,13 @@ class CallableTrial:
             metrics that holds it.
         search_metric: Name of the number that a search may see.
         report_metric: Name of the number that results show; the search metric if None.
+
+    Example:
+        >>> from nag.evaluation import CallableTrial
+        >>> from nag.spaces import load_space
+        >>> arch = load_space("nas_bench_graph").sample(1, seed=0)[0]
+        >>> CallableTrial(lambda arch: len(arch.ops)).run(arch, seed=0).search_value
+        6.0
     """
 
     function: Callable[..., Any]

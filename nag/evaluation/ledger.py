@@ -17,6 +17,11 @@ class Ledger:
         network_evaluations: Evaluations of the denoiser, each on a batch.
         predictor_evaluations: Architectures scored by a predictor.
         train_cpu_seconds: CPU seconds of training networks.
+
+    Example:
+        >>> from nag.evaluation import Ledger
+        >>> (Ledger(labels_used=100) + Ledger(network_evaluations=64)).as_metrics()["labels_used"]
+        100
     """
 
     labels_used: int = 0

@@ -38,6 +38,11 @@ class LimitRisk:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.evaluation import LimitRisk
+        >>> LimitRisk(risk=0.1, boundary_fraction=0.0)
+        LimitRisk(risk=0.1, boundary_fraction=0.0)
     """
 
     risk: ProperFraction = RISK
@@ -55,6 +60,13 @@ class HeldOut:
     Args:
         predicted: (B,) float64.
         true: (B,) float64.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.evaluation import HeldOut
+        >>> held_out = HeldOut(predicted=np.array([0.7, 0.9]), true=np.array([0.72, 0.85]))
+        >>> float(np.abs(held_out.predicted - held_out.true).max().round(3))
+        0.05
     """
 
     predicted: np.ndarray
@@ -75,6 +87,19 @@ def cross_validate(
 
     Raises:
         InvalidRequest: Fewer than two folds, or fewer labels than folds.
+
+    Example:
+        >>> from functools import partial
+        >>> import torch
+        >>> from nag.evaluation import cross_validate
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 8, seed=0)
+        >>> make = partial(GPPredictor, space, wl_rounds=0)
+        >>> held_out = cross_validate(make, dags, dags.ops.sum(1).double(), torch.Generator().manual_seed(0), folds=2)
+        >>> held_out.predicted.shape
+        (8,)
     """
     if not 2 <= folds <= len(dags):
         raise InvalidRequest(f"{folds} folds of {len(dags)} labels", "A margin takes 2 folds and a label in each.")
@@ -107,6 +132,15 @@ class Margin:
         high: Factor or addend for an upper limit.
         low: Factor or addend for a lower limit.
         relative: Whether they are factors.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.evaluation import HeldOut, Margin
+        >>> from nag.tasks import Limit
+        >>> true = np.linspace(1.0, 2.0, 50)
+        >>> margin = Margin.calibrate(HeldOut(predicted=true + 0.1, true=true), risk=0.1)
+        >>> margin.threshold(Limit(max=1.5)).max > 1.5
+        True
     """
 
     high: float

@@ -49,6 +49,12 @@ class NetworkTraining:
 
     Raises:
         InvalidRequest: With the option at fault.
+
+    Example:
+        >>> from nag.evaluation import NetworkTraining
+        >>> training = NetworkTraining(epochs=3, learning_rate=0.1, warmup=0.0)
+        >>> [round(training.rate(step, steps=4), 3) for step in range(4)]
+        [0.1, 0.085, 0.05, 0.015]
     """
 
     epochs: Count = 12
@@ -134,7 +140,14 @@ class NetworkTraining:
 
 
 def suggested_training(shape: DataShape) -> NetworkTraining:
-    """Options that suit a kind of data; measured on the data sets that nag knows."""
+    """Options that suit a kind of data; measured on the data sets that nag knows.
+
+    Example:
+        >>> from nag.evaluation import suggested_training
+        >>> from nag.networks import DataShape
+        >>> suggested_training(DataShape("images", 1, 10, 8, 8)).epochs
+        12
+    """
     if shape.kind == "graph":
         return NetworkTraining(epochs=100, optimizer="adamw", learning_rate=0.01, weight_decay=5e-4)
     return NetworkTraining()

@@ -22,6 +22,12 @@ def ranking_metrics(predicted: np.ndarray, true: np.ndarray, maximise: bool = Tr
         `kendall_tau` (tau-b) and `spearman`, both nan where either side is constant, `mae` (unit of the target), and
         `precision_at_10pct`, the share of the predicted best tenth that belongs to the true best tenth; where ties make a
         tenth ambiguous, its expectation if they are broken at random. All are nan where there are no predictions.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.evaluation import ranking_metrics
+        >>> ranking_metrics(np.array([0.1, 0.3, 0.2]), np.array([1.0, 3.0, 2.0]))["kendall_tau"]
+        1.0
     """
     if not len(true):
         return dict.fromkeys(("kendall_tau", "spearman", "mae", "precision_at_10pct"), float("nan"))

@@ -70,6 +70,14 @@ class ProxyTrial:
 
     Raises:
         InvalidRequest: No such proxy, or a number is too small.
+
+    Example:
+        >>> from nag.evaluation import ProxyTrial
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nasbench201")
+        >>> trial = ProxyTrial(space, "digits", "params", batch_size=4)
+        >>> trial.run(space.sample(1, seed=0)[0], seed=0).search_value > 0
+        True
     """
 
     space: SearchSpace

@@ -21,6 +21,16 @@ class SampleMetrics:
 
     Args:
         values: Name -> number, among them each metric's `<name>_reference`.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion.generation import TrainingSet
+        >>> from nag.evaluation import sample_metrics
+        >>> from nag.spaces import load_space
+        >>> training = TrainingSet.of(load_space("nas_bench_graph"), fraction=0.01)
+        >>> found = sample_metrics(training.space, training.graphs[:20], training.reference)
+        >>> found.values["validity_raw"], found.values["novelty"]
+        (1.0, 0.0)
     """
 
     values: dict[str, float]
@@ -40,6 +50,15 @@ def sample_metrics(space: SearchSpace, raw: DagBatch, reference: SpaceReference,
         raw: Samples as generated.
         reference: Facts of the space and the training set.
         seed: Of the simulated reference sample.
+
+    Example:
+        >>> from nag.diffusion.generation import TrainingSet
+        >>> from nag.evaluation import sample_metrics
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> training = TrainingSet.of(load_space("nas_bench_graph"), fraction=0.5)
+        >>> found = sample_metrics(training.space, sample_uniform(training.space, 20, seed=1), training.reference)
+        >>> found.values["validity_raw"], found.values["uniqueness"]
+        (1.0, 1.0)
     """
     valid = space.is_valid(raw)
     dags = raw[valid]

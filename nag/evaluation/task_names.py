@@ -39,6 +39,11 @@ def list_training_tasks(data_dir: str | Path | None = None) -> dict[str, str]:
 
     Args:
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+
+    Example:
+        >>> from nag.evaluation import list_training_tasks
+        >>> "digits/nasbench201" in list_training_tasks()
+        True
     """
     return {
         f"{data_set}/{space}": f"Trained networks: {note}"
@@ -55,6 +60,13 @@ def check_task_name(name_or_path: str | Path) -> None:
         InvalidRequest: It is none; the hint corrects the part that is wrong.
         InvalidSpace: There is no such search space.
         MissingData: There is no such file.
+
+    Example:
+        >>> from nag.evaluation import check_task_name
+        >>> check_task_name("digits/nasbnch201")
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.InvalidSpace: unknown search space 'nasbnch201'. Did you mean 'nasbench201'?
     """
     name = str(name_or_path)
     if name in task_names() or (is_task_file(name) and Path(name).expanduser().is_file()):
@@ -68,7 +80,13 @@ def check_task_name(name_or_path: str | Path) -> None:
 
 
 def is_training_task(name_or_path: str | Path) -> bool:
-    """Whether a task's name asks for training: `<data set>/<search space>`, or a YAML file with the key `data`."""
+    """Whether a task's name asks for training: `<data set>/<search space>`, or a YAML file with the key `data`.
+
+    Example:
+        >>> from nag.evaluation import is_training_task
+        >>> is_training_task("digits/nasbench201"), is_training_task("nas_bench_graph/cora")
+        (True, False)
+    """
     name = str(name_or_path)
     if is_task_file(name) and Path(name).expanduser().is_file():
         keys = keys_of(name)

@@ -26,6 +26,12 @@ def load_task_data(source: TrainedNetworks, data_dir: str | Path | None = None) 
     Args:
         source: The data of a task.
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+
+    Example:
+        >>> from nag.evaluation import load_task_data
+        >>> from nag.tasks import TrainedNetworks
+        >>> load_task_data(TrainedNetworks("digits")).shape.classes
+        10
     """
     return load_data_set(source.data_set, data_dir=data_dir, size=source.image_size, layout=source.layout)
 
@@ -43,6 +49,11 @@ def load_training_task(name_or_path: str | Path, data_dir: str | Path | None = N
         MissingData: Its data is not at hand.
         DamagedFile: Its data is not what it should be.
         InvalidSpace: No such search space.
+
+    Example:
+        >>> from nag.evaluation import load_training_task
+        >>> load_training_task("digits/nasbench201").task_features["classes"]
+        10.0
     """
     name = str(name_or_path)
     path = Path(name).expanduser()

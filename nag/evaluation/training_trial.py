@@ -49,6 +49,16 @@ class TrainingTrial:
         split_seed: Seed of the data's split.
         image_size: Height and width that the images of a folder are scaled to; None where all have one size.
         layout: Which axis of the images of an `.npz` file is which; None to tell by their shape.
+
+    Example:
+        >>> from nag.evaluation import NetworkTraining, TrainingTrial
+        >>> from nag.networks import NASBench201Builder
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nasbench201")
+        >>> tiny = NASBench201Builder(channels=4, cells_per_stage=1)
+        >>> trial = TrainingTrial(space, "digits", tiny, NetworkTraining(epochs=1, batch_size=512, device="cpu"))
+        >>> trial.load_data().sizes, len(trial.fingerprint)
+        ({'train': 1078, 'validation': 360, 'test': 359}, 32)
     """
 
     space: SearchSpace

@@ -30,6 +30,10 @@ class Measurement:
         epochs: Epochs trained.
         cpu_seconds: CPU seconds; where a trial leaves them 0, the worker that ran it fills in those of its process.
         gpu_seconds: Seconds on an accelerator.
+
+    Example:
+        >>> from nag.evaluation import Measurement
+        >>> Measurement(search_value=0.8, side={"latency_ms": 3.0}).report_value
     """
 
     search_value: float
@@ -42,7 +46,21 @@ class Measurement:
 
 
 class Trial(Protocol):
-    """Measures an architecture; it is pickled to reach the process that runs it."""
+    """Measures an architecture; it is pickled to reach the process that runs it.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from nag.evaluation import Measurement, TrialEvaluator
+        >>> from nag.spaces import load_space
+        >>> @dataclass(frozen=True)
+        ... class Size:
+        ...     fingerprint = "size-1"
+        ...     def run(self, arch, seed, on_progress=lambda share: None):
+        ...         return Measurement(search_value=float(len(arch.ops)))
+        >>> space = load_space("nas_bench_graph")
+        >>> TrialEvaluator(space, Size()).evaluate(space.sample(1, seed=0))[0].search_value
+        6.0
+    """
 
     @property
     def fingerprint(self) -> str:

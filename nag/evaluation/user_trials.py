@@ -82,6 +82,17 @@ class FunctionTrial:
 
     Raises:
         InvalidRequest: There is no such function, or it wants what is not offered.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.evaluation import FunctionTrial
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nas_bench_graph")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "mine.py").write_text("def size(architecture): return len(architecture.ops)")
+        ...     FunctionTrial(space, f"{folder}/mine.py:size").run(space.sample(1, seed=0)[0], seed=0).search_value
+        6.0
     """
 
     space: SearchSpace
@@ -141,6 +152,13 @@ class ShellTrial:
 
     Raises:
         InvalidRequest: The command cannot be read, its program does not exist, or a value would be read as code.
+
+    Example:
+        >>> from nag.evaluation import ShellTrial
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nas_bench_graph")
+        >>> ShellTrial(space, "echo 0.5").run(space.sample(1, seed=0)[0], seed=0).search_value
+        0.5
     """
 
     space: SearchSpace

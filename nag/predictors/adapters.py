@@ -65,6 +65,20 @@ class AdapterPredictor(RankedPredictor):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import AdapterPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 20, seed=0)
+        >>> values = dags.adjacency.sum((1, 2)).double() + torch.linspace(0, 0.1, 20)
+        >>> small = {"members": 1, "steps": 2, "width": 8, "layers": 1}
+        >>> predictor = AdapterPredictor(space, base=small, adapter={"steps": 2})
+        >>> predictor.fit_source(dags, values)
+        >>> predictor.fit(dags[:5], values[:5])
+        >>> predictor.predict(dags).mean.shape
+        torch.Size([20])
     """
 
     def __init__(

@@ -32,6 +32,13 @@ class Prediction:
         std: (B,) float, standard deviation of the function around the mean.
         measurement_std: (B,) float, standard deviation of a new measurement around the mean, at least `std`; None where
             measurements have no noise.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import Prediction
+        >>> prediction = Prediction(mean=torch.tensor([0.7, 0.9]), std=torch.tensor([0.1, 0.05]))
+        >>> prediction[:1].mean, Prediction.cat([prediction, prediction]).std.shape
+        (tensor([0.7000]), torch.Size([4]))
     """
 
     mean: Tensor
@@ -113,6 +120,26 @@ class Predictor(SpaceModel, ABC):
 
     Args:
         space: Search space of the architectures.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import Prediction, Predictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> class MeanPredictor(Predictor):
+        ...     def __init__(self, space):
+        ...         super().__init__(space)
+        ...         self.register_buffer("moments", torch.zeros(2, dtype=torch.float64))
+        ...     def fit(self, dags, targets, on_progress=lambda share: None):
+        ...         self.moments = torch.stack([targets.double().mean(), targets.double().std()])
+        ...     def predict(self, dags):
+        ...         return Prediction(self.moments[0].expand(len(dags)), self.moments[1].expand(len(dags)))
+        ...     def predict_scores(self, dags):
+        ...         return Prediction(torch.zeros(len(dags)), torch.ones(len(dags)))
+        >>> space = load_space("nas_bench_graph")
+        >>> dags, predictor = sample_uniform(space, 3, seed=0), MeanPredictor(space)
+        >>> predictor.fit(dags, torch.tensor([1.0, 2.0, 3.0]))
+        >>> predictor.predict(dags).mean
+        tensor([2., 2., 2.], dtype=torch.float64)
     """
 
     kind = "predictor"

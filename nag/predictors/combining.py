@@ -25,6 +25,12 @@ def rank_scores(values: Tensor) -> Tensor:
 
     Raises:
         InvalidRequest: Not two dimensions, or no networks.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import rank_scores
+        >>> rank_scores(torch.tensor([[1.0], [float("-inf")], [2.0]])).round(decimals=2).T
+        tensor([[ 0.0000, -0.9700,  0.9700]], dtype=torch.float64)
     """
     if values.ndim != 2 or not len(values):
         raise InvalidRequest(f"scores have the shape {tuple(values.shape)}", "Give one row a network and one column a proxy.")
@@ -39,6 +45,13 @@ def rank_scores(values: Tensor) -> Tensor:
 
 
 def combined_scores(values: Tensor) -> Tensor:
-    """Mean over proxies of their normal scores: (n, P) scores to (n,) float64, as in `rank_scores`."""
+    """Mean over proxies of their normal scores: (n, P) scores to (n,) float64, as in `rank_scores`.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import combined_scores
+        >>> combined_scores(torch.tensor([[1.0, 10.0], [2.0, 1e9], [3.0, 20.0]])).argsort()
+        tensor([0, 1, 2])
+    """
     scores = rank_scores(values)
     return scores.mean(1) if scores.shape[1] else torch.full((len(values),), math.nan, dtype=torch.float64)

@@ -49,6 +49,16 @@ class GNNPredictor(NetworkPredictor):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.predictors import GNNPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 10, seed=0)
+        >>> predictor = GNNPredictor(space, width=8, layers=1, members=1, steps=2)
+        >>> predictor.fit(dags, dags.adjacency.sum((1, 2)).double())
+        >>> predictor.predict(dags).mean.shape
+        torch.Size([10])
     """
 
     shape_shift: Tensor

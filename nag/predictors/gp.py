@@ -41,6 +41,17 @@ class GPPredictor(RankedPredictor):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 12, seed=0)
+        >>> predictor = GPPredictor(space, wl_rounds=0)
+        >>> predictor.fit(dags[:10], dags[:10].adjacency.sum((1, 2)).double())
+        >>> prediction = predictor.predict(dags)
+        >>> prediction.mean.shape, bool((prediction.std > 0).all())
+        (torch.Size([12]), True)
     """
 
     def __init__(

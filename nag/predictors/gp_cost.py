@@ -41,6 +41,16 @@ class GPCostPredictor(Predictor):
 
     Raises:
         InvalidRequest: There is no view, an unknown one, or a number is less than 1.
+
+    Example:
+        >>> from nag.predictors import GPCostPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 10, seed=0)
+        >>> predictor = GPCostPredictor(space)
+        >>> predictor.fit(dags, dags.ops.sum(1).double())
+        >>> predictor.predict(dags).mean.shape
+        torch.Size([10])
     """
 
     fitted: Tensor

@@ -29,7 +29,17 @@ PairLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Loss(ABC):
-    """Loss of each member of an ensemble."""
+    """Loss of each member of an ensemble.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.losses import Loss
+        >>> class Absolute(Loss):
+        ...     def __call__(self, scores, targets, weights, generator):
+        ...         return ((scores - targets).abs() * weights).mean(-1)
+        >>> Absolute()(torch.tensor([[0.0, 1.0]]), torch.tensor([0.0, 3.0]), torch.ones(1, 2), torch.Generator())
+        tensor([1.])
+    """
 
     @abstractmethod
     def __call__(self, scores: Tensor, targets: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
@@ -55,6 +65,13 @@ def pairwise_logistic(score_gap: Tensor, target_gap: Tensor) -> Tensor:
 
     Returns:
         (..., P) losses.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import pairwise_logistic
+        >>> right, wrong = pairwise_logistic(torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0]))
+        >>> bool(right < wrong)
+        True
     """
     return target_gap.abs() * softplus(-2 * target_gap.sign() * score_gap)
 
@@ -68,6 +85,12 @@ def pairwise_hinge(score_gap: Tensor, target_gap: Tensor) -> Tensor:
 
     Returns:
         (..., P) losses.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import pairwise_hinge
+        >>> pairwise_hinge(torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0]))
+        tensor([0., 2.])
     """
     return (target_gap.abs() - target_gap.sign() * score_gap).clamp(min=0) * (target_gap != 0)
 
@@ -96,6 +119,12 @@ class SquaredLoss(Loss):
 
     Args:
         focus: Logarithm of the weight that a label gains with each unit of its target, so that the best count most.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import SquaredLoss
+        >>> SquaredLoss()(torch.tensor([[0.0, 2.0]]), torch.tensor([0.0, 1.0]), torch.ones(1, 2), torch.Generator())
+        tensor([0.5000])
     """
 
     focus: float = 0.0
@@ -114,6 +143,14 @@ class RankingLoss(Loss):
         regression: Weight of the squared error.
         rounds: Pairs drawn for each item.
         focus: As in `SquaredLoss`; a pair weighs as much as the geometric mean of its two.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import RankingLoss
+        >>> targets, scores = torch.tensor([0.0, 1.0]), torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+        >>> right, wrong = RankingLoss()(scores, targets, torch.ones(2, 2), torch.Generator().manual_seed(0))
+        >>> bool(right < wrong)
+        True
     """
 
     pairwise: PairLoss = pairwise_logistic
@@ -144,6 +181,14 @@ class ListwiseLoss(Loss):
 
     Raises:
         InvalidRequest: A number is below 0.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import ListwiseLoss
+        >>> targets, scores = torch.tensor([0.0, 1.0]), torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+        >>> right, wrong = ListwiseLoss()(scores, targets, torch.ones(2, 2), torch.Generator())
+        >>> bool(right < wrong)
+        True
     """
 
     sharpness: NonNegative = 1.0

@@ -56,6 +56,11 @@ class Episodes:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.predictors import Episodes
+        >>> Episodes(steps=50, labels=(0, 10)).queries
+        150
     """
 
     steps: Size = 150
@@ -109,6 +114,19 @@ class MetaPredictor(ResizableState, SpaceModel):
         space: Search space.
         facts: Names of the D numbers of a descriptor.
         sources: Task -> a predictor that was fitted to it.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import GPPredictor, MetaPredictor, NormalScores, TransferPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 10, seed=0)
+        >>> values, source = dags.adjacency.sum((1, 2)).double(), GPPredictor(space, wl_rounds=0)
+        >>> source.fit(dags, values)
+        >>> meta = MetaPredictor(space, ["nodes"], {"source": source})
+        >>> meta.fit([{"nodes": 100}], dags, NormalScores().fit(values)[:, None], torch.Generator().manual_seed(0))
+        >>> TransferPredictor(meta, {"nodes": 50}).predict(dags).mean.shape
+        torch.Size([10])
     """
 
     kind = "meta-predictor"

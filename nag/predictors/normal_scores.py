@@ -17,6 +17,14 @@ class NormalScores(ResizableState):
 
     Failed trainings that reach 10 % instead of 90 % then weigh no more than their rank. Between the targets that it was fitted
     to, the map back is linear; beyond them it goes on with the mean slope of the outer tenth, so that it increases everywhere.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import NormalScores
+        >>> normal_scores = NormalScores()
+        >>> scores = normal_scores.fit(torch.tensor([10.0, 90.0, 91.0]))
+        >>> scores.round(decimals=2), normal_scores.to_targets(scores)
+        (tensor([-0.9700,  0.0000,  0.9700], dtype=torch.float64), tensor([10., 90., 91.], dtype=torch.float64))
     """
 
     _resizable = ("targets", "scores")

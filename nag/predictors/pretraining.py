@@ -32,6 +32,11 @@ class Pretraining:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.predictors import Pretraining
+        >>> Pretraining(graphs=500, steps=50).hidden
+        0.2
     """
 
     graphs: Count = 2000

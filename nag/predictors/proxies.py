@@ -22,6 +22,12 @@ def worst_if_infinite(values: Tensor) -> Tensor:
 
     Args:
         values: Scores of any shape, the higher the better; nan stays.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import worst_if_infinite
+        >>> bool(worst_if_infinite(torch.tensor([1.0, float("inf")]))[1] < 0)
+        True
     """
     return torch.where(values.isinf(), torch.finfo(values.dtype).min, values)
 
@@ -35,6 +41,16 @@ class ProxyColumns(ResizableState):
     Args:
         space: Search space.
         columns: P, number of scores.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import ProxyColumns
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 5, seed=0)
+        >>> columns = ProxyColumns.of(space, dags, torch.arange(10.0).reshape(5, 2))
+        >>> columns(dags).shape
+        torch.Size([5, 2])
     """
 
     _resizable = ("codes", "values")

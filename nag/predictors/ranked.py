@@ -35,6 +35,22 @@ class RankedPredictor(Predictor):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import Prediction, RankedPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> class EdgeCount(RankedPredictor):
+        ...     def fit_scores(self, dags, scores, rng, on_progress):
+        ...         return self.predict_normal_forms(dags)
+        ...     def predict_normal_forms(self, dags):
+        ...         edges = dags.adjacency.sum((1, 2)).double()
+        ...         return Prediction(edges - 6, torch.ones_like(edges))
+        >>> space = load_space("nas_bench_graph")
+        >>> dags, predictor = sample_uniform(space, 3, seed=0), EdgeCount(space)
+        >>> predictor.fit(dags, torch.tensor([1.0, 2.0, 3.0]))
+        >>> predictor.predict_scores(dags).mean
+        tensor([1., 1., 0.], dtype=torch.float64)
     """
 
     fitted: Tensor

@@ -43,6 +43,18 @@ class StackedPredictor(RankedPredictor):
 
     Raises:
         InvalidRequest: There is no part.
+
+    Example:
+        >>> from functools import partial
+        >>> from nag.predictors import GPPredictor, StackedPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 10, seed=0)
+        >>> parts = {"plain": partial(GPPredictor, wl_rounds=0), "deep": partial(GPPredictor, wl_rounds=1)}
+        >>> predictor = StackedPredictor(space, parts=parts)
+        >>> predictor.fit(dags, dags.adjacency.sum((1, 2)).double())
+        >>> round(float(predictor.weights.sum()), 6)
+        1.0
     """
 
     weights: Tensor

@@ -34,6 +34,21 @@ class TransferPredictor(Predictor):
 
     Raises:
         InvalidRequest: A fact is missing or below 0.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import GPPredictor, MetaPredictor, NormalScores, TransferPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 10, seed=0)
+        >>> values, source = dags.adjacency.sum((1, 2)).double(), GPPredictor(space, wl_rounds=0)
+        >>> source.fit(dags, values)
+        >>> meta = MetaPredictor(space, [], {"source": source})
+        >>> meta.fit([{}], dags, NormalScores().fit(values)[:, None], torch.Generator().manual_seed(0))
+        >>> predictor = TransferPredictor(meta, {})
+        >>> predictor.fit(dags[:4], values[:4])
+        >>> predictor.predict(dags).mean.shape
+        torch.Size([10])
     """
 
     def __init__(self, meta: MetaPredictor, descriptor: Mapping[str, float], chunk_size: int = 4096) -> None:

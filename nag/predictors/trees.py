@@ -138,6 +138,16 @@ class TreesPredictor(RankedPredictor):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.predictors import TreesPredictor
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> dags = sample_uniform(space, 20, seed=0)
+        >>> predictor = TreesPredictor(space, folds=2, trees=5)
+        >>> predictor.fit(dags, dags.adjacency.sum((1, 2)).double())
+        >>> predictor.predict(dags).mean.shape
+        torch.Size([20])
     """
 
     noise: Tensor

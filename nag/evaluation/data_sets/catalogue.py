@@ -83,7 +83,13 @@ def _entries() -> dict[str, _Entry]:
 
 
 def data_set_names() -> list[str]:
-    """Names of the built-in data sets."""
+    """Names of the built-in data sets.
+
+    Example:
+        >>> from nag.evaluation.data_sets import data_set_names
+        >>> "digits" in data_set_names()
+        True
+    """
     return list(_entries())
 
 
@@ -95,6 +101,11 @@ def data_set_kind(data: str | Path | LoadedData) -> str:
 
     Raises:
         InvalidRequest: No such data set.
+
+    Example:
+        >>> from nag.evaluation.data_sets import data_set_kind
+        >>> data_set_kind("digits"), data_set_kind("karate")
+        ('images', 'graph')
     """
     if not isinstance(data, str | Path):
         return "images" if _data_set(data).graph is None else "graph"
@@ -113,6 +124,11 @@ def list_data_sets(data_dir: str | Path | None = None) -> dict[str, str]:
 
     Args:
         data_dir: The data folder; the environment variable NAG_DATA_DIR if None.
+
+    Example:
+        >>> from nag.evaluation import list_data_sets
+        >>> list_data_sets()["digits"]
+        '1,797 handwritten digits, 8 x 8 grey, 10 classes (available)'
     """
     return {name: _describe(entry, data_dir) for name, entry in _entries().items()}
 
@@ -146,6 +162,12 @@ def load_data_set(
         InvalidRequest: No such data set, or what the user gave makes none.
         MissingData: It is not at hand; the hint says how to get it.
         DamagedFile: Its files are not what they should be.
+
+    Example:
+        >>> from nag.evaluation import load_data_set
+        >>> data = load_data_set("digits")
+        >>> data.shape, data.sizes
+        (DataShape(kind='images', channels=1, classes=10, height=8, width=8), {'train': 1078, 'validation': 360, 'test': 359})
     """
     if not isinstance(data, str | Path):
         return _data_set(data)

@@ -23,6 +23,12 @@ class Split:
     Args:
         inputs: Images, (n, C, H, W) float32, normalised; or numbers of nodes of the data set's graph, (n,) int64.
         labels: Class of each, (n,) int64.
+
+    Example:
+        >>> import torch
+        >>> from nag.evaluation.data_sets import Split
+        >>> len(Split(inputs=torch.zeros(4, 1, 8, 8), labels=torch.tensor([0, 1, 0, 1])))
+        4
     """
 
     inputs: Tensor
@@ -43,6 +49,13 @@ class Graph:
     Args:
         x: Features of the nodes, (n, F) float32.
         edge_index: Source and target of each edge, (2, E) int64; an undirected edge stands in both directions.
+
+    Example:
+        >>> import torch
+        >>> from nag.evaluation.data_sets import Graph
+        >>> graph = Graph(x=torch.zeros(3, 5), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> graph.x.shape
+        torch.Size([3, 5])
     """
 
     x: Tensor
@@ -68,6 +81,12 @@ class DataSet:
         task_features: Numbers that describe it, by which a meta-predictor tells how alike tasks are.
         mean: Mean of each channel that was subtracted, in units of the raw data scaled to 0..1; empty for graphs.
         std: Standard deviation of each channel that was divided by; empty for graphs.
+
+    Example:
+        >>> from nag.evaluation import load_data_set
+        >>> data = load_data_set("digits")
+        >>> data.summary
+        '1,797 pictures of 8 x 8 pixels, 1 channel, 10 classes; 1,078 to train, 360 to validate, 359 to test'
     """
 
     name: str

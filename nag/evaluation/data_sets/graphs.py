@@ -69,6 +69,15 @@ def graph_data_set(
 
     Raises:
         InvalidRequest: A part is too small, or parts overlap.
+
+    Example:
+        >>> import torch
+        >>> from nag.evaluation.data_sets import graph_data_set, stratified_rows
+        >>> labels = torch.arange(20) % 2
+        >>> edges = torch.stack([torch.arange(20), torch.arange(20).roll(1)])
+        >>> edges, rows = torch.cat([edges, edges.flip(0)], 1), stratified_rows(labels, seed=0)
+        >>> graph_data_set("ring", torch.eye(20), edges, labels, rows).summary
+        'a graph of 20 nodes, 20 features, 2 classes; 12 to train, 4 to validate, 4 to test'
     """
     rows = rows.check(labels, name)
     digest = digest_of([x, edge_index, labels, rows.train, rows.validation, rows.test], standardise)

@@ -32,6 +32,13 @@ def image_data_set(
     Raises:
         InvalidRequest: A part is too small, there is but one class, labels are negative or leave the classes, images are
             all the same, too many, or neither bytes nor floats.
+
+    Example:
+        >>> import numpy as np
+        >>> from nag.evaluation.data_sets import image_data_set
+        >>> images = np.random.default_rng(0).integers(0, 256, (30, 3, 8, 8)).astype(np.uint8)
+        >>> image_data_set("noise", images, np.arange(30) % 3, seed=0).summary
+        '30 pictures of 8 x 8 pixels, 3 channels, 3 classes; 18 to train, 6 to validate, 6 to test'
     """
     if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
         raise InvalidRequest(f"{name}: images are of the type {images.dtype}", "They must be uint8 or floats.")

@@ -18,7 +18,15 @@ _TWO = (_TRAIN, _TRAIN, _VALIDATION, _TRAIN, _TRAIN)
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Numbers of the examples in each part, int64, ascending."""
+    """Numbers of the examples in each part, int64, ascending.
+
+    Example:
+        >>> import torch
+        >>> from nag.evaluation.data_sets import Rows
+        >>> rows = Rows(train=torch.tensor([0, 1]), validation=torch.tensor([2]), test=torch.tensor([3]))
+        >>> len(rows.train)
+        2
+    """
 
     train: Tensor
     validation: Tensor
@@ -51,6 +59,13 @@ def stratified_rows(labels: Tensor, seed: int, test: Tensor | None = None) -> Ro
         labels: Class of each example, (n,) int64.
         seed: Seed of the shuffle.
         test: Rows of a published test part; the rest is then split 80 % to train, 20 % to validate.
+
+    Example:
+        >>> import torch
+        >>> from nag.evaluation.data_sets import stratified_rows
+        >>> rows = stratified_rows(torch.arange(10) % 2, seed=0)
+        >>> len(rows.train), len(rows.validation), len(rows.test)
+        (6, 2, 2)
     """
     rows = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     if test is not None:

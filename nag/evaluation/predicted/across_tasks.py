@@ -127,7 +127,15 @@ def _features_of(task: Task) -> Mapping[str, float]:
 
 
 def check_sources(tasks: Sequence[Task]) -> None:
-    """Raises `InvalidRequest` unless a meta-predictor can be fitted to the tasks."""
+    """Raises `InvalidRequest` unless a meta-predictor can be fitted to the tasks.
+
+    Example:
+        >>> from nag.evaluation.predicted import check_sources
+        >>> check_sources([])
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.InvalidRequest: there is no source task. Name some: tasks=[nas_bench_graph/cora,nas_bench_graph/cs].
+    """
     if not tasks:
         raise InvalidRequest("there is no source task", "Name some: tasks=[nas_bench_graph/cora,nas_bench_graph/cs].")
     if len({task.name for task in tasks}) < len(tasks):
@@ -145,7 +153,15 @@ def check_sources(tasks: Sequence[Task]) -> None:
 
 
 def source_predictor(space: SearchSpace, make_source: Callable[..., RankedPredictor], seed: int) -> RankedPredictor:
-    """An untrained predictor; raises `InvalidRequest` where it cannot be fitted to a source task."""
+    """An untrained predictor; raises `InvalidRequest` where it cannot be fitted to a source task.
+
+    Example:
+        >>> from nag.evaluation.predicted import source_predictor
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.spaces import load_space
+        >>> type(source_predictor(load_space("nas_bench_graph"), GPPredictor, seed=0)).__name__
+        'GPPredictor'
+    """
     made = make_source(space=space, seed=seed)
     if not isinstance(made, RankedPredictor):
         hint = "Choose one that ranks, such as trees_large or gp."
@@ -202,7 +218,17 @@ def fit_sources(
     device: torch.device | str,
     tracker: RunTracker,
 ) -> TrainedMetaPredictor:
-    """Fits a meta-predictor; arguments as of `fit_meta_predictor`."""
+    """Fits a meta-predictor; arguments as of `fit_meta_predictor`.
+
+    Example:
+        >>> import nag
+        >>> from nag.evaluation.predicted import fit_sources
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.tracking import NullTracker
+        >>> sources = [nag.load_task(f"nas_bench_graph/{name}") for name in ("cora", "cs")]
+        >>> fit_sources(sources, GPPredictor, 10, None, seed=0, device="cpu", tracker=NullTracker())
+        TrainedMetaPredictor(MetaPredictor of nas_bench_graph, 2 tasks)
+    """
     check_sources(tasks)
     space, watch = tasks[0].space, Stopwatch()
     first = source_predictor(space, make_source, seed)
@@ -292,6 +318,16 @@ def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") ->
         MissingData: No such file.
         DamagedFile: The file is damaged.
         InvalidRequest: A checkpoint of another kind.
+
+    Example:
+        >>> import tempfile
+        >>> import nag
+        >>> from nag.evaluation.predicted import load_meta_predictor
+        >>> sources = [nag.load_task(f"nas_bench_graph/{name}") for name in ("cora", "cs")]
+        >>> meta = nag.fit_meta_predictor(sources, predictor=nag.predictors.GPPredictor, num_train=10, progress=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     load_meta_predictor(meta.save(f"{folder}/meta.safetensors")).facts["tasks"]
+        ['nas_bench_graph/cora', 'nas_bench_graph/cs']
     """
     checkpoint = load_checkpoint(path, MetaPredictor.kind)
     check(MetaPredictorFacts, checkpoint.facts, f"the metadata in {checkpoint.where}")
@@ -319,6 +355,14 @@ def adapt(
 
     Raises:
         InvalidRequest: A feature is missing, or the task is one that the meta-predictor was trained on.
+
+    Example:
+        >>> import nag
+        >>> from nag.evaluation.predicted import adapt
+        >>> sources = [nag.load_task(f"nas_bench_graph/{name}") for name in ("cora", "cs")]
+        >>> meta = nag.fit_meta_predictor(sources, predictor=nag.predictors.GPPredictor, num_train=10, progress=False)
+        >>> adapt(meta, sources[0].task_features, labels=None, task="like cora").labels_used
+        0
     """
     if task in trained.facts.get("tasks", []):
         raise InvalidRequest(f"the meta-predictor was trained on {task}", "Use it for a task that it never saw.")

@@ -26,6 +26,12 @@ def default_predictor(space: SearchSpace, seed: int = 0) -> Predictor:
     Args:
         space: The search space.
         seed: Seed of all randomness.
+
+    Example:
+        >>> from nag.evaluation.predicted import default_predictor
+        >>> from nag.spaces import load_space
+        >>> type(default_predictor(load_space("nas_bench_graph"))).__name__
+        'StackedPredictor'
     """
     from nag.predictors import GNNPredictor, GPPredictor, StackedPredictor, TreesPredictor  # takes seconds to import
 
@@ -82,7 +88,18 @@ def fit_observations(
     tracker: RunTracker,
     calibrate: bool,
 ) -> TrainedPredictor:
-    """Fits a predictor to one metric of observations; arguments as of `fit_predictor`."""
+    """Fits a predictor to one metric of observations; arguments as of `fit_predictor`.
+
+    Example:
+        >>> import nag
+        >>> from nag.evaluation.predicted import fit_observations
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.tracking import NullTracker
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> labels = nag.evaluate(lambda arch: len(arch.edges), space.sample(12, seed=0), space, progress=False)
+        >>> fit_observations(labels, labels.metrics[0], GPPredictor, 0, "cpu", NullTracker(), calibrate=False)
+        TrainedPredictor(GPPredictor of nas_bench_graph, 12 labels of value)
+    """
     values = labels.values(metric.name)
     labels, values = labels[np.isfinite(values)], values[np.isfinite(values)]
     if len(labels) < 2:

@@ -64,6 +64,16 @@ class TrainedPredictor(TrainedModel):
         predictor: The fitted predictor.
         space: Its search space.
         facts: Description in the checkpoint.
+
+    Example:
+        >>> import nag
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> labels = nag.evaluate(lambda arch: len(arch.edges), space.sample(12, seed=0), space, progress=False)
+        >>> predictor = nag.fit_predictor(labels, predictor=nag.predictors.GPPredictor, device="cpu", progress=False)
+        >>> predictor, predictor.metric.name
+        (TrainedPredictor(GPPredictor of nas_bench_graph, 12 labels of value), 'value')
+        >>> predictor.predict(space.sample(2, seed=1)).mean.shape
+        torch.Size([2])
     """
 
     predictor: Predictor
@@ -143,6 +153,17 @@ def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> Trai
         MissingData: No such file.
         DamagedFile: The file is damaged.
         InvalidRequest: A checkpoint of another kind.
+
+    Example:
+        >>> import tempfile
+        >>> import nag
+        >>> from nag.evaluation.predicted import load_predictor
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> labels = nag.evaluate(lambda arch: len(arch.edges), space.sample(12, seed=0), space, progress=False)
+        >>> predictor = nag.fit_predictor(labels, predictor=nag.predictors.GPPredictor, device="cpu", progress=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     load_predictor(predictor.save(f"{folder}/p.safetensors"))
+        TrainedPredictor(GPPredictor of nas_bench_graph, 12 labels of value)
     """
     checkpoint = load_checkpoint(path, "predictor")
     check(PredictorFacts, checkpoint.facts, f"the facts in {checkpoint.where}")

@@ -34,6 +34,15 @@ class ConformalIntervals:
 
     Args:
         residuals: (n,) float64, ascending, in standard deviations.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import ConformalIntervals, Prediction
+        >>> true, predicted = torch.linspace(0, 1, 50), Prediction(torch.linspace(0, 1, 50) + 0.1, torch.full((50,), 0.1))
+        >>> intervals = ConformalIntervals.calibrate(predicted, true)
+        >>> low, high = intervals.interval(Prediction(torch.tensor([0.5]), torch.tensor([0.1])), coverage=0.9)
+        >>> low, high
+        (tensor([0.4000], dtype=torch.float64), tensor([0.6000], dtype=torch.float64))
     """
 
     residuals: Tensor
@@ -88,6 +97,16 @@ class CrossConformalIntervals:
     Args:
         residuals: (n,) float64, in standard deviations of the predictor that held the label out.
         fold: (n,) int64, which predictor that was, from 0.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import CrossConformalIntervals, Prediction
+        >>> true, held_out = torch.linspace(0, 1, 50), Prediction(torch.linspace(0, 1, 50) + 0.1, torch.full((50,), 0.1))
+        >>> intervals = CrossConformalIntervals.calibrate(held_out, true, fold=torch.arange(50) % 2)
+        >>> of_fold = Prediction(torch.tensor([0.5]), torch.tensor([0.1]))
+        >>> low, high = intervals.interval([of_fold, of_fold], coverage=0.9)
+        >>> low, high
+        (tensor([0.4000], dtype=torch.float64), tensor([0.6000], dtype=torch.float64))
     """
 
     residuals: Tensor

@@ -33,6 +33,14 @@ class OptimisedSelection:
         p_values: (m,) float64, under the score that was chosen for the item.
         chosen: (m,) int64, the index of that score.
         sizes: (m,) int64, at least 1: the size s_j of the selection that the score promises if the item is selected.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import select_optimised
+        >>> scores = torch.linspace(0, 1, 100, dtype=torch.float64)[:, None]
+        >>> found = select_optimised(scores.T, scores[:, 0] > 0.5, scores.T, level=0.2, rng=torch.Generator().manual_seed(0))
+        >>> int(found.selected.sum()), found.chosen.unique()
+        (61, tensor([0]))
     """
 
     selected: Tensor
@@ -46,12 +54,25 @@ def prune_heterogeneous(count: int, rng: torch.Generator | None) -> Tensor:
 
     Like one number for all, it keeps the level, but where items disagree about the best score it often keeps only a part of
     them: 0.3 to 0.55 of the power of one number for all on NAS-Bench-201, with the scores of `candidate_scores`.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import prune_heterogeneous
+        >>> prune_heterogeneous(3, torch.Generator().manual_seed(0)).shape
+        torch.Size([3])
     """
     return torch.rand(count, generator=_needed(rng), dtype=torch.float64, device=_needed(rng).device)
 
 
 def prune_homogeneous(count: int, rng: torch.Generator | None) -> Tensor:
-    """Draws one uniform number for all items: mostly all stay, now and then all go."""
+    """Draws one uniform number for all items: mostly all stay, now and then all go.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import prune_homogeneous
+        >>> prune_homogeneous(3, torch.Generator().manual_seed(0)).unique().shape
+        torch.Size([1])
+    """
     return prune_heterogeneous(1, rng).expand(count)
 
 
@@ -60,6 +81,11 @@ def prune_deterministic(count: int, rng: torch.Generator | None) -> Tensor:
 
     It selects nothing where items hope for only a few more than there are, as they do where they disagree about the best score:
     0.15 to 0.4 of the power of one number for all on NAS-Bench-201.
+
+    Example:
+        >>> from nag.predictors import prune_deterministic
+        >>> prune_deterministic(3, rng=None)
+        tensor([1., 1., 1.], dtype=torch.float64)
     """
     return torch.ones(count, dtype=torch.float64)
 
@@ -111,6 +137,15 @@ def select_optimised(
     Raises:
         InvalidRequest: Shapes that do not fit, scores that are no numbers, a level out of range, or no `rng` where one is
             needed.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import select_optimised
+        >>> scores = torch.linspace(0, 1, 100, dtype=torch.float64)[None]
+        >>> good = scores[0] > 0.5
+        >>> found = select_optimised(scores, good, scores, level=0.2, rng=torch.Generator().manual_seed(0))
+        >>> float((found.selected & ~good).sum() / found.selected.sum()) < 0.3
+        True
     """
     calibration, test = check_scores(calibration_scores, exceeds, test_scores)
     cases = [_promise(own[~exceeds], scores, len(exceeds), level) for own, scores in zip(calibration, test, strict=True)]

@@ -26,6 +26,12 @@ def candidate_scores(prediction: Prediction, threshold: float, widths: Sequence[
     Returns:
         (len(widths) + 1, B) float64: `mean + width * std` for each width, then `(mean - threshold) / std`, which orders as the
         probability to exceed the threshold under the predicted normal law does, but does not saturate.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import Prediction, candidate_scores
+        >>> candidate_scores(Prediction(torch.tensor([0.7, 0.9]), torch.tensor([0.1, 0.1])), threshold=0.8).shape
+        torch.Size([4, 2])
     """
     mean, std = prediction.mean.double(), prediction.measurement_std.double()
     return torch.stack([*(mean + width * std for width in widths), (mean - threshold) / std])
@@ -53,6 +59,13 @@ def conformal_p_values(
 
     Raises:
         InvalidRequest: Shapes that do not fit, or scores that are no numbers.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import conformal_p_values
+        >>> scores = torch.linspace(0, 1, 9)
+        >>> conformal_p_values(scores, scores > 0.5, torch.tensor([0.1, 0.9]))
+        tensor([0.5000, 0.1000], dtype=torch.float64)
     """
     calibration, test = check_scores(calibration_scores[None], exceeds, test_scores[None])
     calibration, test = calibration[0], test[0]
@@ -78,6 +91,12 @@ def select(p_values: Tensor, level: float) -> Tensor:
 
     Raises:
         InvalidRequest: The level is out of range, or a p-value is.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import select
+        >>> select(torch.tensor([0.01, 0.04, 0.6]), level=0.1)
+        tensor([ True,  True, False])
     """
     p = p_values.double()
     if p.ndim != 1 or not bool(((p >= 0) & (p <= 1)).all()):

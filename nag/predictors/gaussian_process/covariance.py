@@ -14,12 +14,26 @@ GROUP_WIDTH = 2.0
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared Euclidean distances of rows, (A, F) and (B, F): (A, B)."""
+    """Squared Euclidean distances of rows, (A, F) and (B, F): (A, B).
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.gaussian_process import squared_distances
+        >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+        tensor([[25.,  1.]])
+    """
     return (a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T).clamp(min=0)
 
 
 def matern(squared: Tensor) -> Tensor:
-    """Covariance at squared distances in units of the length scale, 1 at 0 (Rasmussen and Williams 2006, eq. 4.17)."""
+    """Covariance at squared distances in units of the length scale, 1 at 0 (Rasmussen and Williams 2006, eq. 4.17).
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.gaussian_process import matern
+        >>> matern(torch.tensor([0.0, 1.0, 100.0])).round(decimals=3)
+        tensor([1.0000, 0.5240, 0.0000])
+    """
     distance = (5 * squared + 1e-12).sqrt()
     return (1 + distance + distance.square() / 3) * torch.exp(-distance)
 
@@ -32,6 +46,13 @@ class GroupCovariance:
         sizes: Number of features of each group; features beyond their sum enter linearly.
         additive: Whether the kernel is the mean of one kernel for each group; else one kernel takes the sum of all distances.
         amplitude: Prior variance of the stationary part.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.gaussian_process import GroupCovariance
+        >>> covariance, rows = GroupCovariance(sizes=(1, 2), additive=True, amplitude=2.0), torch.zeros(4, 3).double()
+        >>> covariance.stationary(rows, rows)[0, 0], covariance.stationary_features
+        (tensor(2.0000, dtype=torch.float64), 3)
     """
 
     sizes: tuple[int, ...]

@@ -32,6 +32,14 @@ class MarginalLikelihood:
         targets: (n,) float64.
         additive: Whether each group has a kernel of its own.
         amplitude_width: Standard deviation of the prior of the amplitude's logarithm.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.gaussian_process import MarginalLikelihood
+        >>> x = torch.linspace(0, 1, 5).double()[:, None]
+        >>> likelihood = MarginalLikelihood([x], torch.zeros(5, 0).double(), x[:, 0], additive=False)
+        >>> likelihood.gradient(likelihood.start).shape
+        torch.Size([5])
     """
 
     groups: Sequence[Tensor]

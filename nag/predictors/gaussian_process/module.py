@@ -24,6 +24,14 @@ class GaussianProcessModule(ResizableState):
         steps: Adam steps on the hyperparameters.
         max_points: Labels used; beyond that, the first so many.
         max_points_hyper: Labels used to find the hyperparameters.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.gaussian_process import GaussianProcessModule
+        >>> process, x = GaussianProcessModule(steps=5), torch.linspace(0, 1, 8).double()[:, None]
+        >>> _ = process.fit([x], x[:, 0] ** 2)
+        >>> process([x]).mean.shape
+        torch.Size([8])
     """
 
     _resizable = ("shift", "scale", "points", "factor", "weights")

@@ -32,6 +32,15 @@ class GPPosterior:
         noise: Variance of a label's noise.
         constant: Prior mean.
         conditioned: Of the labels.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.gaussian_process import GPPosterior, GroupCovariance
+        >>> points, targets = torch.tensor([[0.0], [1.0]]).double(), torch.tensor([0.0, 1.0]).double()
+        >>> covariance = GroupCovariance(sizes=(1,), additive=False, amplitude=1.0)
+        >>> posterior = GPPosterior.of(points, torch.ones(1).double(), covariance, noise=0.01, constant=0.0, targets=targets)
+        >>> posterior.predict(torch.tensor([[0.0], [9.0]]).double()).mean.round(decimals=1)
+        tensor([0., 0.], dtype=torch.float64)
     """
 
     points: Tensor

@@ -20,6 +20,13 @@ class Repeats:
     Args:
         rows: (U_g, F_g) of each group, its distinct features.
         places: (C, G) int64, where those of each row are in all groups' distinct features, one below the other.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.gaussian_process import Repeats
+        >>> repeats = Repeats.of(torch.tensor([[0.0, 1.0], [0.0, 2.0]]), sizes=(1, 1))
+        >>> [len(rows) for rows in repeats.rows]
+        [1, 2]
     """
 
     rows: tuple[Tensor, ...]
