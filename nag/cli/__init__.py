@@ -8,7 +8,16 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs the command line of this process; a user's mistake ends with one line and exit code 2."""
+    """Runs the command line of this process; a user's mistake ends with one line and exit code 2.
+
+    Example:
+        >>> import sys
+        >>> from nag.cli import main
+        >>> sys.argv, before = ["nag", "--version"], sys.argv
+        >>> main()
+        0...
+        >>> sys.argv = before
+    """
     from nag.cli.interruption import INTERRUPTED, end_at_once, raise_again
 
     try:

@@ -76,6 +76,15 @@ def accelerate(generator: Generator) -> Generator:
 
     Raises:
         InvalidRequest: The generator has no network.
+
+    Example:
+        >>> from nag.diffusion import UniformGenerator, accelerate
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> accelerate(UniformGenerator(space, sample_uniform(space, 20, seed=0)))  # nothing to compile
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.InvalidRequest: this generator has no network to compile. Set compile=false.
     """
     denoiser = getattr(generator, "denoiser", None)
     if not isinstance(denoiser, nn.Module):

@@ -27,6 +27,20 @@ class Chain(Protocol):
     """A reverse process in `steps` steps; it keeps no state of the graphs, so that particles may be resampled between them.
 
     `denoise` is its network; guidance that changes the prediction wraps it (`replace(chain, denoise=...)`).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> chain = generator.chain()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> x_t = chain.start(torch.tensor([6]), rng)
+        >>> x_t = chain.move(x_t, chain.denoise(x_t, chain.time(x_t, 0)), 0, rng)
+        >>> x_t.nodes.shape
+        torch.Size([1, 6, 12])
     """
 
     denoise: Denoise
@@ -62,6 +76,17 @@ def simulate(
         rng: Source of randomness.
         tilt: Guidance of the transitions; None for none.
         on_step: Called after each step.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, simulate
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> rng, chain = torch.Generator().manual_seed(0), generator.chain()
+        >>> simulate(chain, chain.start(torch.tensor([6, 6]), rng), rng).to_dags().num_nodes
+        tensor([6, 6])
     """
     for step in range(chain.steps):
         t = chain.time(x_t, step)
@@ -72,7 +97,18 @@ def simulate(
 
 
 def reweigh(p: GraphBatch, tilt: GraphBatch | None) -> GraphBatch:
-    """Distributions proportional to p exp(tilt)."""
+    """Distributions proportional to p exp(tilt).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import reweigh
+        >>> from nag.graphs import GraphBatch
+        >>> mask = torch.ones(1, 1, dtype=torch.bool)
+        >>> even = GraphBatch(torch.full((1, 1, 2), 0.5), torch.full((1, 1, 1, 2), 0.5), mask)
+        >>> tilt = GraphBatch(torch.tensor([[[0.0, 1.0]]]), torch.zeros(1, 1, 1, 2), mask)
+        >>> reweigh(even, tilt).nodes
+        tensor([[[0.2689, 0.7311]]])
+    """
     if tilt is None:
         return p
     return GraphBatch(_reweigh(p.nodes, tilt.nodes), _reweigh(p.edges, tilt.edges), p.mask)
@@ -95,6 +131,18 @@ class AncestralChain:
         process: The process that the denoiser was trained on.
         steps: Number of steps.
         start_time: Time of the graphs that the chain starts from.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, AncestralChain, simulate
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> chain = AncestralChain(generator.denoise, generator.process, steps=3)
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> simulate(chain, chain.start(torch.tensor([6, 6]), rng), rng).nodes.shape
+        torch.Size([2, 6, 12])
     """
 
     def __init__(self, denoise: Denoise, process: DiscreteProcess, steps: int, start_time: float = 1.0) -> None:
@@ -137,6 +185,19 @@ class UnmaskingChain:
 
     Raises:
         InvalidRequest: The kernel is not absorbing, or the order is unknown.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, UnmaskingChain, simulate
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> chain = UnmaskingChain(generator.denoise, generator.process)
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> graphs = simulate(chain, chain.start(torch.tensor([6, 6]), rng), rng)
+        >>> graphs.nodes.shape, chain.steps
+        (torch.Size([2, 6, 12]), 16)
     """
 
     def __init__(self, denoise: Denoise, process: DiscreteProcess, steps: int | None = None, order: str = "settling") -> None:

@@ -42,6 +42,19 @@ class DiscreteGenerator(Generator):
         layers: Layers of the denoiser.
         heads: Attention heads of the denoiser.
         conditions: Names of the conditions that it can be given.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> terms = generator.loss(data, rng)
+        >>> terms.total.backward()
+        >>> space.is_valid(generator.sample(4, rng)).shape
+        torch.Size([4])
     """
 
     def __init__(

@@ -29,6 +29,11 @@ class SamplingCost:
     Args:
         network_evaluations: Evaluations of the denoiser, each on a batch.
         scored: Graphs that the score is computed of.
+
+    Example:
+        >>> from nag.diffusion import SamplingCost
+        >>> SamplingCost(network_evaluations=20) + SamplingCost(scored=100)
+        SamplingCost(network_evaluations=20, scored=100)
     """
 
     network_evaluations: int = 0
@@ -43,6 +48,18 @@ class Generator(SpaceModel, ABC):
 
     Args:
         space: The search space.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> graphs = generator.sample(3, rng)
+        >>> len(graphs), generator.cost(3).network_evaluations == generator.evaluations()
+        (3, True)
     """
 
     kind = "generator"

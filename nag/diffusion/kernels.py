@@ -31,6 +31,11 @@ class TransitionKernel(ABC):
     """Q = a I + (1 - a) 1 pi^T (Austin et al. 2021): keep the category, or draw a new one from pi.
 
     `extra` is 1 for kernels that add a mask category, else 0.
+
+    Example:
+        >>> from nag.diffusion import MarginalKernel, TransitionKernel, UniformKernel
+        >>> [isinstance(kernel, TransitionKernel) for kernel in (UniformKernel(), MarginalKernel())]
+        [True, True]
     """
 
     extra: int
@@ -52,7 +57,16 @@ def _normalised(weight: Tensor, allowed: Tensor) -> Tensor:
 
 
 class UniformKernel(TransitionKernel):
-    """Noise is uniform over the allowed categories (D3PM-uniform; Austin et al. 2021, A.2.1)."""
+    """Noise is uniform over the allowed categories (D3PM-uniform; Austin et al. 2021, A.2.1).
+
+    Example:
+        >>> from nag.diffusion import UniformKernel
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> stationary = UniformKernel().stationary(space.masks, sample_uniform(space, 20, seed=0))
+        >>> stationary.nodes[6, 1].max().round(decimals=3)
+        tensor(0.1110, dtype=torch.float64)
+    """
 
     extra = 0
 
@@ -63,7 +77,16 @@ class UniformKernel(TransitionKernel):
 
 
 class MarginalKernel(TransitionKernel):
-    """Noise follows the training set's marginals of operations and of edges (DiGress; Vignac et al. 2023, 4.1)."""
+    """Noise follows the training set's marginals of operations and of edges (DiGress; Vignac et al. 2023, 4.1).
+
+    Example:
+        >>> from nag.diffusion import MarginalKernel
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> stationary = MarginalKernel().stationary(space.masks, sample_uniform(space, 20, seed=0))
+        >>> bool(stationary.nodes.sum(-1)[6].allclose(stationary.nodes.new_ones(6)))
+        True
+    """
 
     extra = 0
 
@@ -80,7 +103,16 @@ class MarginalKernel(TransitionKernel):
 
 
 class AbsorbingKernel(TransitionKernel):
-    """Noise replaces free categories by a mask (D3PM-absorbing; Austin et al. 2021, A.2.2; Sahoo et al. 2024)."""
+    """Noise replaces free categories by a mask (D3PM-absorbing; Austin et al. 2021, A.2.2; Sahoo et al. 2024).
+
+    Example:
+        >>> from nag.diffusion import AbsorbingKernel
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> stationary = AbsorbingKernel().stationary(space.masks, sample_uniform(space, 20, seed=0))
+        >>> stationary.nodes.shape[-1] - len(space.vocabulary)  # the mask
+        1
+    """
 
     extra = 1
 

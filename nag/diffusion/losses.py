@@ -23,6 +23,12 @@ class LossTerms:
         nodes: () of the operations that are to be predicted.
         edges: () of the edges that are to be predicted.
         total: () of all of them, each graph weighing the same.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import LossTerms
+        >>> LossTerms(nodes=torch.tensor(1.0), edges=torch.tensor(0.5), total=torch.tensor(0.7)).total
+        tensor(0.7000)
     """
 
     nodes: Tensor
@@ -41,6 +47,19 @@ def denoising_loss(logits: GraphLogits, x_0: GraphBatch, x_t: GraphBatch, proces
         x_0: Clean graphs in the process's categories.
         x_t: Noisy graphs.
         process: Knows what is generated and what is masked.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, denoising_loss
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> x_0 = generator.process.clean(data)
+        >>> x_t, t = generator.process.noise(x_0, torch.full((20,), 0.5), rng), torch.full((20,), 0.5)
+        >>> bool(denoising_loss(generator(x_t, t), x_0, x_t, generator.process).total > 0)
+        True
     """
     nodes, edges = process.free(x_0.mask)
     if process.absorbing:

@@ -40,6 +40,19 @@ class DiscreteProcess(nn.Module):
         schedule: How much is left at each time.
         masks: The space's allowed categories.
         data: The training graphs (for kernels that follow their marginals).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteProcess, LinearSchedule, UniformKernel
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> process = DiscreteProcess(UniformKernel(), LinearSchedule(), space.masks, data)
+        >>> x_0, rng = process.clean(data), torch.Generator().manual_seed(0)
+        >>> x_t = process.noise(x_0, torch.full((20,), 0.5), rng)
+        >>> posterior = process.posterior(x_t, x_0, torch.full((20,), 0.4), torch.full((20,), 0.5))
+        >>> bool(posterior.nodes.sum(-1).allclose(torch.ones(20, 6)))
+        True
     """
 
     stationary_nodes: Tensor

@@ -27,6 +27,15 @@ class UniformGenerator(Generator):
     Args:
         space: The search space.
         data: Graphs whose sizes are drawn.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import UniformGenerator
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> generator = UniformGenerator(space, sample_uniform(space, 20, seed=0))
+        >>> len(generator.sample(5, torch.Generator().manual_seed(0)))
+        5
     """
 
     def __init__(self, space: SearchSpace, data: DagBatch) -> None:

@@ -48,6 +48,14 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
         InvalidRequest: There is no run.
         MissingData: A folder is absent or holds no run, or a run lacks one of its files.
         DamagedFile: A file is not what it should be.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nag.report import write_report
+        >>> write_report([Path("runs/search")], Path("report.html"), title="My search")
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.MissingData: run folder 'runs/search' does not exist. Check the path.
     """
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name at least one run folder.")

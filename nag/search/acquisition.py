@@ -41,6 +41,14 @@ class ExpectedImprovement:
 
     Args:
         margin: By how much more than the best value an improvement has to be, in the units of the posterior.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import Prediction
+        >>> from nag.search import ExpectedImprovement
+        >>> posterior = Prediction(torch.tensor([0.0, 0.0, 1.0]).double(), torch.tensor([0.1, 1.0, 1.0]).double())
+        >>> ExpectedImprovement()(posterior, 0.5, torch.Generator()).argsort()
+        tensor([0, 1, 2])
     """
 
     margin: float = 0.0
@@ -60,6 +68,14 @@ class UpperConfidence:
 
     Raises:
         InvalidRequest: It is below 0.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import Prediction
+        >>> from nag.search import UpperConfidence
+        >>> posterior = Prediction(torch.tensor([0.0, 1.0]).double(), torch.tensor([3.0, 0.5]).double())
+        >>> UpperConfidence(beta=1.0)(posterior, 0.0, torch.Generator())
+        tensor([3.0000, 1.5000], dtype=torch.float64)
     """
 
     beta: NonNegative = 1.0
@@ -71,7 +87,16 @@ class UpperConfidence:
 
 @dataclass(frozen=True)
 class Thompson:
-    """A draw from the posterior of each candidate, independently of the others (BANANAS; White et al. 2021, section 4)."""
+    """A draw from the posterior of each candidate, independently of the others (BANANAS; White et al. 2021, section 4).
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors import Prediction
+        >>> from nag.search import Thompson
+        >>> posterior = Prediction(torch.tensor([0.0, 5.0]).double(), torch.tensor([0.1, 0.1]).double())
+        >>> Thompson()(posterior, 0.0, torch.Generator().manual_seed(0)).argmax()
+        tensor(1)
+    """
 
     def __call__(self, posterior: Prediction, best: float, rng: torch.Generator) -> Tensor:
         """See `Acquisition`."""

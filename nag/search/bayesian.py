@@ -46,6 +46,11 @@ class InitialDesign:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.search import InitialDesign
+        >>> InitialDesign(labels=10, share=0.05).draws
+        1000
     """
 
     labels: Count = 5
@@ -98,6 +103,16 @@ class BayesianOptimisation(Strategy):
 
     Raises:
         InvalidRequest: `refit` is below 1, or another number or flag is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> import nag
+        >>> from nag.search import BayesianOptimisation, InitialDesign
+        >>> from nag.spaces import layered_space
+        >>> strategy = partial(BayesianOptimisation, start=InitialDesign(labels=3))
+        >>> study = nag.search(lambda arch: len(arch.edges), layered_space(5, 5), budget=4, strategy=strategy)
+        >>> len(study), study.best.values
+        (4, {'value': 8.0})
     """
 
     def __init__(

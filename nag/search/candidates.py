@@ -48,6 +48,11 @@ class Mutants:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.search import Mutants
+        >>> Mutants(parents=5, count=50).uses
+        frozenset()
     """
 
     parents: Count = 10

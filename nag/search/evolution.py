@@ -35,6 +35,14 @@ class RegularisedEvolution(Strategy):
 
     Raises:
         InvalidRequest: A number is below 1.
+
+    Example:
+        >>> import nag
+        >>> from nag.search import RegularisedEvolution
+        >>> from nag.spaces import layered_space
+        >>> study = nag.search(lambda arch: len(arch.edges), layered_space(5, 5), budget=4, strategy=RegularisedEvolution)
+        >>> len(study), study.best.values
+        (4, {'value': 8.0})
     """
 
     def __init__(self, problem: Problem, seed: DerivedSeed, *, population: Count = 30, tournament: Count = 10) -> None:

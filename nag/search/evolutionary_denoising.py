@@ -40,6 +40,16 @@ class EvolutionaryDenoising(Strategy):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> import nag
+        >>> from nag.diffusion import Evolution
+        >>> from nag.search import EvolutionaryDenoising
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> strategy = partial(EvolutionaryDenoising, evolution=Evolution(population=4, generations=3))
+        >>> len(nag.search(lambda arch: len(arch.edges), space, budget=6, strategy=strategy))
+        6
     """
 
     def __init__(self, problem: Problem, seed: DerivedSeed, *, evolution: Evolution | None = None, runs: Count = 100) -> None:

@@ -29,6 +29,13 @@ class Generated:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.diffusion import GuidanceMethod
+        >>> from nag.search import Generated
+        >>> generated = Generated(GuidanceMethod(scale=3.0, pool=2, corrector=None), count=16)
+        >>> generated.uses
+        frozenset({'generator'})
     """
 
     guidance: GuidanceMethod = field(default_factory=lambda: GuidanceMethod(scale=3.0, pool=4, corrector=None))

@@ -26,6 +26,16 @@ class History:
         space: Search space.
         objective: What is searched for.
         observations: n observations.
+
+    Example:
+        >>> from nag.search import History
+        >>> from nag.spaces import load_space
+        >>> from nag.tasks import Objective, Observation
+        >>> space = load_space("nas_bench_graph")
+        >>> told = [Observation.of(space, arch, {"edges": len(arch.edges)}) for arch in space.sample(3, seed=0)]
+        >>> history = History(space, Objective.single("edges")).extended(told)
+        >>> len(history.functions), history.best.values
+        (3, {'edges': 7})
     """
 
     space: SearchSpace

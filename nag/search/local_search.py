@@ -36,6 +36,14 @@ class LocalSearch(Strategy):
 
     Raises:
         InvalidRequest: A number is below 1.
+
+    Example:
+        >>> import nag
+        >>> from nag.search import LocalSearch
+        >>> from nag.spaces import layered_space
+        >>> study = nag.search(lambda arch: len(arch.edges), layered_space(5, 5), budget=4, strategy=LocalSearch)
+        >>> len(study), study.best.values
+        (4, {'value': 8.0})
     """
 
     def __init__(self, problem: Problem, seed: DerivedSeed, *, initial: Count = 10, width: Count = 64) -> None:

@@ -47,6 +47,14 @@ class TreeSearch(Strategy):
 
     Raises:
         InvalidRequest: A number is below 0.
+
+    Example:
+        >>> import nag
+        >>> from nag.search import TreeSearch
+        >>> from nag.spaces import layered_space
+        >>> study = nag.search(lambda arch: len(arch.edges), layered_space(5, 5), budget=4, strategy=TreeSearch)
+        >>> len(study), study.best.values
+        (4, {'value': 8.0})
     """
 
     def __init__(self, problem: Problem, seed: DerivedSeed, *, exploration: NonNegative = 0.3, bisect: bool = False) -> None:

@@ -19,7 +19,17 @@ __all__ = ["ForbiddenMetric", "Measurable", "Problem"]
 
 
 class ForbiddenMetric(NagError):
-    """A strategy was shown, or asked for, a metric that the search must not see."""
+    """A strategy was shown, or asked for, a metric that the search must not see.
+
+    Example:
+        >>> import nag
+        >>> from nag.search import ForbiddenMetric
+        >>> try:
+        ...     nag.Problem(nag.load_space("nasbench201"), nag.Objective.single("accuracy")).report_metric
+        ... except ForbiddenMetric as error:
+        ...     print(error.what)
+        a strategy cannot see the report metric
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +39,16 @@ class Measurable:
     Args:
         functions: C canonical hashes.
         dags: An architecture of each.
+
+    Example:
+        >>> import nag
+        >>> from nag.search import Measurable
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> dags = space.to_dags(space.sample(3, seed=0))
+        >>> measurable = Measurable(tuple(space.canonical_hashes(dags)), dags)
+        >>> problem = nag.Problem(space, nag.Objective.single("accuracy"), measurable=measurable)
+        >>> problem.can_evaluate(measurable.functions[0]), problem.can_evaluate("another one")
+        (True, False)
     """
 
     functions: tuple[str, ...]

@@ -12,7 +12,16 @@ __all__ = ["RandomSearch"]
 
 
 class RandomSearch(Strategy):
-    """Draws at random without regard to what was found (see `random_architectures`)."""
+    """Draws at random without regard to what was found (see `random_architectures`).
+
+    Example:
+        >>> import nag
+        >>> from nag.search import RandomSearch
+        >>> from nag.spaces import layered_space
+        >>> study = nag.search(lambda arch: len(arch.edges), layered_space(5, 5), budget=4, strategy=RandomSearch)
+        >>> len(study), study.best.values
+        (4, {'value': 8.0})
+    """
 
     @property
     def uses(self) -> frozenset[str]:

@@ -48,6 +48,19 @@ class RoBoT(Strategy):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> import nag
+        >>> from nag.predictors import ProxyColumns
+        >>> from nag.search import RoBoT
+        >>> from nag.spaces import enumerate_space, layered_space
+        >>> space = layered_space(4, 4)
+        >>> dags = enumerate_space(space)
+        >>> proxies = ProxyColumns.of(space, dags, torch.stack([dags.ops.sum(1), dags.adjacency.sum((1, 2))], 1).double())
+        >>> problem = nag.Problem(space, nag.Objective.single("value"), proxies=proxies)
+        >>> len(nag.search(lambda arch: len(arch.edges), problem, budget=4, strategy=RoBoT))
+        4
     """
 
     def __init__(

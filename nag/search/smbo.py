@@ -41,6 +41,16 @@ class ModelBasedSearch(Strategy):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> import nag
+        >>> from nag.search import ModelBasedSearch
+        >>> from nag.spaces import layered_space
+        >>> strategy = partial(ModelBasedSearch, initial=2, rollouts=8)
+        >>> study = nag.search(lambda arch: len(arch.edges), layered_space(5, 5), budget=4, strategy=strategy)
+        >>> len(study), study.best.values
+        (4, {'value': 8.0})
     """
 
     def __init__(

@@ -24,7 +24,19 @@ _DRAWS = (1, 8, 64)
 
 
 class SpaceExhausted(NagError):
-    """Every function of the search space was evaluated, or is about to be."""
+    """Every function of the search space was evaluated, or is about to be.
+
+    Example:
+        >>> import nag
+        >>> from nag.search import RandomSearch, SpaceExhausted
+        >>> from nag.spaces import layered_space
+        >>> strategy = RandomSearch(nag.Problem(layered_space(3, 3), nag.Objective.single("value")), seed=0)
+        >>> try:
+        ...     _ = [strategy.ask() for _ in range(10)]
+        ... except SpaceExhausted as error:
+        ...     print(error.what)
+        all 2 functions of layered_3 were asked for
+    """
 
 
 class Strategy(ABC):
@@ -40,6 +52,17 @@ class Strategy(ABC):
     Args:
         problem: All that it may see.
         seed: Seed of its randomness.
+
+    Example:
+        >>> import nag
+        >>> from nag.search import Strategy
+        >>> class FewestEdges(Strategy):
+        ...     def propose(self, n, rng):
+        ...         seed = len(self.history.observations)
+        ...         return sorted(self.problem.space.sample(8 * n, seed=seed), key=lambda arch: len(arch.edges))
+        >>> study = nag.search(lambda arch: len(arch.ops), nag.load_space("nas_bench_graph"), budget=3, strategy=FewestEdges)
+        >>> len(study)
+        3
     """
 
     def __init__(self, problem: Problem, seed: int) -> None:

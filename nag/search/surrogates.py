@@ -48,6 +48,16 @@ class GPSurrogate:
 
     Args:
         process: How it is fitted.
+
+    Example:
+        >>> from functools import partial
+        >>> import nag
+        >>> from nag.predictors.gaussian_process import GaussianProcess
+        >>> from nag.search import BayesianOptimisation, GPSurrogate
+        >>> from nag.spaces import layered_space
+        >>> strategy = partial(BayesianOptimisation, model=GPSurrogate(GaussianProcess(steps=5)))
+        >>> len(nag.search(lambda arch: len(arch.edges), layered_space(4, 4), budget=6, strategy=strategy))
+        6
     """
 
     process: GaussianProcess = field(default_factory=GaussianProcess)
@@ -74,6 +84,16 @@ class PredictorSurrogate:
 
     Args:
         predictor: (space=..., proxies=..., seed=...) -> an untrained predictor.
+
+    Example:
+        >>> from functools import partial
+        >>> import nag
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.search import BayesianOptimisation, PredictorSurrogate
+        >>> from nag.spaces import layered_space
+        >>> strategy = partial(BayesianOptimisation, model=PredictorSurrogate(GPPredictor))
+        >>> len(nag.search(lambda arch: len(arch.edges), layered_space(4, 4), budget=6, strategy=strategy))
+        6
     """
 
     predictor: Callable[..., Predictor]

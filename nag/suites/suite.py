@@ -21,6 +21,11 @@ class SuiteOptions:
         seeds: Number of seeds of every cell; None for the suite's own numbers.
         first_seed: The seeds are `first_seed`, `first_seed + 1` and so on.
         device: Kind of accelerator, such as `cpu` or `cuda`.
+
+    Example:
+        >>> from nag.suites import SuiteOptions
+        >>> SuiteOptions(seeds=3, first_seed=10).seeds_from(5)
+        range(10, 13)
     """
 
     preset: str = "full"
@@ -51,6 +56,11 @@ class Column:
         metric: The metric that it shows.
         title: Its heading.
         format: Format specification of a number.
+
+    Example:
+        >>> from nag.suites import Column
+        >>> format(0.98765, Column("accuracy", "test accuracy", ".2f").format)
+        '0.99'
     """
 
     metric: str
@@ -65,6 +75,11 @@ class Baseline:
     Args:
         suffix: The line shows `<metric><suffix>` in the column of each metric.
         title: What the line is called.
+
+    Example:
+        >>> from nag.suites import Baseline
+        >>> Baseline("_reference", "uniform draws").title
+        'uniform draws'
     """
 
     suffix: str
@@ -80,6 +95,12 @@ class Table:
         columns: What it shows, beside labels, seeds and CPU seconds.
         settings: The settings that it shows, as patterns with `*`.
         baselines: Lines above the methods.
+
+    Example:
+        >>> from nag.suites import Baseline, Column, Table
+        >>> table = Table("Quality", (Column("validity_raw", "validity"),), baselines=(Baseline("_reference", "uniform"),))
+        >>> table.settings
+        ('*',)
     """
 
     title: str
@@ -94,6 +115,19 @@ class Suite(ABC):
     `cells` says what is to be computed: each cell binds a method of the suite, or a function, that measures it. What a cell
     binds is all that its result depends on: cells are computed again when that changes. A suite's YAML file names the class
     and its settings; those under `presets` hold for the preset of that name, the others for all.
+
+    Example:
+        >>> from nag.suites import Column, Measurement, Suite, SuiteOptions, Table
+        >>> def measure(context):
+        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
+        >>> class Answers(Suite):
+        ...     name, title = "answers", "Answers"
+        ...     tables = (Table("Answers", (Column("answer", "answer"),)),)
+        ...     protocol = "The answer is looked up."
+        ...     def cells(self, options):
+        ...         return options.cells(2, measure, "mine")
+        >>> [cell.key for cell in Answers().cells(SuiteOptions())]
+        ['mine.seed0', 'mine.seed1']
     """
 
     @property

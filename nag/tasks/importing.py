@@ -33,6 +33,11 @@ class TableColumns:
         maximise: Whether more is better.
         secondary_metrics: Hardware costs and the like, of which less is better.
         arch: Native strings.
+
+    Example:
+        >>> from nag.tasks import TableColumns
+        >>> TableColumns("validation", report_metric="test", secondary_metrics=["latency_ms"]).metrics
+        ('validation', 'test', 'latency_ms')
     """
 
     search_metric: str
@@ -89,12 +94,12 @@ def import_table(
         >>> import tempfile
         >>> from pathlib import Path
         >>> from nag.spaces import load_space
-        >>> from nag.tasks import import_table, load_task
+        >>> from nag.tasks import TableColumns, import_table, load_task
         >>> space = load_space("nasbench201")
         >>> rows = [f"{space.encode(arch)},{len(arch.edges)}" for arch in space.sample(5, seed=0)]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = Path(folder, "mine.csv").write_text("\n".join(["arch,score", *rows]))
-        ...     path = import_table(f"{folder}/mine.csv", "nasbench201", f"{folder}/task", search_metric="score")
+        ...     path = import_table(f"{folder}/mine.csv", "nasbench201", f"{folder}/task", TableColumns("score"))
         ...     print(load_task(path))
         Task(mine: searched on the reported metric score (higher is better))
     """

@@ -12,7 +12,16 @@ __all__ = ["DataSetContract"]
 
 
 class DataSetContract(ABC):
-    """Contract of a function (seed) -> `nag.evaluation.DataSet`."""
+    """Contract of a function (seed) -> `nag.evaluation.DataSet`.
+
+    Example:
+        >>> from nag.evaluation import load_data_set
+        >>> from nag.testing import DataSetContract
+        >>> class TestMine(DataSetContract):
+        ...     def make(self, seed):
+        ...         return load_data_set("digits", seed)
+        >>> TestMine().test_a_seed_gives_one_split()
+    """
 
     @abstractmethod
     def make(self, seed: int) -> DataSet:

@@ -12,7 +12,18 @@ __all__ = ["EvaluatorContract"]
 
 
 class EvaluatorContract(ABC):
-    """Contract of `nag.evaluation.Evaluator`."""
+    """Contract of `nag.evaluation.Evaluator`.
+
+    Example:
+        >>> from nag.evaluation import CallableTrial, TrialEvaluator
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import EvaluatorContract
+        >>> class TestMine(EvaluatorContract):
+        ...     space = load_space("nas_bench_graph")
+        ...     def make(self):
+        ...         return TrialEvaluator(self.space, CallableTrial(lambda arch: len(arch.edges)))
+        >>> TestMine().test_progress_ends_with_all()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space with uniform draws that it measures."""

@@ -17,7 +17,18 @@ __all__ = ["GeneratorContract"]
 
 
 class GeneratorContract(ABC):
-    """Contract of `nag.diffusion.Generator`."""
+    """Contract of `nag.diffusion.Generator`.
+
+    Example:
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import GeneratorContract
+        >>> class TestMine(GeneratorContract):
+        ...     space = load_space("nas_bench_graph")
+        ...     def make(self, space, data):
+        ...         return DiscreteGenerator(space, data, width=8, layers=1, heads=2)
+        >>> TestMine().test_a_step_of_training_has_a_finite_loss()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space with uniform draws."""

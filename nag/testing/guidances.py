@@ -17,7 +17,18 @@ __all__ = ["GuidanceContract"]
 
 
 class GuidanceContract(ABC):
-    """Contract of `nag.diffusion.GuidanceMethod` and of what it is made of."""
+    """Contract of `nag.diffusion.GuidanceMethod` and of what it is made of.
+
+    Example:
+        >>> from nag.diffusion import GuidanceMethod
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import GuidanceContract
+        >>> class TestMine(GuidanceContract):
+        ...     space = load_space("nas_bench_graph")
+        ...     def make(self, scale):
+        ...         return GuidanceMethod(scale, pool=2, corrector=None)
+        >>> TestMine().test_samples_follow_the_seed()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space with uniform draws."""

@@ -16,7 +16,18 @@ __all__ = ["BuilderContract"]
 
 
 class BuilderContract(ABC):
-    """Contract of `nag.networks.Builder`."""
+    """Contract of `nag.networks.Builder`.
+
+    Example:
+        >>> from nag.networks import DataShape, NASBench201Builder
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import BuilderContract
+        >>> class TestMine(BuilderContract):
+        ...     space, shape = load_space("nasbench201"), DataShape("images", 1, 2, 8, 8)
+        ...     def make(self):
+        ...         return NASBench201Builder(channels=4, cells_per_stage=1)
+        >>> TestMine().test_equal_builders_have_one_fingerprint()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space with uniform draws whose networks it builds."""

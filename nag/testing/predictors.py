@@ -16,7 +16,18 @@ __all__ = ["PredictorContract"]
 
 
 class PredictorContract(ABC):
-    """Contract of `nag.predictors.Predictor`."""
+    """Contract of `nag.predictors.Predictor`.
+
+    Example:
+        >>> from nag.predictors import GPPredictor
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import PredictorContract
+        >>> class TestMine(PredictorContract):
+        ...     space = load_space("nas_bench_graph")
+        ...     def make(self, space):
+        ...         return GPPredictor(space)
+        >>> TestMine().test_misuse_is_refused()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space with uniform draws."""

@@ -15,7 +15,22 @@ __all__ = ["ProxyContract"]
 
 
 class ProxyContract(ABC):
-    """Contract of `nag.proxies.Proxy`."""
+    """Contract of `nag.proxies.Proxy`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from nag.proxies import Batch, proxy_named
+        >>> from nag.testing import ProxyContract
+        >>> class TestMine(ProxyContract):
+        ...     def make(self):
+        ...         return proxy_named("params")
+        ...     def network(self):
+        ...         return nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        ...     def batch(self):
+        ...         return Batch((torch.zeros(4, 1, 2, 2),), torch.tensor([0, 1, 0, 1]))
+        >>> TestMine().test_the_network_stays_as_it_is()  # pytest runs all tests of the contract
+    """
 
     @abstractmethod
     def make(self) -> Proxy:

@@ -19,7 +19,16 @@ __all__ = ["CodecContract", "ConstraintContract", "SpaceContract"]
 
 
 class SpaceContract(ABC):
-    """Contract of a search space with uniform draws."""
+    """Contract of a search space with uniform draws.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import SpaceContract
+        >>> class TestMine(SpaceContract):
+        ...     def make(self):
+        ...         return load_space("nas_bench_graph")
+        >>> TestMine().test_its_description_is_plain()  # pytest runs all tests of the contract
+    """
 
     count = 60
     """Draws that the laws are tried on."""
@@ -49,7 +58,17 @@ class SpaceContract(ABC):
 
 
 class ConstraintContract(ABC):
-    """Contract of `nag.spaces.Constraint`."""
+    """Contract of `nag.spaces.Constraint`.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import ConstraintContract
+        >>> class TestMine(ConstraintContract):
+        ...     space = load_space("nasbench101")
+        ...     def make(self):
+        ...         return self.space.constraints[0]
+        >>> TestMine().test_equal_rules_are_equal_objects()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space with uniform draws, some of which keep the rule and some of which break it."""
@@ -95,7 +114,17 @@ class ConstraintContract(ABC):
 
 
 class CodecContract(ABC):
-    """Contract of `nag.spaces.Codec`."""
+    """Contract of `nag.spaces.Codec`.
+
+    Example:
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import CodecContract
+        >>> class TestMine(CodecContract):
+        ...     space = load_space("nasbench201")
+        ...     def make(self):
+        ...         return self.space.codec
+        >>> TestMine().test_strings_lead_back()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space with uniform draws that the codec writes."""

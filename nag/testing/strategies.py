@@ -17,7 +17,18 @@ _TINY = {"name": "tiny", "operations": {"a": "parametric", "skip": "identity"}, 
 
 
 class StrategyContract(ABC):
-    """Contract of `nag.search.Strategy`."""
+    """Contract of `nag.search.Strategy`.
+
+    Example:
+        >>> from nag.search import RandomSearch
+        >>> from nag.spaces import load_space
+        >>> from nag.testing import StrategyContract
+        >>> class TestMine(StrategyContract):
+        ...     space = load_space("nas_bench_graph")
+        ...     def make(self, problem, seed):
+        ...         return RandomSearch(problem, seed)
+        >>> TestMine().test_a_strategy_cannot_see_the_report_metric()  # pytest runs all tests of the contract
+    """
 
     space: SearchSpace
     """A space that it searches."""

@@ -11,7 +11,19 @@ __all__ = ["TrackerContract"]
 
 
 class TrackerContract(ABC):
-    """Contract of `nag.tracking.RunTracker`."""
+    """Contract of `nag.tracking.RunTracker`.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.tracking import JsonLinesTracker
+        >>> from nag.testing import TrackerContract
+        >>> class TestMine(TrackerContract):
+        ...     def make(self, folder):
+        ...         return JsonLinesTracker(folder / "log.jsonl")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     TestMine().test_a_run_is_recorded(Path(folder))  # pytest runs all tests of the contract
+    """
 
     @abstractmethod
     def make(self, folder: Path) -> RunTracker:

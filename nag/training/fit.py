@@ -84,6 +84,22 @@ def fit(
         InvalidRequest: The batch cannot be shared equally, the state is of another run, or the training diverges; a state
             that is not finite is never saved.
         DamagedFile: The state cannot be read.
+
+    Example:
+        >>> from functools import partial
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> from nag.tracking import NullTracker
+        >>> from nag.training import FitOptions, fit, make_fabric
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> model = DiscreteGenerator(space, data, width=8, layers=1, heads=2)
+        >>> def loss(model, rng):
+        ...     return {"loss": model.loss(data, rng).total}
+        >>> result = fit(model, loss, FitOptions(max_steps=2), make_fabric("cpu"), NullTracker(), seed=0)
+        >>> result.steps
+        2
     """
     options.check_processes(fabric.world_size)
     tracker = tracker if fabric.is_global_zero else NullTracker()

@@ -25,6 +25,11 @@ class Command:
         schema: Its options.
         example: A call that works.
         positional: The option that may be given without its name.
+
+    Example:
+        >>> from nag.cli.commands import COMMANDS
+        >>> COMMANDS["search"].summary, COMMANDS["search"].config
+        ('search for the best architecture with few labels', 'search')
     """
 
     run: Callable[[Any, Any], None]

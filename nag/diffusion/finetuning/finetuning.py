@@ -69,6 +69,11 @@ class FineTuning:
 
     Raises:
         InvalidRequest: A value is out of its range.
+
+    Example:
+        >>> from nag.diffusion import FineTuning
+        >>> FineTuning(rounds=5, batch_size=32).kl
+        0.05
     """
 
     rounds: Count = 20
@@ -91,6 +96,20 @@ class FineTuningResult:
         generator: The fine-tuned generator, in evaluation mode.
         history: One entry a round.
         elites: The best distinct graphs, with their rewards.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, FineTuning, finetune
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> result = finetune(generator, edges, FineTuning(rounds=1, batch_size=8, gradient_steps=1, masks=2), rng)
+        >>> len(result.history), type(result.generator).__name__
+        (1, 'DiscreteGenerator')
     """
 
     generator: DiscreteGenerator

@@ -133,6 +133,18 @@ def kl_to(base: DiscreteGenerator, generator: DiscreteGenerator, count: int, rng
         count: Number of samples.
         rng: Source of randomness, on the generators' device.
         masks: States of each sample.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.diffusion.finetuning import kl_to
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> kl_to(generator, generator, count=4, rng=rng)
+        0.0
     """
     dags, total = generator.sample(count, rng), 0.0
     for start in range(0, count, _CHUNK):

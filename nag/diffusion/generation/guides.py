@@ -27,7 +27,14 @@ ArchitectureScore = Callable[[list[Architecture]], ArrayLike]
 
 @runtime_checkable
 class Guide(Protocol):
-    """Anything that makes a guidance target for a space; `nag.Guidance` and fitted predictors do."""
+    """Anything that makes a guidance target for a space; `nag.Guidance` and fitted predictors do.
+
+    Example:
+        >>> import nag
+        >>> from nag.diffusion.generation import Guide
+        >>> isinstance(nag.Guidance(lambda archs: [len(arch.edges) for arch in archs]), Guide)
+        True
+    """
 
     def target(self, space: SearchSpace, count: int) -> GuidanceTarget:
         """What guidance makes high.
@@ -55,6 +62,11 @@ def as_guide(guide: GuideLike, method: GuidanceMethod | FrontGuidance | None = N
 
     Raises:
         InvalidRequest: It is neither.
+
+    Example:
+        >>> from nag.diffusion.generation import as_guide
+        >>> type(as_guide(lambda archs: [len(arch.edges) for arch in archs])).__name__
+        'ScoreGuide'
     """
     if isinstance(guide, Guide):
         return guide
@@ -73,6 +85,14 @@ class ScoreGuide:
     Args:
         score: A list of valid architectures -> a number of each, greater being better.
         method: How to steer.
+
+    Example:
+        >>> import nag
+        >>> from nag.diffusion.generation import ScoreGuide
+        >>> guide = ScoreGuide(lambda archs: [len(arch.edges) for arch in archs], nag.diffusion.GuidanceMethod(pool=2))
+        >>> target = guide.target(nag.load_space("nas_bench_graph"), count=4)
+        >>> target.guidance.pool
+        2
     """
 
     score: ArchitectureScore

@@ -33,6 +33,16 @@ class Draws:
         requested: Number of architectures wanted.
         cost: What was evaluated.
         distinct: Whether functions were not to repeat.
+
+    Example:
+        >>> import torch
+        >>> import nag
+        >>> from nag.diffusion.generation import draw_valid
+        >>> from nag.tracking import NullTracker
+        >>> generator = nag.load("g.safetensors").generator
+        >>> draws = draw_valid(generator, 2, torch.Generator().manual_seed(0), None, None, NullTracker())
+        >>> len(draws.kept) <= draws.requested <= len(draws.raw)
+        True
     """
 
     raw: DagBatch
@@ -57,6 +67,15 @@ def check_request(generator: Generator, reference: SpaceReference, count: int, t
     Raises:
         InvalidRequest: `count` is below 1 or more than there are distinct functions where those are asked for, or the guidance
             cannot steer such a generator.
+
+    Example:
+        >>> import nag
+        >>> from nag.diffusion.generation import check_request
+        >>> generator = nag.load("g.safetensors")
+        >>> check_request(generator.generator, generator.reference, 0, None)
+        Traceback (most recent call last):
+            ...
+        nag.core.errors.InvalidRequest: num_samples is 0. Ask for at least 1.
     """
     conform_value("num_samples", count, Count)
     if target is None:
@@ -95,6 +114,16 @@ def draw_valid(
 
     Raises:
         InvalidRequest: No sample is valid and keeps all limits.
+
+    Example:
+        >>> import torch
+        >>> import nag
+        >>> from nag.diffusion.generation import draw_valid
+        >>> from nag.tracking import NullTracker
+        >>> generator = nag.load("g.safetensors").generator
+        >>> draws = draw_valid(generator, 2, torch.Generator().manual_seed(0), None, None, NullTracker())
+        >>> bool(generator.space.is_valid(draws.kept).all())
+        True
     """
     raw, kept = ([], []) if begun is None else ([begun.raw], [begun.kept])
     distinct = target is not None and target.distinct

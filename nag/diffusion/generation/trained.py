@@ -45,6 +45,15 @@ class TrainedGenerator(TrainedModel):
         generator: The generator, in evaluation mode.
         reference: Facts of its space and training set.
         facts: Description in the checkpoint.
+
+    Example:
+        >>> import nag
+        >>> generator = nag.load("g.safetensors")
+        >>> generator
+        TrainedGenerator(DiscreteGenerator of nas_bench_graph, 300 steps)
+        >>> samples = generator.sample(4, seed=0, progress=False)
+        >>> len(samples), samples.validity_raw > 0.5
+        (4, True)
     """
 
     generator: Generator
@@ -123,6 +132,11 @@ def load_generator(path: Path | str, device: torch.device | str = "cpu") -> Trai
         MissingData: No such file.
         DamagedFile: The file is damaged.
         InvalidRequest: A checkpoint of another kind.
+
+    Example:
+        >>> from nag.diffusion.generation import load_generator
+        >>> load_generator("g.safetensors").space.name
+        'nas_bench_graph'
     """
     checkpoint = load_checkpoint(path, "generator")
     check(GeneratorFacts, checkpoint.facts, f"the facts in {checkpoint.where}")

@@ -96,6 +96,19 @@ def fit_generator(
     Raises:
         InvalidRequest: See `nag.training.fit`.
         DamagedFile: The saved state cannot be read.
+
+    Example:
+        >>> from functools import partial
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.diffusion.generation import TrainingSet, fit_generator
+        >>> from nag.spaces import load_space
+        >>> from nag.tracking import NullTracker
+        >>> from nag.training import FitOptions, make_fabric
+        >>> data = TrainingSet.of(load_space("nas_bench_graph"), fraction=0.01)
+        >>> small, options = partial(DiscreteGenerator, width=8, layers=1, heads=2), FitOptions(max_steps=2, batch_size=8)
+        >>> trained, result = fit_generator(data, small, options, make_fabric("cpu"), NullTracker(), seed=0)
+        >>> trained, result.steps
+        (TrainedGenerator(DiscreteGenerator of nas_bench_graph, 2 steps), 2)
     """
     options = options if options.max_steps else replace(options, max_steps=default_steps(data.space))
     feed = data.batches(options.batch_size, fabric.device, fabric.world_size, seed)
@@ -123,7 +136,14 @@ def fit_generator(
 
 
 def default_steps(space: SearchSpace) -> int:
-    """Steps that grow with the number of operations and edges that are generated, up to those of a cell of ten nodes."""
+    """Steps that grow with the number of operations and edges that are generated, up to those of a cell of ten nodes.
+
+    Example:
+        >>> from nag.diffusion.generation import default_steps
+        >>> from nag.spaces import load_space
+        >>> default_steps(load_space("nasbench201")) < default_steps(load_space("nasbench101"))
+        True
+    """
     n = space.max_nodes
     positions = int((space.masks.nodes[n].sum(-1) > 1).sum() + (space.masks.edges.sum(-1) > 1).sum())
     return STEPS_PER_POSITION * min(max(positions, 4), _MOST_POSITIONS)

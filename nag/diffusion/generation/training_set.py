@@ -30,6 +30,12 @@ class TrainingSet:
         reference: Facts of the space and of the training set.
         fraction: Share of the architectures at hand that was taken.
         conditions: Name -> (T,) quantiles in [0, 1] that the generator learns to be told.
+
+    Example:
+        >>> import nag
+        >>> training = nag.TrainingSet.of(nag.load_space("nas_bench_graph"), fraction=0.01, seed=0)
+        >>> len(training.graphs), training.reference.enumerated
+        (261, True)
     """
 
     space: SearchSpace
@@ -90,7 +96,13 @@ class TrainingSet:
 
 
 def check_drawable(space: SearchSpace) -> None:
-    """Raises `InvalidRequest` unless the architectures of a space can be listed or drawn."""
+    """Raises `InvalidRequest` unless the architectures of a space can be listed or drawn.
+
+    Example:
+        >>> from nag.diffusion.generation import check_drawable
+        >>> from nag.spaces import load_space
+        >>> check_drawable(load_space("nasbench201"))
+    """
     if not can_sample_uniform(space):
         raise InvalidRequest(f"{space.name} is too large to draw architectures from", "List some: architectures=FILE.")
 

@@ -30,6 +30,20 @@ class Candidates:
 
     Raises:
         InvalidRequest: The number is below 1.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, Candidates, GuidanceMethod
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, Candidates(4), pool=1, corrector=None)
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
     """
 
     number: Count = 64
@@ -64,6 +78,20 @@ class GuidedDenoiser:
         scale: Inverse temperature.
         candidates: Clean graphs drawn for each graph and step.
         rng: Source of the candidates' randomness.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidedDenoiser
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> denoise = GuidedDenoiser(generator.denoise, edges, scale=3.0, candidates=4, rng=rng)
+        >>> len(generator.sample(2, rng, denoise=denoise))
+        2
     """
 
     def __init__(self, denoise: Denoise, score: Score, scale: float, candidates: int, rng: torch.Generator) -> None:

@@ -29,6 +29,13 @@ def drop_conditions(condition: Tensor, rng: torch.Generator, probability: float 
 
     Returns:
         (B, C) with more nans.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import drop_conditions
+        >>> dropped = drop_conditions(torch.ones(1000, 2), torch.Generator().manual_seed(0))
+        >>> 0.1 < float(dropped.isnan().float().mean()) < 0.3
+        True
     """
     noise = torch.rand(len(condition), 1 + condition.shape[1], generator=rng, device=condition.device)
     lost = (noise[:, :1] < probability) | ((noise[:, 1:] < probability) & (condition.shape[1] > 1))
@@ -49,6 +56,18 @@ class ClassifierFree:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ClassifierFree, DiscreteGenerator, GuidanceMethod
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2, conditions=("accuracy",))
+        >>> method = GuidanceMethod(0.0, ClassifierFree({"accuracy": 1.0}), pool=1, corrector=None)
+        >>> method.check(generator)
+        >>> method.proposal.cost(generator, 4, None).network_evaluations
+        32
     """
 
     condition: Mapping[str, Fraction] = field(default_factory=dict)

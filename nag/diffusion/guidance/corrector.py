@@ -38,7 +38,28 @@ _STEPS_PER_POSITION = 4
 
 
 class Corrector(Protocol):
-    """Moves guided samples toward p(x_0) exp(scale * score(x_0))."""
+    """Moves guided samples toward p(x_0) exp(scale * score(x_0)).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidanceMethod
+        >>> from nag.graphs import DagBatch
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> class Again:
+        ...     rounds = 1
+        ...     def correct(self, request, dags, code=None, taken=None):
+        ...         fresh = request.draw()
+        ...         better = request.score(fresh) > request.score(dags)
+        ...         return DagBatch.cat([fresh, dags])[torch.arange(len(dags)) + len(dags) * (~better)]
+        >>> len(GuidanceMethod(3.0, pool=1, corrector=Again()).sample(generator, 4, rng, edges))
+        4
+    """
 
     @property
     def rounds(self) -> int:
@@ -76,6 +97,20 @@ class Metropolis:
 
     Raises:
         InvalidRequest: The number is below 0.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidanceMethod, Metropolis
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, pool=1, corrector=Metropolis(rounds=2))
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
     """
 
     rounds: Size = 300
@@ -110,6 +145,20 @@ class Offspring:
 
     Raises:
         InvalidRequest: The number is below 0.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidanceMethod, Offspring
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, pool=1, corrector=Offspring(rounds=2))
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
     """
 
     rounds: Size = 20
@@ -180,6 +229,21 @@ def metropolis_corrector(
             the samples are drawn without replacement. None for independent samples.
         on_step: Called after each network evaluation.
         taken: (T,) further codes that moves to are refused; None for none.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, metropolis_corrector
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> x_0 = generator.clean(data[:4])
+        >>> moved = metropolis_corrector(generator.denoise, generator.process, x_0, edges, 3.0, rounds=2, rng=rng)
+        >>> moved.nodes.shape == x_0.nodes.shape
+        True
     """
     dags = x_0.to_dags()
     value, code = score(dags), None if distinct is None else distinct(dags)
@@ -279,6 +343,13 @@ def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Gener
 
     Returns:
         (count,) int64 positions.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion.guidance import select
+        >>> log_weight = torch.tensor([0.0, 50.0, 100.0])
+        >>> select(log_weight, None, 2, torch.Generator().manual_seed(0)).sort().values
+        tensor([1, 2])
     """
     u = torch.rand(log_weight.shape, generator=rng, device=log_weight.device, dtype=torch.float64)
     weight = log_weight.double().nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)

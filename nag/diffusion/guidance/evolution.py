@@ -50,6 +50,20 @@ class Evolution:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, Evolution, GuidanceMethod
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, Evolution(population=8, generations=2), pool=1, corrector=None)
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
     """
 
     population: Count = 30

@@ -37,6 +37,22 @@ class FrontGuidance:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, FrontGuidance
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> def scores(dags):  # one column a sample
+        ...     return torch.stack([edges(dags), -edges(dags)], 1)
+        >>> few, many = FrontGuidance(pool=4, rounds=1).sample(generator, 2, rng, scores).adjacency.sum((1, 2)).sort().values
+        >>> bool(few < many)
+        True
     """
 
     pool: Count = 10

@@ -37,6 +37,20 @@ class Particles:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidanceMethod, Particles
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, Particles(per_sample=2), pool=1, corrector=None)
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
     """
 
     per_sample: Count = 4
@@ -101,6 +115,21 @@ def steer(
 
     Returns:
         Clean graphs and their log-weights (B,).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, steer
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> chain = generator.chain()
+        >>> graphs, log_weights = steer(chain, chain.start(torch.full((4,), 6), rng), edges, 1.0, rng)
+        >>> len(graphs), log_weights.shape
+        (4, torch.Size([4]))
     """
     groups = _one_for_each_width([x_t] if isinstance(x_t, GraphBatch) else x_t)
     log_weight = torch.zeros(sum(map(len, groups)), dtype=torch.float64, device=groups[0].nodes.device)

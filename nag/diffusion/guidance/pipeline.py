@@ -24,7 +24,31 @@ _MOST_DRAWS = 20  # of a pool that is to hold functions that are not taken
 
 
 class Proposal(Protocol):
-    """Draws graphs that a score likes."""
+    """Draws graphs that a score likes.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidanceMethod
+        >>> from nag.graphs import DagBatch
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> class Twice:
+        ...     def sample(self, request):
+        ...         graphs = [request.draw() for _ in range(2)]
+        ...         order = request.score(DagBatch.cat(graphs)).argsort(descending=True)
+        ...         return DagBatch.cat(graphs)[order[: request.count]]
+        ...     def cost(self, generator, count, steps):
+        ...         return generator.cost(2 * count, steps)
+        ...     def check(self, generator):
+        ...         pass
+        >>> len(GuidanceMethod(3.0, Twice(), pool=1, corrector=None).sample(generator, 4, rng, edges))
+        4
+    """
 
     def sample(self, request: Request) -> DagBatch:
         """Draws the graphs that are asked for."""
@@ -41,7 +65,22 @@ class Proposal(Protocol):
 
 @dataclass(frozen=True)
 class Unguided:
-    """Draws from the generator as it is."""
+    """Draws from the generator as it is.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidanceMethod, Unguided
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, Unguided(), pool=4, corrector=None)
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
+    """
 
     def sample(self, request: Request) -> DagBatch:
         """Draws from p(x_0)."""
@@ -70,6 +109,21 @@ class GuidanceMethod:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GuidanceMethod
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> guided = GuidanceMethod(scale=10.0, pool=4, corrector=None).sample(generator, 8, rng, edges)
+        >>> unguided = GuidanceMethod(scale=0.0).sample(generator, 8, rng, edges)
+        >>> bool(edges(guided).mean() > edges(unguided).mean())
+        True
     """
 
     scale: NonNegative = 30.0

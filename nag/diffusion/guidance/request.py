@@ -27,6 +27,20 @@ class Request:
         scale: Inverse temperature.
         steps: Steps of the reverse process; None for the generator's default.
         on_step: Called after each network evaluation.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, Request
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> request = Request(generator, count=4, rng=rng, score=edges, scale=3.0)
+        >>> len(request.draw())
+        4
     """
 
     generator: Generator

@@ -30,6 +30,17 @@ class NoisyValue(nn.Module):
 
     Args:
         generator: Whose noisy graphs it reads.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, NoisyValue
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> x_0 = generator.clean(data[:2])
+        >>> NoisyValue(generator)(x_0, torch.tensor([0.0, 0.0])).shape
+        torch.Size([2])
     """
 
     def __init__(self, generator: Generator) -> None:
@@ -58,6 +69,20 @@ def fit_value(
         training_steps: Steps of AdamW on batches of 128 noisy graphs.
         rng: Source of randomness.
         steps: Steps of the generator's sampler.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, fit_value
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> value = fit_value(generator, edges, graphs=16, training_steps=2, rng=rng)
+        >>> value(generator.clean(data[:3]), torch.zeros(3)).shape
+        torch.Size([3])
     """
     dags = generator.sample(graphs, rng, steps)
     target = score(dags).float()
@@ -120,6 +145,20 @@ class GradientTilt(_ValueTilt):
 
     Raises:
         InvalidRequest: A number is below 1.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, GradientTilt, GuidanceMethod
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, GradientTilt(graphs=16, training_steps=1), pool=1, corrector=None)
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
     """
 
     def check(self, generator: Generator) -> None:
@@ -150,6 +189,20 @@ class ExactTilt(_ValueTilt):
 
     Raises:
         InvalidRequest: A number is below 1.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, ExactTilt, GuidanceMethod
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> method = GuidanceMethod(3.0, ExactTilt(graphs=16, training_steps=1), pool=1, corrector=None)
+        >>> len(method.sample(generator, 4, rng, edges))
+        4
     """
 
     def check(self, generator: Generator) -> None:

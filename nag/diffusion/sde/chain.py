@@ -22,7 +22,13 @@ Move = Callable[[ScoreProcess, GraphBatch, GraphBatch, Tensor, Tensor, torch.Gen
 
 
 class SDESampler(ABC):
-    """What is done in each time step, one network evaluation a move: a predictor, then any correctors."""
+    """What is done in each time step, one network evaluation a move: a predictor, then any correctors.
+
+    Example:
+        >>> from nag.diffusion import PredictorCorrector, ProbabilityFlow
+        >>> len(ProbabilityFlow().moves), len(PredictorCorrector().moves)
+        (1, 2)
+    """
 
     @property
     @abstractmethod
@@ -32,7 +38,18 @@ class SDESampler(ABC):
 
 @dataclass(frozen=True)
 class ReverseDiffusion(SDESampler):
-    """Euler-Maruyama steps of the reverse SDE (Song et al. 2021, eq. 6)."""
+    """Euler-Maruyama steps of the reverse SDE (Song et al. 2021, eq. 6).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreGenerator, ReverseDiffusion, VPSDE
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = ScoreGenerator(space, data, VPSDE(), sampler=ReverseDiffusion(), steps=3, width=8, layers=1, heads=2)
+        >>> generator.evaluations(), len(generator.sample(2, torch.Generator().manual_seed(0)))
+        (3, 2)
+    """
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -50,6 +67,16 @@ class PredictorCorrector(SDESampler):
 
     Raises:
         InvalidRequest: The ratio is not positive.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreGenerator, PredictorCorrector, VPSDE
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = ScoreGenerator(space, data, VPSDE(), sampler=PredictorCorrector(), steps=3, width=8, layers=1, heads=2)
+        >>> generator.evaluations(), len(generator.sample(2, torch.Generator().manual_seed(0)))
+        (6, 2)
     """
 
     snr: Positive = 0.16
@@ -75,6 +102,16 @@ class ProbabilityFlow(SDESampler):
 
     Euler steps of x_t / alpha_t in sigma_t / alpha_t, where the flow is straight as long as the prediction stays
     (DDIM; Song, Meng and Ermon 2021, eq. 14).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreGenerator, ProbabilityFlow, VPSDE
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = ScoreGenerator(space, data, VPSDE(), sampler=ProbabilityFlow(), steps=3, width=8, layers=1, heads=2)
+        >>> generator.evaluations(), len(generator.sample(2, torch.Generator().manual_seed(0)))
+        (3, 2)
     """
 
     @property
@@ -121,6 +158,17 @@ class SDEChain:
 
     Raises:
         InvalidRequest: There is no step.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreGenerator, VPSDE, simulate
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = ScoreGenerator(space, data, VPSDE(), steps=3, width=8, layers=1, heads=2)
+        >>> chain, rng = generator.chain(), torch.Generator().manual_seed(0)
+        >>> simulate(chain, chain.start(torch.tensor([6, 6]), rng), rng).nodes.shape
+        torch.Size([2, 6, 11])
     """
 
     def __init__(self, denoise: Denoise, process: ScoreProcess, sampler: SDESampler, steps: int) -> None:

@@ -47,6 +47,16 @@ class ScoreGenerator(Generator):
 
     Raises:
         InvalidRequest: There is no time step.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreGenerator, VPSDE
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = ScoreGenerator(space, data, VPSDE(), steps=3, width=8, layers=1, heads=2)  # untrained
+        >>> len(generator.sample(4, torch.Generator().manual_seed(0)))
+        4
     """
 
     def __init__(

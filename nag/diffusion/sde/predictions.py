@@ -15,7 +15,14 @@ __all__ = ["CleanPrediction", "NoisePrediction", "Prediction"]
 
 
 class Prediction(ABC):
-    """How a network's output (B, N, K), (B, N, N, L) is read."""
+    """How a network's output (B, N, K), (B, N, N, L) is read.
+
+    Example:
+        >>> from nag.diffusion import CleanPrediction, NoisePrediction
+        >>> from nag.diffusion.sde import Prediction
+        >>> [isinstance(each, Prediction) for each in (CleanPrediction(), NoisePrediction())]
+        [True, True]
+    """
 
     @abstractmethod
     def clean(self, output: GraphLogits, x_t: GraphBatch, t: Tensor, process: ScoreProcess) -> GraphBatch:
@@ -31,6 +38,16 @@ class CleanPrediction(Prediction):
 
     Cross-entropy has the same minimum as denoising score matching, and the prediction never leaves the simplex
     (Dieleman et al. 2022, "Continuous diffusion for categorical data", 3.1 and 3.2).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreGenerator, CleanPrediction, VPSDE
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = ScoreGenerator(space, data, VPSDE(), CleanPrediction(), steps=3, width=8, layers=1, heads=2)
+        >>> generator.loss(data, torch.Generator().manual_seed(0)).total.shape
+        torch.Size([])
     """
 
     def clean(self, output: GraphLogits, x_t: GraphBatch, t: Tensor, process: ScoreProcess) -> GraphBatch:
@@ -50,7 +67,18 @@ class CleanPrediction(Prediction):
 
 
 class NoisePrediction(Prediction):
-    """The output is sigma_t times the score, so minus the noise that is expected given x_t."""
+    """The output is sigma_t times the score, so minus the noise that is expected given x_t.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreGenerator, NoisePrediction, VPSDE
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = ScoreGenerator(space, data, VPSDE(), NoisePrediction(), steps=3, width=8, layers=1, heads=2)
+        >>> generator.loss(data, torch.Generator().manual_seed(0)).total.shape
+        torch.Size([])
+    """
 
     def clean(self, output: GraphLogits, x_t: GraphBatch, t: Tensor, process: ScoreProcess) -> GraphBatch:
         """Tweedie's formula: (x_t + sigma output) / alpha; it may leave the simplex."""

@@ -40,6 +40,16 @@ class ScoreProcess(nn.Module):
         sde: The noise.
         masks: The space's allowed categories.
         data: The training graphs (for their sizes).
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import ScoreProcess, VESDE
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> process, rng = ScoreProcess(VESDE(), space.masks, data), torch.Generator().manual_seed(0)
+        >>> process.noise(process.clean(data), torch.full((20,), 0.5), rng).nodes.shape
+        torch.Size([20, 6, 11])
     """
 
     def __init__(self, sde: SDE, masks: SpaceMasks, data: DagBatch) -> None:

@@ -20,6 +20,12 @@ class SDE(ABC):
     """dx = f(x, t) dt + g(t) dw on (earliest, 1], with a Gaussian perturbation kernel N(scale(t) x_0, sigma(t)^2 I).
 
     Times are tensors of any shape that broadcasts against what they are used with.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import VESDE, VPSDE
+        >>> [sde.scale(torch.tensor([0.5])).item() < 1 for sde in (VPSDE(), VESDE())]
+        [True, False]
     """
 
     @property
@@ -56,6 +62,12 @@ class VESDE(SDE):
 
     Raises:
         InvalidRequest: Not 0 < sigma_min < sigma_max.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import VESDE
+        >>> VESDE().sigma(torch.tensor([0.1, 0.5, 1.0])).round(decimals=2)
+        tensor([0.1500, 0.7100, 5.0000])
     """
 
     sigma_min: Positive = 0.1
@@ -138,6 +150,12 @@ class VPSDE(_LinearBeta):
 
     Raises:
         InvalidRequest: Not 0 < beta_min < beta_max.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import VPSDE
+        >>> VPSDE().sigma(torch.tensor([0.1, 0.5, 1.0])).round(decimals=2)
+        tensor([0.3200, 0.9600, 1.0000])
     """
 
     def sigma(self, t: Tensor) -> Tensor:
@@ -158,6 +176,12 @@ class SubVPSDE(_LinearBeta):
 
     Raises:
         InvalidRequest: Not 0 < beta_min < beta_max.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import SubVPSDE
+        >>> SubVPSDE().sigma(torch.tensor([0.1, 0.5, 1.0])).round(decimals=2)
+        tensor([0.1000, 0.9200, 1.0000])
     """
 
     def sigma(self, t: Tensor) -> Tensor:

@@ -26,7 +26,13 @@ _PATIENCE_AT_THE_END = 5.0
 @checked
 @dataclass(frozen=True)
 class Executor(WorkOptions, ABC):
-    """Runs trials in worker processes of its own; the options of the workers are its own, and the same for every executor."""
+    """Runs trials in worker processes of its own; the options of the workers are its own, and the same for every executor.
+
+    Example:
+        >>> from nag.execution.executors import Executor, LocalExecutor
+        >>> isinstance(LocalExecutor(workers=2), Executor)
+        True
+    """
 
     @abstractmethod
     def run(

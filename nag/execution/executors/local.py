@@ -43,6 +43,11 @@ class LocalExecutor(Executor):
 
     Raises:
         InvalidRequest: A number makes no sense.
+
+    Example:
+        >>> from nag.execution.executors import LocalExecutor
+        >>> LocalExecutor(workers=2, timeout_seconds=600.0).max_attempts
+        3
     """
 
     workers: Count | None = None

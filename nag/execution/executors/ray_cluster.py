@@ -46,6 +46,11 @@ class RayExecutor(Executor):
     Raises:
         InvalidRequest: A number makes no sense.
         MissingData: Ray is not installed.
+
+    Example:
+        >>> from nag.execution.executors import RayExecutor
+        >>> RayExecutor(address="auto", gpus_per_trial=0.5).cpus_per_trial
+        1
     """
 
     address: str | None = None

@@ -97,6 +97,12 @@ class EvaluationKey:
         task: Name of the task.
         evaluator: Fingerprint of how it is measured.
         seed: Seed of the measurement.
+
+    Example:
+        >>> from nag.execution.store import EvaluationKey
+        >>> key = EvaluationKey(function="00ff", task="digits/nasbench201", evaluator="my evaluator", seed=0)
+        >>> key == EvaluationKey("00ff", "digits/nasbench201", "my evaluator", 0)
+        True
     """
 
     function: str
@@ -113,6 +119,14 @@ class Request:
         key: Its key.
         architecture: The architecture to measure; of several twins, the one that was asked for first is measured.
         native: The same as the search space's native string.
+
+    Example:
+        >>> from nag.execution.store import EvaluationKey, Request
+        >>> from nag.spaces import load_space
+        >>> space = load_space("nas_bench_graph")
+        >>> arch = space.sample(1, seed=0)[0]
+        >>> Request(EvaluationKey("hash", "my task", "my evaluator", 0), arch, space.encode(arch)).native == space.encode(arch)
+        True
     """
 
     key: EvaluationKey
@@ -127,6 +141,11 @@ class State:
     Args:
         status: `pending`, `claimed`, `done` or `failed`.
         progress: Share of a running trial that is done, from 0 to 1.
+
+    Example:
+        >>> from nag.execution.store import State
+        >>> State("claimed", progress=0.4).finished
+        False
     """
 
     status: Status
@@ -166,6 +185,21 @@ class Record:
         worker: Who holds it, or who finished it; empty for nobody.
         created: When it was asked for, in seconds since 1970.
         finished: When it was done or failed; None before.
+
+    Example:
+        >>> import tempfile
+        >>> from nag.evaluation import Measurement
+        >>> from nag.execution.store import EvaluationKey, EvaluationStore, Request
+        >>> from nag.spaces import load_space
+        >>> arch = load_space("nas_bench_graph").sample(1, seed=0)[0]
+        >>> request = Request(EvaluationKey("hash", "my task", "my evaluator", seed=0), arch)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = EvaluationStore(f"{folder}/store.sqlite")
+        ...     _ = store.request([request])
+        ...     record = store.find([request.key])[request.key]
+        ...     store.close()
+        >>> record.status, record.architecture == arch, record.measurement
+        ('pending', True, None)
     """
 
     key: EvaluationKey

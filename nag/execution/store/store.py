@@ -60,6 +60,21 @@ class EvaluationStore:
         MissingData: The driver of PostgreSQL is not installed.
         DamagedFile: The file is no database, or the store is of another version.
         NagError: The database cannot be used; so for all methods.
+
+    Example:
+        >>> import tempfile
+        >>> from nag.evaluation import Measurement
+        >>> from nag.execution.store import EvaluationKey, EvaluationStore, Request
+        >>> from nag.spaces import load_space
+        >>> arch = load_space("nas_bench_graph").sample(1, seed=0)[0]
+        >>> request = Request(EvaluationKey("hash", "my task", "my evaluator", seed=0), arch)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = EvaluationStore(f"{folder}/store.sqlite")
+        ...     store.add([(request, Measurement(search_value=0.9))])
+        ...     store.find([request.key])[request.key].measurement.search_value
+        ...     store.close()
+        1
+        0.9
     """
 
     def __init__(self, url: str | Path, patience: float = 30.0, opening_patience: float = OPENING_PATIENCE) -> None:

@@ -41,6 +41,17 @@ class EarlyStopping:
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping, LastValue
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> curves = torch.stack([final * share for share in (0.5, 0.8, 0.95)], 1)
+        >>> predictor = CurvePredictor(CurveScale(maximise=True), points=[1, 2], regressors=[LastValue()])
+        >>> predictor.fit(curves, final)
+        >>> rule = EarlyStopping(predictor, delta=0.9)
+        >>> rule.stops(curves[[0, -1], :2], best=0.88)
+        tensor([ True, False])
     """
 
     predictor: CurvePredictor
@@ -103,6 +114,19 @@ class StoppingReplay:
         stopped: (O,) float64, share of the runs that was stopped.
         kept_best: (O,) bool, whether the best run (or one as good) was trained to its end.
         regret: (O,) float64, how much better the best run is than the best that was kept, in units of the final value.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping, LastValue
+        >>> from nag.predictors.learning_curves import simulate_early_stopping
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> curves = torch.stack([final * share for share in (0.5, 0.8, 0.95)], 1)
+        >>> predictor = CurvePredictor(CurveScale(maximise=True), points=[1, 2], regressors=[LastValue()])
+        >>> predictor.fit(curves, final)
+        >>> budgets, rng = torch.tensor([1.0, 2.0, 3.0]), torch.Generator().manual_seed(0)
+        >>> replay = simulate_early_stopping(EarlyStopping(predictor), curves, final, budgets, rng, orders=3)
+        >>> replay.saved.shape, replay.kept_best.dtype
+        (torch.Size([3]), torch.bool)
     """
 
     saved: Tensor
@@ -139,6 +163,19 @@ def simulate_early_stopping(
 
     Raises:
         InvalidRequest: Shapes do not fit, or a point lies beyond the curves.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping, LastValue
+        >>> from nag.predictors.learning_curves import simulate_early_stopping
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> curves = torch.stack([final * share for share in (0.5, 0.8, 0.95)], 1)
+        >>> predictor = CurvePredictor(CurveScale(maximise=True), points=[1, 2], regressors=[LastValue()])
+        >>> predictor.fit(curves, final)
+        >>> budgets, rng = torch.tensor([1.0, 2.0, 3.0]), torch.Generator().manual_seed(0)
+        >>> replay = simulate_early_stopping(EarlyStopping(predictor, delta=0.9), curves, final, budgets, rng)
+        >>> 0 <= float(replay.saved[0]) < 1
+        True
     """
     points = rule.predictor.points
     if final.shape != (len(curves),) or budgets.shape != (curves.shape[1],) or points[-1] > len(budgets) or orders < 1:

@@ -30,6 +30,14 @@ class CurveScale:
 
     Raises:
         InvalidRequest: The resolution is not above 0.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import CurveScale
+        >>> scale = CurveScale(maximise=False, perfect=0.0)
+        >>> losses = torch.tensor([1.0, 0.1, 0.01]).double()
+        >>> scale.forward(losses).round(decimals=2), scale.backward(scale.forward(losses)).allclose(losses)
+        (tensor([-0.0000, 2.3000, 4.6000], dtype=torch.float64), True)
     """
 
     maximise: bool
@@ -70,6 +78,12 @@ def curve_blocks(curves: Tensor, features: Tensor | None) -> list[Tensor]:
 
     Returns:
         The last value (B, 1), all values (B, k), first and second differences (B, 2k - 3; none for k = 1), the features.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import curve_blocks
+        >>> [block.shape[1] for block in curve_blocks(torch.rand(5, 4).double(), torch.rand(5, 2).double())]
+        [1, 4, 5, 2]
     """
     blocks = [curves[:, -1:], curves]
     if curves.shape[1] > 1:

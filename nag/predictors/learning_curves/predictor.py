@@ -52,6 +52,16 @@ class CurvePredictor:
 
     Raises:
         InvalidRequest: There is no point, regressor or second fold, or a point is less than 1.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import CurvePredictor, CurveScale, LastValue
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> curves = torch.stack([final * share for share in (0.5, 0.8, 0.95)], 1)
+        >>> predictor = CurvePredictor(CurveScale(maximise=True), points=[1, 2], regressors=[LastValue()])
+        >>> predictor.fit(curves, final)
+        >>> predictor.predict(curves[:2, :2]).mean.shape, predictor.chosen(2) is not None
+        (torch.Size([2]), True)
     """
 
     def __init__(

@@ -45,7 +45,18 @@ class Regression:
 
 
 class CurveRegressor(ABC):
-    """A way to learn final values from blocks of features."""
+    """A way to learn final values from blocks of features.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import CurveRegressor, LinearRegressor, curve_blocks
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> blocks = curve_blocks(torch.stack([final * share for share in (0.5, 0.8)], 1), None)
+        >>> folds, rng = torch.arange(20) % 4, torch.Generator().manual_seed(0)
+        >>> regression = LinearRegressor().fit(blocks, final, folds, rng)
+        >>> regression.predict(blocks).shape
+        torch.Size([20])
+    """
 
     @abstractmethod
     def fit(self, blocks: list[Tensor], targets: Tensor, folds: Tensor, rng: torch.Generator) -> Regression:
@@ -60,7 +71,18 @@ class CurveRegressor(ABC):
 
 
 class LastValue(CurveRegressor):
-    """The last value seen, moved by the median of what was still gained: the baseline, and a safe choice among few runs."""
+    """The last value seen, moved by the median of what was still gained: the baseline, and a safe choice among few runs.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import LastValue, curve_blocks
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> blocks = curve_blocks(torch.stack([final * share for share in (0.5, 0.8)], 1), None)
+        >>> folds, rng = torch.arange(20) % 4, torch.Generator().manual_seed(0)
+        >>> regression = LastValue().fit(blocks, final, folds, rng)
+        >>> regression.predict(blocks).shape
+        torch.Size([20])
+    """
 
     def fit(self, blocks: list[Tensor], targets: Tensor, folds: Tensor, rng: torch.Generator) -> Regression:
         """Learns one number."""
@@ -72,7 +94,18 @@ class LastValue(CurveRegressor):
 
 
 class LinearRegressor(CurveRegressor):
-    """Bayesian ridge regression (MacKay 1992) on all features, standardised."""
+    """Bayesian ridge regression (MacKay 1992) on all features, standardised.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import LinearRegressor, curve_blocks
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> blocks = curve_blocks(torch.stack([final * share for share in (0.5, 0.8)], 1), None)
+        >>> folds, rng = torch.arange(20) % 4, torch.Generator().manual_seed(0)
+        >>> regression = LinearRegressor().fit(blocks, final, folds, rng)
+        >>> regression.predict(blocks).shape
+        torch.Size([20])
+    """
 
     def fit(self, blocks: list[Tensor], targets: Tensor, folds: Tensor, rng: torch.Generator) -> Regression:
         """Learns weights, and how much to shrink them."""
@@ -94,6 +127,16 @@ class ProcessRegressor(CurveRegressor):
 
     Raises:
         InvalidRequest: A number is less than 1.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import ProcessRegressor, curve_blocks
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> blocks = curve_blocks(torch.stack([final * share for share in (0.5, 0.8)], 1), None)
+        >>> folds, rng = torch.arange(20) % 4, torch.Generator().manual_seed(0)
+        >>> regression = ProcessRegressor(steps=5).fit(blocks, final, folds, rng)
+        >>> regression.predict(blocks).shape
+        torch.Size([20])
     """
 
     def __init__(self, max_points_hyper: Count = 200, steps: Count = 60) -> None:
@@ -124,6 +167,16 @@ class GainRegressor(CurveRegressor):
 
     Raises:
         InvalidRequest: `worst` is out of range.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import GainRegressor, LinearRegressor, curve_blocks
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> blocks = curve_blocks(torch.stack([final * share for share in (0.5, 0.8)], 1), None)
+        >>> folds, rng = torch.arange(20) % 4, torch.Generator().manual_seed(0)
+        >>> regression = GainRegressor(LinearRegressor()).fit(blocks, final, folds, rng)
+        >>> regression.predict(blocks).shape
+        torch.Size([20])
     """
 
     def __init__(self, regressor: CurveRegressor, worst: FractionBelowOne = 0.2) -> None:
@@ -175,6 +228,16 @@ class SupportVectors(CurveRegressor):
 
     Raises:
         InvalidRequest: A number is less than 1, or `max_rows` less than 20.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import SupportVectors, curve_blocks
+        >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
+        >>> blocks = curve_blocks(torch.stack([final * share for share in (0.5, 0.8)], 1), None)
+        >>> folds, rng = torch.arange(20) % 4, torch.Generator().manual_seed(0)
+        >>> regression = SupportVectors(trials=2, averaged=1).fit(blocks, final, folds, rng)
+        >>> regression.predict(blocks).shape
+        torch.Size([20])
     """
 
     def __init__(self, trials: Count = 40, averaged: Count = 3, max_rows: Annotated[int, Field(ge=20)] = 300) -> None:

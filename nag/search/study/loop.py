@@ -26,6 +26,16 @@ def queries(
         budget: Queries.
         batch: Queries at a time.
         begun: What was measured of the first batch before, in an earlier run; the strategy was not told of it yet.
+
+    Example:
+        >>> import nag
+        >>> from nag.evaluation import CallableTrial, TrialEvaluator
+        >>> from nag.search.study import queries
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> evaluator = TrialEvaluator(space, CallableTrial(lambda arch: len(arch.edges)))
+        >>> strategy = nag.search.RandomSearch(nag.Problem(space, nag.Objective.single("value")), seed=0)
+        >>> [len(evaluations) for evaluations in queries(evaluator, strategy, budget=5, batch=2)]
+        [2, 2, 1]
     """
     while budget > 0:
         try:
@@ -44,6 +54,17 @@ def queries(
 
 
 def observation_of(evaluation: Evaluation, objective: Objective) -> Observation:
-    """What a strategy may see of an evaluation: the metrics of the objective, never the report metric."""
+    """What a strategy may see of an evaluation: the metrics of the objective, never the report metric.
+
+    Example:
+        >>> from nag.evaluation import CallableTrial, TrialEvaluator
+        >>> from nag.search.study import observation_of
+        >>> from nag.spaces import load_space
+        >>> from nag.tasks import Objective
+        >>> space = load_space("nas_bench_graph")
+        >>> found = TrialEvaluator(space, CallableTrial(lambda arch: len(arch.edges))).evaluate(space.sample(1, seed=0))
+        >>> observation_of(found[0], Objective.single("value")).values
+        {'value': 7.0}
+    """
     values = values_of(objective, evaluation.search_value, evaluation.side)
     return Observation(evaluation.architecture, evaluation.canonical_hash, values)

@@ -15,6 +15,12 @@ def measurable(task: Task) -> Measurable | None:
 
     Args:
         task: The task; one that is not looked up in a table measures whatever it is given.
+
+    Example:
+        >>> from nag.search.study import measurable
+        >>> from nag.spaces import load_space
+        >>> from nag.tasks import Task
+        >>> measurable(Task(load_space("nasbench201"), data="digits"))  # any architecture can be measured
     """
     if not task.has_table:
         return None

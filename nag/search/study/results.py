@@ -19,7 +19,15 @@ _TOLERANCE = 1e-9
 
 
 def values_of(objective: Objective, search_value: float | None, side: Mapping[str, float | None]) -> dict[str, float]:
-    """The metrics of an objective: its first one is the search metric, all others are side metrics; nan where not measured."""
+    """The metrics of an objective: its first one is the search metric, all others are side metrics; nan where not measured.
+
+    Example:
+        >>> from nag.search.study import values_of
+        >>> from nag.tasks import Metric, Objective
+        >>> objective = Objective((Metric("accuracy"), Metric("latency", maximise=False)), pareto=True)
+        >>> values_of(objective, 0.9, {"latency": 3.0, "params": 100.0})
+        {'accuracy': 0.9, 'latency': 3.0}
+    """
     known = {**side, objective.metrics[0].name: search_value}
     return {name: math.nan if (value := known.get(name)) is None else float(value) for name in objective.names}
 
@@ -47,6 +55,15 @@ class SearchResults:
 
     Args:
         objective: What is searched for.
+
+    Example:
+        >>> from nag.search.study import SearchResults
+        >>> from nag.tasks import Objective
+        >>> results = SearchResults(Objective.single("accuracy", limits={"latency": {"max": 5}}))
+        >>> results.add([{"search_value": 0.9, "side": {"latency": 7.0}, "error": ""}])
+        >>> results.add([{"search_value": 0.8, "side": {"latency": 4.0}, "error": ""}])
+        >>> results.best.values, results.feasible
+        ({'accuracy': 0.8, 'latency': 4.0}, 1)
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -144,7 +161,16 @@ class SearchResults:
 
 
 def feasible_optimum(task: Task, objective: Objective) -> float | None:
-    """The best report value of a task's table among the rows that keep the limits; None where there is none, or no table."""
+    """The best report value of a task's table among the rows that keep the limits; None where there is none, or no table.
+
+    Example:
+        >>> from nag.search.study import feasible_optimum
+        >>> from nag.tasks import Objective, load_task
+        >>> task = load_task("nas_bench_graph/cora")
+        >>> limited = feasible_optimum(task, Objective.single("valid_perf", limits={"latency": {"max": 0.003}}))
+        >>> limited is None or limited <= task.best
+        True
+    """
     if not task.has_table:
         return None
     if not objective.limits:
@@ -158,7 +184,14 @@ def feasible_optimum(task: Task, objective: Objective) -> float | None:
 
 
 def check_limits(task: Task, objective: Objective) -> None:
-    """Raises `InvalidRequest` where a task has a table and none of its architectures keeps the limits of an objective."""
+    """Raises `InvalidRequest` where a task has a table and none of its architectures keeps the limits of an objective.
+
+    Example:
+        >>> from nag.search.study import check_limits
+        >>> from nag.tasks import Objective, load_task
+        >>> task = load_task("nas_bench_graph/cora")
+        >>> check_limits(task, Objective.single("valid_perf", limits={"latency": {"max": 0.001}}))
+    """
     if not task.has_table or not objective.limits or feasible_optimum(task, objective) is not None:
         return
     known = {metric: task.table.metric(metric)[task.rows] for metric in objective.limits}
@@ -172,6 +205,11 @@ def objective_of_metrics(metrics: Mapping[str, Any]) -> Objective:
 
     Raises:
         InvalidRequest: The entries are none of a search.
+
+    Example:
+        >>> from nag.search.study import objective_of_metrics
+        >>> objective_of_metrics({"search_metric": "accuracy", "maximise": True, "limits": {"latency": {"max": 5}}}).limits
+        {'latency': Limit(max=5.0, min=None)}
     """
     first = Metric(str(metrics.get("search_metric")), metrics.get("maximise") is not False)
     further = [

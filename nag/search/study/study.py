@@ -34,6 +34,13 @@ class Query:
         number: Its place in the search, from 1.
         evaluation: What came out.
         values: Metric of the objective -> value; nan where it was not measured.
+
+    Example:
+        >>> import nag
+        >>> space = nag.load_space("nas_bench_graph")
+        >>> study = nag.search(lambda arch: len(arch.edges), space, budget=2, strategy=nag.search.RandomSearch)
+        >>> study[0].number, study[0].values, study[0].architecture == study.evaluations[0].architecture
+        (1, {'value': 6.0}, True)
     """
 
     number: int

@@ -37,6 +37,11 @@ class Row:
         labels: Mean number of labels that the result consumed.
         cpu_seconds: Mean cost of a cell that the row comes from.
         version: Version of nag that measured it.
+
+    Example:
+        >>> from nag.suites import Row
+        >>> Row("search", "nasbench201", "cifar10", "random", "budget=50", "regret", 0.4, 0.1, 5, 50, 2.0).name
+        ('nasbench201', 'cifar10', 'random', 'budget=50', 'regret')
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -67,6 +72,15 @@ def aggregate(suite: str, results: Sequence[CellResult], medians: Collection[str
         suite: Name of the suite.
         results: Finished cells.
         medians: Metrics that also get a row `<metric>_median`, where no value counts as one beyond all others.
+
+    Example:
+        >>> from nag.suites import CellResult, Measurement, aggregate
+        >>> def result(seed, value):
+        ...     found = Measurement("nasbench201", "cifar10", "random", "budget=50", "regret", value)
+        ...     return CellResult(f"random.seed{seed}", seed, "00ff", "one CPU", 1.0, (found,))
+        >>> row = aggregate("search", [result(0, 0.4), result(1, 0.6)])[0]
+        >>> row.mean, row.seeds
+        (0.5, 2)
     """
     rows = []
     for name, found in _grouped(results).items():

@@ -31,6 +31,20 @@ class Selection:
         options: What is asked of it.
         cells: All cells.
         chosen: Those to compute.
+
+    Example:
+        >>> from nag.suites import Column, Measurement, Selection, Suite, SuiteOptions, Table
+        >>> def measure(context):
+        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
+        >>> class Answers(Suite):
+        ...     name, title = "answers", "Answers"
+        ...     tables = (Table("Answers", (Column("answer", "answer"),)),)
+        ...     protocol = "The answer is looked up."
+        ...     def cells(self, options):
+        ...         return options.cells(2, measure, "mine")
+        >>> selection = Selection.of(Answers(), SuiteOptions(), only=["seed1"])
+        >>> len(selection.cells), [cell.key for cell in selection.chosen]
+        (2, ['mine.seed1'])
     """
 
     suite: Suite
@@ -95,6 +109,27 @@ def benchmark(
     Raises:
         InvalidRequest: The folder holds another suite or preset.
         NagError: Cells failed by a user's mistake; the tables hold the others.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.suites import Column, Measurement, Selection, Suite, SuiteOptions, Table, benchmark
+        >>> def measure(context):
+        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
+        >>> class Answers(Suite):
+        ...     name, title = "answers", "Answers"
+        ...     tables = (Table("Answers", (Column("answer", "answer"),)),)
+        ...     protocol = "The answer is looked up."
+        ...     def cells(self, options):
+        ...         return options.cells(2, measure, "mine")
+        >>> from nag.tracking import NullTracker
+        >>> from nag.workflows.run import RunFolder
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = RunFolder(Path(folder), "benchmark", 0, "cpu", {}, NullTracker())
+        ...     chosen = Selection.of(Answers(), SuiteOptions())
+        ...     page = benchmark(run, chosen, 1, "one CPU", "nag benchmark", print)
+        ...     print("Answers" in page.read_text())
+        True
     """
     _check_folder(run)
     page = _Page(run.path, selection, command, [] if earlier is None else read_rows(earlier, selection.suite.name))

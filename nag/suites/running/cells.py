@@ -36,6 +36,10 @@ class Measurement:
         metric: What is measured; `<metric>_reference` is what uniform draws give.
         value: The number; None where there is none (not reached, not defined). Numbers that are not finite become None.
         labels: Labels that the result consumed.
+
+    Example:
+        >>> from nag.suites import Measurement
+        >>> Measurement("nasbench201", "cifar10", "random", "budget=50", "regret", float("inf")).value
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -66,12 +70,23 @@ def measurements(
         setting: Under which circumstances.
         values: Metric -> value.
         labels: Labels that the result consumed.
+
+    Example:
+        >>> from nag.suites import measurements
+        >>> [found.metric for found in measurements("nasbench201", "cifar10", "random", "", {"regret": 0.4, "best": 94.1})]
+        ['regret', 'best']
     """
     return [Measurement(space, task, method, setting, metric, value, labels) for metric, value in values.items()]
 
 
 def cell_key(*parts: str) -> str:
-    """Parts joined by dots, safe as the name of a file."""
+    """Parts joined by dots, safe as the name of a file.
+
+    Example:
+        >>> from nag.suites import cell_key
+        >>> cell_key("nasbench201/cifar10", "seed0")
+        'nasbench201_cifar10.seed0'
+    """
     return ".".join(re.sub(r"[^A-Za-z0-9_=+-]+", "_", part) for part in parts)
 
 
@@ -88,6 +103,14 @@ class Cell:
 
     Raises:
         ValueError: The key is not safe.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nag.suites import Cell
+        >>> def measure(context):
+        ...     return []
+        >>> Cell("cifar10.seed0", 0, measure).path(Path("my_suite")).name
+        'cifar10.seed0.json'
     """
 
     key: str
@@ -124,6 +147,12 @@ class CellResult:
         hardware: What it was computed on.
         cpu_seconds: What it cost, with the products that it used.
         measurements: What it found.
+
+    Example:
+        >>> from nag.suites import CellResult, Measurement
+        >>> found = Measurement("nasbench201", "cifar10", "random", "budget=50", "regret", 0.4)
+        >>> CellResult("random.seed0", 0, "00ff", "one CPU", cpu_seconds=2.0, measurements=(found,)).measurements[0].value
+        0.4
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")

@@ -30,6 +30,13 @@ class CellContext:
         seed: Seed of the cell.
         accelerator: Kind of accelerator, such as `cpu` or `cuda`.
         earlier_cpu_seconds: CPU seconds that the products which the cell used had cost before; they count as its own.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nag.suites import CellContext
+        >>> context = CellContext(Path("my_suite"), seed=3)
+        >>> context.device, context.rng().initial_seed()
+        (device(type='cpu'), 3)
     """
 
     folder: Path

@@ -23,6 +23,12 @@ def plain(value: Any) -> Any:
 
     Raises:
         TypeError: The value holds something that has no such form, such as a lambda.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nag.suites import plain
+        >>> plain({"folder": Path("a/b"), "seeds": (0, 1)})
+        {'folder': 'a/b', 'seeds': [0, 1]}
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value

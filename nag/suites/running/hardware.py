@@ -17,6 +17,11 @@ def hardware(device: str, threads: int) -> str:
     Args:
         device: Where tensors live.
         threads: CPU threads of a process.
+
+    Example:
+        >>> from nag.suites import hardware
+        >>> hardware("cpu", threads=2).endswith("2 threads")
+        True
     """
     gpu = f"{torch.cuda.get_device_name()}, " if device.startswith("cuda") else ""
     return f"{gpu}{_processor()}, {threads} {'thread' if threads == 1 else 'threads'}"

@@ -46,6 +46,18 @@ def run_cells(
     Raises:
         NagError: Cells failed by a user's mistake; raised when all others are done.
         Exception: The first other error of a cell.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nag.suites import Cell, Measurement, run_cells
+        >>> from nag.tracking import NullTracker
+        >>> def measure(context):
+        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
+        >>> cells = [Cell("mine.seed0", 0, measure)]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run_cells(cells, Path(folder), 1, NullTracker(), "one CPU", finished=lambda result: print(result.key))
+        mine.seed0
     """
     failures: list[tuple[Cell, Exception]] = []
     outcomes = _in_turn if jobs == 1 or len(cells) < 2 else _in_parallel
