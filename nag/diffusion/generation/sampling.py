@@ -75,7 +75,7 @@ def check_request(generator: Generator, reference: SpaceReference, count: int, t
         >>> check_request(generator.generator, generator.reference, 0, None)
         Traceback (most recent call last):
             ...
-        nag.core.errors.InvalidRequest: num_samples is 0. Ask for at least 1.
+        nag.core.errors.InvalidRequest: num_samples is 0. It must be a whole number of at least 1.
     """
     conform_value("num_samples", count, Count)
     if target is None:
