@@ -144,6 +144,20 @@ def finetune(
     Raises:
         InvalidRequest: The training diverges.
         DamagedFile: The state does not fit the generator.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, FineTuning, finetune
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> result = finetune(generator, edges, FineTuning(rounds=1, batch_size=8, gradient_steps=1, masks=2), rng)
+        >>> result.generator is generator, result.history[0].index
+        (False, 0)
     """
     base = copy.deepcopy(generator).eval().requires_grad_(False)
     state = FineTuningState.begin(generator, options.learning_rate, max(options.elites, 1), rng)

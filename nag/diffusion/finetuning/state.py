@@ -38,6 +38,20 @@ class FineTuningRound:
         best_so_far: Highest reward of all rounds; nan if there is none.
         kl: Divergence from the base at the samples' states before the last step, in nats a graph; 0 without a step.
         clipped: Share of the states where the ratio had left its range in the last step.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, FineTuning, finetune
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> def edges(dags):
+        ...     return dags.adjacency.sum((1, 2)).double()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> result = finetune(generator, edges, FineTuning(rounds=1, batch_size=8, gradient_steps=1, masks=2), rng)
+        >>> sorted(result.history[0].as_dict())
+        ['best_so_far', 'clipped', 'index', 'kl', 'reward_best', 'reward_mean', 'rewarded', 'validity']
     """
 
     index: int
