@@ -15,7 +15,9 @@ from nag.core.errors import InvalidRequest, MissingData
 from nag.predictors.learning_curves import EarlyStopping
 from nag.suites import SuiteOptions
 from nag.suites.curve_sets import CurveSet, PublishedCurves
+from nag.suites.parts.guided_samples import Samples
 from nag.suites.parts.roofline import Roofline, count_flops, measure_roofline
+from nag.tasks import load_task
 from nag.tasks.tables.curves import CurveTable
 
 HAS_DATA = "NAG_DATA_DIR" in os.environ
@@ -132,6 +134,13 @@ def test_guidance_beats_chance_in_its_own_suite(suite_of, tmp_path):
     assert found["default", "percentile_mean"] > found["unguided", "percentile_mean"] + 10
     assert found["default", "predictor_evaluations"] == found["best of N", "predictor_evaluations"]
     assert found["whole space", "predictor_evaluations"] == 26206
+
+
+def test_samples_none_of_which_is_valid_are_worth_nothing_that_is_known():
+    task = load_task("nas_bench_graph/cora")
+    found = Samples(task.table.dags[:0], raw=20, scored=100, cpu=1.0).values(task)
+    assert found == {"validity": 0.0, "predictor_evaluations": 100.0, "sampling_cpu_seconds": 1.0}
+    assert "percentile_mean" in Samples(task.table.dags[:3], raw=20, scored=100, cpu=1.0).values(task)
 
 
 def measured(cell, folder):

@@ -48,7 +48,16 @@ class Samples:
     cpu: float
 
     def values(self, task: Task) -> dict[str, float]:
-        """Metric -> value."""
+        """Metric -> value; what only valid samples have is missing where there are none."""
+        cost = {
+            "validity": len(self.dags) / self.raw,
+            "predictor_evaluations": float(self.scored),
+            "sampling_cpu_seconds": self.cpu,
+        }
+        return {**(self._worth(task) if len(self.dags) else {}), **cost}
+
+    def _worth(self, task: Task) -> dict[str, float]:
+        """What valid samples are worth."""
         table = task.table
         values, searched = table.values(task.report_metric, self.dags), table.values(task.search_metric, self.dags)
         values, searched = values[np.isfinite(values)], searched[np.isfinite(searched)]
@@ -62,10 +71,7 @@ class Samples:
             "true_mean": float(values.mean()),
             "true_best": float(best),
             "regret": abs(task.best - float(best)),
-            "functional_uniqueness": len(set(task.space.canonical_hashes(self.dags))) / max(len(self.dags), 1),
-            "validity": len(self.dags) / self.raw,
-            "predictor_evaluations": self.scored,
-            "sampling_cpu_seconds": self.cpu,
+            "functional_uniqueness": len(set(task.space.canonical_hashes(self.dags))) / len(self.dags),
         }
 
 
