@@ -7,7 +7,7 @@ from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, fi
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.candidates import Candidates, GuidedDenoiser
 from nag.diffusion.guidance.classifier_free import ClassifierFree, drop_conditions
-from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, metropolis_corrector
+from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, Refill, metropolis_corrector
 from nag.diffusion.guidance.evolution import Evolution
 from nag.diffusion.guidance.fronts import FrontGuidance
 from nag.diffusion.guidance.particles import Particles, steer
@@ -63,6 +63,7 @@ __all__ = [
     "PredictorCorrector",
     "ProbabilityFlow",
     "Proposal",
+    "Refill",
     "Request",
     "ReverseDiffusion",
     "SDEChain",

@@ -14,7 +14,14 @@ from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count, Size
 from nag.core.signatures import checked
 from nag.predictors.base import Prediction
-from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping, LastValue, simulate_early_stopping
+from nag.predictors.learning_curves import (
+    CompleteRuns,
+    CurvePredictor,
+    CurveScale,
+    EarlyStopping,
+    LastValue,
+    simulate_early_stopping,
+)
 from nag.suites.curve_sets import CurveSet
 from nag.suites.parts.curve_halves import CurveHalves
 from nag.suites.running.cells import Cell, Measurement, measurements
@@ -188,16 +195,8 @@ def _epochs(table: CurveTable, seen: int) -> str:
 def _replayed(rule: EarlyStopping, halves: CurveHalves, runs: CurveTable, orders: int) -> dict[str, float]:
     """What the rule does to one stream, on average over its orders."""
     tensor = torch.from_numpy
-    replay = simulate_early_stopping(
-        rule,
-        tensor(runs.values),
-        tensor(runs.final),
-        tensor(runs.budgets),
-        torch.Generator().manual_seed(halves.seed),
-        features=tensor(runs.features),
-        orders=orders,
-        separate=runs.separate,
-    )
+    stream = CompleteRuns(tensor(runs.values), tensor(runs.final), tensor(runs.budgets), tensor(runs.features), runs.separate)
+    replay = simulate_early_stopping(rule, stream, torch.Generator().manual_seed(halves.seed), orders)
     saved = float(replay.saved.mean())
     return {
         "epochs_saved": saved,

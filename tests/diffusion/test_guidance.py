@@ -24,7 +24,7 @@ from nag.diffusion import (
     simulate,
     steer,
 )
-from nag.diffusion.guidance.corrector import metropolis_corrector, rounds_evaluations, select
+from nag.diffusion.guidance.corrector import Refill, metropolis_corrector, rounds_evaluations, select
 from nag.diffusion.guidance.particles import systematic
 from nag.graphs import DagBatch, GraphBatch, invariant_codes
 from nag.spaces import enumerate_space
@@ -122,7 +122,7 @@ def test_guidance_never_gives_weight_to_the_impossible(toy):
 def test_metropolis_moves_reach_the_tilted_law_of_dependent_positions(toy, scale):
     case, rng = toy(AbsorbingKernel(), LinearSchedule()), generator(6)
     x_0 = case.process.clean(case.graphs[torch.multinomial(case.law, 2500, replacement=True, generator=rng)])
-    moved = metropolis_corrector(case.denoise, case.process, x_0, likes_b, scale, 150, rng)
+    moved = metropolis_corrector(Refill(case.denoise, case.process, rng), x_0, likes_b, scale, 150)
     tilted = case.law * (scale * likes_b(case.graphs)).exp()
     share = case.counts(moved.to_dags()) / 2500
     assert float((share - tilted / tilted.sum()).abs().sum()) / 2 < 0.04
@@ -133,7 +133,7 @@ def test_metropolis_moves_reach_the_tilted_law_of_dependent_positions(toy, scale
 def test_metropolis_moves_can_keep_all_graphs_distinct(toy):
     case, rng = toy(AbsorbingKernel(), LinearSchedule(), dependent=False), generator(7)
     start = case.graphs[:8]
-    arguments = case.denoise, case.process, case.process.clean(start), likes_b, 3.0, 30, rng
+    arguments = Refill(case.denoise, case.process, rng), case.process.clean(start), likes_b, 3.0, 30
     moved = metropolis_corrector(*arguments, distinct=invariant_codes).to_dags()
     assert len(invariant_codes(moved).unique()) == 8
     assert float(likes_b(moved).mean()) > float(likes_b(start).mean()) + 0.3
@@ -143,7 +143,7 @@ def test_metropolis_moves_can_keep_all_graphs_distinct(toy):
 def test_the_corrector_reports_each_evaluation(toy):
     case, rng, calls = toy(AbsorbingKernel(), LinearSchedule()), generator(), []
     x_0 = case.process.clean(case.graphs)
-    metropolis_corrector(case.denoise, case.process, x_0, likes_b, 1.0, 9, rng, on_step=lambda: calls.append(1))
+    metropolis_corrector(Refill(case.denoise, case.process, rng, lambda: calls.append(1)), x_0, likes_b, 1.0, 9)
     assert len(calls) == rounds_evaluations(case.process, 9)
 
 

@@ -2,7 +2,7 @@
 
 from nag.diffusion.guidance.candidates import Candidates, GuidedDenoiser
 from nag.diffusion.guidance.classifier_free import ClassifierFree, drop_conditions
-from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, metropolis_corrector, select
+from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, Refill, metropolis_corrector, select
 from nag.diffusion.guidance.evolution import Evolution
 from nag.diffusion.guidance.fronts import FrontGuidance
 from nag.diffusion.guidance.particles import Particles, steer
@@ -26,6 +26,7 @@ __all__ = [
     "Offspring",
     "Particles",
     "Proposal",
+    "Refill",
     "Request",
     "Score",
     "Unguided",

@@ -24,8 +24,8 @@ __all__ = [
     "Corrector",
     "Metropolis",
     "Offspring",
+    "Refill",
     "metropolis_corrector",
-    "refill",
     "repeated",
     "require_correctable",
     "rounds_evaluations",
@@ -123,12 +123,8 @@ class Metropolis:
         taken: Tensor | None = None,
     ) -> DagBatch:
         """See `Corrector`."""
-        generator, score, scale = require_correctable(request.generator), request.score, request.scale
-        denoise, process, x_0 = generator.denoise, generator.process, generator.clean(dags)
-        moved = metropolis_corrector(
-            denoise, process, x_0, score, scale, self.rounds, request.rng, code, request.on_step, taken
-        )
-        return moved.to_dags()
+        refill, x_0 = Refill.of(request), request.generator.clean(dags)
+        return metropolis_corrector(refill, x_0, request.score, request.scale, self.rounds, code, taken).to_dags()
 
 
 @checked
@@ -171,10 +167,10 @@ class Offspring:
         taken: Tensor | None = None,
     ) -> DagBatch:
         """See `Corrector`."""
-        generator, score, rng = require_correctable(request.generator), request.score, request.rng
+        refill, score, rng = Refill.of(request), request.score, request.rng
         value = score(dags)
         for i in range(self.rounds):
-            new = refill(generator.denoise, generator.process, generator.clean(dags), i, rng, request.on_step).to_dags()
+            new = refill(request.generator.clean(dags), i).to_dags()
             both, values = DagBatch.cat([dags, new]), torch.cat([value, score(new)])
             rows = select(request.scale * values, None if code is None else code(both), len(dags), rng, taken)
             dags, value = both[rows], values[rows]
@@ -195,16 +191,62 @@ def rounds_evaluations(process: DiscreteProcess, rounds: int) -> int:
     return sum(_plan(process, i)[1] for i in range(rounds))
 
 
+@dataclass(frozen=True)
+class Refill:
+    """Noises a part of every graph and lets the model fill it in again; the size of the part depends on the round.
+
+    Args:
+        denoise: Predicts the clean graph (unguided).
+        process: The process that the denoiser was trained on.
+        rng: Source of randomness.
+        on_step: Called after each network evaluation.
+
+    Example:
+        >>> import torch
+        >>> from nag.diffusion import DiscreteGenerator, Refill
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> data = sample_uniform(space, 20, seed=0)
+        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
+        >>> refill = Refill(generator.denoise, generator.process, torch.Generator().manual_seed(0))
+        >>> len(refill(generator.clean(data), 0))
+        20
+    """
+
+    denoise: Denoise
+    process: DiscreteProcess
+    rng: torch.Generator
+    on_step: Callable[[], None] = lambda: None
+
+    @classmethod
+    def of(cls, request: Request) -> Refill:
+        """By the generator of a request.
+
+        Raises:
+            InvalidRequest: It is not a discrete one.
+        """
+        generator = require_correctable(request.generator)
+        return cls(generator.denoise, generator.process, request.rng, request.on_step)
+
+    def __call__(self, x_0: GraphBatch, i: int) -> GraphBatch:
+        """New graphs of round `i` from clean graphs in the process's categories."""
+        number, steps = _plan(self.process, i)
+        noisy = _renoise(self.process, x_0, number, self.rng)
+        chain: Chain
+        if self.process.absorbing:
+            chain = UnmaskingChain(self.denoise, self.process, steps)
+        else:
+            chain = AncestralChain(self.denoise, self.process, steps, _time(self.process, number))
+        return simulate(chain, noisy, self.rng, on_step=self.on_step)
+
+
 def metropolis_corrector(
-    denoise: Denoise,
-    process: DiscreteProcess,
+    refill: Refill,
     x_0: GraphBatch,
     score: Score,
     scale: float,
     rounds: int,
-    rng: torch.Generator,
     distinct: Callable[[DagBatch], Tensor] | None = None,
-    on_step: Callable[[], None] = lambda: None,
     taken: Tensor | None = None,
 ) -> GraphBatch:
     """Moves samples toward p(x_0) exp(scale * score(x_0)).
@@ -218,21 +260,18 @@ def metropolis_corrector(
     needs no gradient.
 
     Args:
-        denoise: Predicts the clean graph (unguided).
-        process: The process that the denoiser was trained on.
+        refill: Proposes a move to each graph.
         x_0: Clean graphs in the process's categories.
         score: What is to be high.
         scale: Inverse temperature.
         rounds: Number of moves proposed to each graph.
-        rng: Source of randomness.
         distinct: (B,) code of each graph; a move to a code that another graph of the batch has is refused, so that
             the samples are drawn without replacement. None for independent samples.
-        on_step: Called after each network evaluation.
         taken: (T,) further codes that moves to are refused; None for none.
 
     Example:
         >>> import torch
-        >>> from nag.diffusion import DiscreteGenerator, metropolis_corrector
+        >>> from nag.diffusion import DiscreteGenerator, Refill, metropolis_corrector
         >>> from nag.spaces import load_space, sample_uniform
         >>> space = load_space("nas_bench_graph")
         >>> data = sample_uniform(space, 20, seed=0)
@@ -241,49 +280,33 @@ def metropolis_corrector(
         ...     return dags.adjacency.sum((1, 2)).double()
         >>> rng = torch.Generator().manual_seed(0)
         >>> x_0 = generator.clean(data[:4])
-        >>> moved = metropolis_corrector(generator.denoise, generator.process, x_0, edges, 3.0, rounds=2, rng=rng)
+        >>> refill = Refill(generator.denoise, generator.process, rng)
+        >>> moved = metropolis_corrector(refill, x_0, edges, 3.0, rounds=2)
         >>> moved.nodes.shape == x_0.nodes.shape
         True
     """
     dags = x_0.to_dags()
     value, code = score(dags), None if distinct is None else distinct(dags)
     for i in range(rounds):
-        new = refill(denoise, process, x_0, i, rng, on_step)
+        new = refill(x_0, i)
         dags = new.to_dags()
         proposed = score(dags)
-        u = torch.rand(value.shape, generator=rng, device=value.device, dtype=value.dtype)
+        u = torch.rand(value.shape, generator=refill.rng, device=value.device, dtype=value.dtype)
         accept = u.log() < scale * (proposed - value)
         if distinct is not None and code is not None:
             fresh = distinct(dags)
             accept = accept & (True if taken is None else ~torch.isin(fresh, taken))
             accept = accept & _no_copies(fresh, code, accept)
             code = torch.where(accept, fresh, code)
-        x_0 = GraphBatch(
-            torch.where(accept[:, None, None], new.nodes, x_0.nodes),
-            torch.where(accept[:, None, None, None], new.edges, x_0.edges),
-            x_0.mask,
-        )
+        x_0 = _chosen(accept, new, x_0)
         value = torch.where(accept, proposed, value)
     return x_0
 
 
-def refill(
-    denoise: Denoise,
-    process: DiscreteProcess,
-    x_0: GraphBatch,
-    i: int,
-    rng: torch.Generator,
-    on_step: Callable[[], None] = lambda: None,
-) -> GraphBatch:
-    """Noises a part of every graph and lets the model fill it in again; the size of the part depends on the round `i`."""
-    number, steps = _plan(process, i)
-    noisy = _renoise(process, x_0, number, rng)
-    chain: Chain
-    if process.absorbing:
-        chain = UnmaskingChain(denoise, process, steps)
-    else:
-        chain = AncestralChain(denoise, process, steps, _time(process, number))
-    return simulate(chain, noisy, rng, on_step=on_step)
+def _chosen(accept: Tensor, new: GraphBatch, old: GraphBatch) -> GraphBatch:
+    """The new graphs where they are accepted, (B,) bool."""
+    nodes = torch.where(accept[:, None, None], new.nodes, old.nodes)
+    return GraphBatch(nodes, torch.where(accept[:, None, None, None], new.edges, old.edges), old.mask)
 
 
 def _no_copies(fresh: Tensor, code: Tensor, accept: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from nag.core.numbers import Count, Size
 from nag.core.signatures import checked
 from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
-from nag.diffusion.guidance.corrector import refill, repeated, rounds_evaluations
+from nag.diffusion.guidance.corrector import Refill, repeated, rounds_evaluations
 from nag.graphs import DagBatch
 
 __all__ = ["FrontGuidance", "assign"]
@@ -83,13 +83,14 @@ class FrontGuidance:
         """
         check_counts(count, steps)
         discrete = require_discrete(generator, *_FRONT)
+        refill = Refill(discrete.denoise, discrete.process, rng, on_step)
         code = generator.space.function_codes
         dags = generator.sample(count * self.pool, rng, steps, on_step=on_step)
         values = scores(dags)
         rows = assign(values, code(dags))
         dags, values = dags[rows], values[rows]
         for i in range(self.rounds):
-            new = refill(discrete.denoise, discrete.process, discrete.clean(dags), i, rng, on_step).to_dags()
+            new = refill(discrete.clean(dags), i).to_dags()
             both, values = DagBatch.cat([dags, new]), torch.cat([values, scores(new)])
             rows = assign(values, code(both))
             dags, values = both[rows], values[rows]

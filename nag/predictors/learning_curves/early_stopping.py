@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
+from nag.core.numbers import Count
+from nag.core.signatures import conform_value
 from nag.predictors.learning_curves.predictor import CurvePredictor
 
-__all__ = ["EarlyStopping", "StoppingReplay", "simulate_early_stopping"]
+__all__ = ["CompleteRuns", "EarlyStopping", "StoppingReplay", "simulate_early_stopping"]
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,14 @@ class StoppingReplay:
 
     Example:
         >>> import torch
-        >>> from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping, LastValue
+        >>> from nag.predictors.learning_curves import CompleteRuns, CurvePredictor, CurveScale, EarlyStopping, LastValue
         >>> from nag.predictors.learning_curves import simulate_early_stopping
         >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
         >>> curves = torch.stack([final * share for share in (0.5, 0.8, 0.95)], 1)
         >>> predictor = CurvePredictor(CurveScale(maximise=True), points=[1, 2], regressors=[LastValue()])
         >>> predictor.fit(curves, final)
         >>> budgets, rng = torch.tensor([1.0, 2.0, 3.0]), torch.Generator().manual_seed(0)
-        >>> replay = simulate_early_stopping(EarlyStopping(predictor), curves, final, budgets, rng, orders=3)
+        >>> replay = simulate_early_stopping(EarlyStopping(predictor), CompleteRuns(curves, final, budgets), rng, orders=3)
         >>> replay.saved.shape, replay.kept_best.dtype
         (torch.Size([3]), torch.bool)
     """
@@ -135,55 +137,76 @@ class StoppingReplay:
     regret: Tensor
 
 
+@dataclass(frozen=True)
+class CompleteRuns:
+    """R training runs that went to their end.
+
+    Args:
+        curves: (R, E) float, values at each budget.
+        final: (R,) float, final values.
+        budgets: (E,) float, epochs of each budget, ascending.
+        features: (R, F) float, as a predictor was fitted to; None for none.
+        separate: Whether each budget is a training of its own: then the epochs of those seen add up, and a run that is
+            not stopped costs the last budget on top, so that what is saved may be less than nothing.
+
+    Raises:
+        InvalidRequest: Shapes do not fit.
+
+    Example:
+        >>> import torch
+        >>> from nag.predictors.learning_curves import CompleteRuns
+        >>> runs = CompleteRuns(torch.rand(20, 3), torch.rand(20), torch.tensor([1.0, 10.0, 100.0]))
+        >>> runs.separate
+        False
+    """
+
+    curves: Tensor
+    final: Tensor
+    budgets: Tensor
+    features: Tensor | None = None
+    separate: bool = False
+
+    def __post_init__(self) -> None:
+        if self.final.shape != (len(self.curves),) or self.budgets.shape != (self.curves.shape[1],):
+            raise InvalidRequest("curves, final values and budgets do not fit", "Give one value for each run and budget.")
+
+
 def simulate_early_stopping(
-    rule: EarlyStopping,
-    curves: Tensor,
-    final: Tensor,
-    budgets: Tensor,
-    rng: torch.Generator,
-    *,
-    features: Tensor | None = None,
-    orders: int = 1,
-    separate: bool = False,
-    best: float | None = None,
+    rule: EarlyStopping, runs: CompleteRuns, rng: torch.Generator, orders: int = 1, best: float | None = None
 ) -> StoppingReplay:
     """Replays complete runs one after the other in random orders, as if each were stopped where the rule says so.
 
     Args:
         rule: When to stop; its predictor must not have seen these runs.
-        curves: (R, E) float, values at each budget.
-        final: (R,) float, final values.
-        budgets: (E,) float, epochs of each budget, ascending.
+        runs: The runs.
         rng: Source of the orders, on the CPU.
-        features: (R, F) float, as the predictor was fitted to.
         orders: O, the number of orders.
-        separate: Whether each budget is a training of its own: then the epochs of those seen add up, and a run that is
-            not stopped costs the last budget on top, so that what is saved may be less than nothing.
         best: Best final value known before the first run; None where none is, so that the first run is never stopped.
 
     Raises:
-        InvalidRequest: Shapes do not fit, or a point lies beyond the curves.
+        InvalidRequest: A point of the predictor lies beyond the curves, or there is no order.
 
     Example:
         >>> import torch
-        >>> from nag.predictors.learning_curves import CurvePredictor, CurveScale, EarlyStopping, LastValue
+        >>> from nag.predictors.learning_curves import CompleteRuns, CurvePredictor, CurveScale, EarlyStopping, LastValue
         >>> from nag.predictors.learning_curves import simulate_early_stopping
         >>> final = torch.linspace(0.5, 0.9, 20, dtype=torch.float64)
         >>> curves = torch.stack([final * share for share in (0.5, 0.8, 0.95)], 1)
         >>> predictor = CurvePredictor(CurveScale(maximise=True), points=[1, 2], regressors=[LastValue()])
         >>> predictor.fit(curves, final)
         >>> budgets, rng = torch.tensor([1.0, 2.0, 3.0]), torch.Generator().manual_seed(0)
-        >>> replay = simulate_early_stopping(EarlyStopping(predictor, delta=0.9), curves, final, budgets, rng)
+        >>> replay = simulate_early_stopping(EarlyStopping(predictor, delta=0.9), CompleteRuns(curves, final, budgets), rng)
         >>> 0 <= float(replay.saved[0]) < 1
         True
     """
-    points = rule.predictor.points
-    if final.shape != (len(curves),) or budgets.shape != (curves.shape[1],) or points[-1] > len(budgets) or orders < 1:
-        raise InvalidRequest("curves, final values and budgets do not fit the rule", "One value for each run and budget.")
-    bounds = torch.stack([rule.bounds(curves[:, :k], features) for k in points])
+    points, curves, final, budgets = rule.predictor.points, runs.curves, runs.final, runs.budgets
+    conform_value("the number of orders", orders, Count)
+    if points[-1] > len(budgets):
+        raise InvalidRequest("the points of the rule do not fit the curves", f"Give at least {points[-1]} budgets.")
+    bounds = torch.stack([rule.bounds(curves[:, :k], runs.features) for k in points])
     scale = rule.predictor.scale
     true = scale.forward(final)
-    costs = _costs(budgets.double(), torch.tensor(points), separate)
+    costs = _costs(budgets.double(), torch.tensor(points), runs.separate)
     known = torch.tensor(-math.inf, dtype=torch.float64) if best is None else _scaled(rule.predictor, best)
     order = torch.stack([torch.randperm(len(final), generator=rng) for _ in range(orders)])
     found, spent, complete_runs = known.repeat(orders), torch.zeros(orders).double(), torch.zeros(orders).double()

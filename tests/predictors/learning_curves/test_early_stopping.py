@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest
 from nag.predictors.learning_curves import (
+    CompleteRuns,
     CurvePredictor,
     CurveScale,
     EarlyStopping,
@@ -40,8 +41,9 @@ def predictor():
     return fitted(*noisy(200, seed=0))
 
 
-def replay(rule: EarlyStopping, curves: Tensor, final: Tensor, **options):
-    return simulate_early_stopping(rule, curves, final, BUDGETS, torch.Generator().manual_seed(1), **{"orders": 10, **options})
+def replay(rule: EarlyStopping, curves: Tensor, final: Tensor, separate: bool = False, **options):
+    runs = CompleteRuns(curves, final, BUDGETS, separate=separate)
+    return simulate_early_stopping(rule, runs, torch.Generator().manual_seed(1), **{"orders": 10, **options})
 
 
 def test_at_delta_one_nothing_is_stopped_and_nothing_saved(predictor):
@@ -162,8 +164,8 @@ def test_streams_that_do_not_fit_are_refused(predictor):
     rng = torch.Generator()
     for parts in ((curves, final[:-1], BUDGETS), (curves, final, BUDGETS[:-1]), (curves[:, :3], final, BUDGETS[:3])):
         with pytest.raises(InvalidRequest, match="do not fit"):
-            simulate_early_stopping(rule, *parts, rng)
+            simulate_early_stopping(rule, CompleteRuns(*parts), rng)
     with pytest.raises(InvalidRequest):
-        simulate_early_stopping(rule, curves, final, BUDGETS, rng, orders=0)
+        simulate_early_stopping(rule, CompleteRuns(curves, final, BUDGETS), rng, orders=0)
     with pytest.raises(InvalidRequest, match="not finite"):
-        simulate_early_stopping(rule, torch.full_like(curves, torch.nan), final, BUDGETS, rng)
+        simulate_early_stopping(rule, CompleteRuns(torch.full_like(curves, torch.nan), final, BUDGETS), rng)
