@@ -20,7 +20,7 @@ def recorded(make: Callable[[], Any]) -> tuple[Any, list[Row]]:
 def versions_of(rows: Sequence[Row]) -> str:
     """The versions that measured some rows, in a sentence; empty for no rows."""
     counts = sorted(Counter(map(version_of, rows)).items())
-    several = [f"{version} ({count} numbers)" for version, count in counts]
+    several = [f"{version} ({count} {'number' if count == 1 else 'numbers'})" for version, count in counts]
     return f"Measured with nag {' and '.join(several) if len(counts) > 1 else counts[0][0]}." if counts else ""
 
 
