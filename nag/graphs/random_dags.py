@@ -54,11 +54,7 @@ def random_layered_dags(
         ([50, 50], True)
     """
     low = num_nodes if min_nodes is None else min_nodes
-    if count < 0 or not 2 <= low <= num_nodes or num_ops < (3 if num_nodes > 2 else 2):
-        raise InvalidRequest(
-            f"no {count} graphs of {low} to {num_nodes} nodes with {num_ops} operations",
-            "At least 2 nodes; input, output and one more operation.",
-        )
+    _check_sizes(count, low, num_nodes, num_ops)
     if mean_width < 1 or max_reads < 1 or not 0 <= skip <= 1:
         raise InvalidRequest(
             f"no layers of mean width {mean_width} with up to {max_reads} reads, {skip} of them skipping",
@@ -67,21 +63,32 @@ def random_layered_dags(
     device = rng.device
     sizes = torch.randint(low, num_nodes + 1, (count, 1), generator=rng, device=device)
     node = torch.arange(num_nodes, device=device).expand(count, -1)
-    mask, inner = node < sizes, (node > 0) & (node < sizes - 1)
+    mask, last = node < sizes, node == sizes - 1
+    inner = mask & (node > 0) & ~last
     ops = torch.randint(2, max(num_ops, 3), (count, num_nodes), generator=rng, device=device) * inner
-    ops = ops + (node == sizes - 1)
-
     layer = _layers(count, num_nodes, mean_width, rng)
     reads = torch.randint(1, max_reads + 1, (count, num_nodes), generator=rng, device=device) * inner
-    source, made = _sources(layer, reads, max_reads, skip, rng)
-    b, v, k = made.nonzero().unbind(1)
-    adjacency = torch.zeros(count, num_nodes, num_nodes, dtype=torch.int64, device=device)
-    adjacency[b, source[b, v, k], v] = 1
+    adjacency = _adjacency(*_sources(layer, reads, max_reads, skip, rng))
     for _ in range(_ROUNDS):
         adjacency = adjacency + _adopt_unread(adjacency, layer, inner, max_reads, mean_width, rng)
-    unread = (adjacency.sum(2) == 0) & (node < sizes - 1)
-    adjacency = adjacency + unread.unsqueeze(2) * (node == sizes - 1).unsqueeze(1)
-    return DagBatch(ops, adjacency, mask)
+    unread = (adjacency.sum(2) == 0) & mask & ~last
+    return DagBatch(ops + last, adjacency + unread.unsqueeze(2) * last.unsqueeze(1), mask)
+
+
+def _check_sizes(count: int, low: int, num_nodes: int, num_ops: int) -> None:
+    if count < 0 or not 2 <= low <= num_nodes or num_ops < (3 if num_nodes > 2 else 2):
+        raise InvalidRequest(
+            f"no {count} graphs of {low} to {num_nodes} nodes with {num_ops} operations",
+            "At least 2 nodes; input, output and one more operation.",
+        )
+
+
+def _adjacency(source: Tensor, made: Tensor) -> Tensor:
+    """The edges of reads, (B, N, R) int64 and bool: (B, N, N) int64 of 0 and 1."""
+    graph, node, read = made.nonzero().unbind(1)
+    adjacency = torch.zeros(*made.shape[:2], made.shape[1], dtype=torch.int64, device=made.device)
+    adjacency[graph, source[graph, node, read], node] = 1
+    return adjacency
 
 
 def _adopt_unread(
