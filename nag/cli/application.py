@@ -13,6 +13,7 @@ from nag.cli.completion import completion
 from nag.cli.composition import compose_options
 from nag.cli.console import say
 from nag.cli.help import command_help, overview
+from nag.cli.inputs import check_inputs
 from nag.cli.interruption import raise_again
 from nag.cli.listing import list_known
 from nag.cli.masking import mask_output
@@ -107,6 +108,8 @@ def _is_option(command: Command, word: str) -> bool:
 def _compose_and_run(name: str, command: Command, words: list[str]) -> None:
     warnings.filterwarnings("ignore", module=r"(hydra|torch_geometric|lightning_fabric|wandb|pydantic)(\..*)?")
     cfg, options = compose_options(name, command, words)
+    options.check()
+    check_inputs(options)
     _prepare(options)
     raise_again()
     with allow_plugins(options.plugins):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from nag.core.documents import Document
+from nag.cli.inputs import Input
+from nag.core.documents import Document, shortened
+from nag.core.errors import InvalidRequest, MissingData
 from nag.core.numbers import Count, Finite, Fraction, PositiveFraction, ProperFraction, Seed, Size, Text
 
 __all__ = [
@@ -54,6 +57,16 @@ def _space_name(name: str) -> str:
     return name
 
 
+def _checkpoint(command: str) -> Input:
+    return Input("checkpoint", f"Make one with: nag {command}")
+
+
+GeneratorFile = Annotated[PathText, _checkpoint("train-generator")]
+PredictorFile = Annotated[PathText, _checkpoint("train-predictor")]
+MetaPredictorFile = Annotated[PathText, _checkpoint("train-meta-predictor")]
+LabelsFile = Annotated[PathText, Input("", "Give a CSV file, a store, or the folder of a search.")]
+InputFile = Annotated[PathText, Input("file")]
+RunPath = Annotated[PathText, Input("run folder")]
 OutPath = Annotated[PathText, AfterValidator(_no_list)]
 TaskName = Annotated[PathText, AfterValidator(_task_name)]
 SpaceName = Annotated[PathText, AfterValidator(_space_name)]
@@ -71,6 +84,9 @@ class CommandOptions(Document):
     data_dir: PathText | None
     plugins: list[PathText]
     tracker: Group
+
+    def check(self) -> None:
+        """Raises `InvalidRequest` where options do not go together."""
 
 
 class QuickstartOptions(CommandOptions):
@@ -94,8 +110,8 @@ class TrainGeneratorOptions(CommandOptions):
     num_architectures: Architectures
     metric_samples: Architectures
     devices: Annotated[int, Field(strict=True, ge=1, le=1024)]
-    architectures: PathText | None
-    conditions: dict[str, PathText | None]
+    architectures: InputFile | None
+    conditions: dict[str, PredictorFile | None]
     resume: bool
     overwrite: bool
     generator: Group
@@ -106,7 +122,7 @@ class TrainPredictorOptions(CommandOptions):
     """Options of `nag train-predictor`."""
 
     task: TaskName
-    labels: PathText | None
+    labels: LabelsFile | None
     num_train: Annotated[Architectures, Field(ge=2)] | None
     metric: Text | None
     maximise: bool | None
@@ -141,13 +157,13 @@ class SampledObjectiveOptions(ObjectiveOptions):
 class SampleOptions(CommandOptions):
     """Options of `nag sample`."""
 
-    generator: PathText
-    predictor: PathText | None
-    meta_predictor: PathText | None
-    labels: PathText | None
+    generator: GeneratorFile
+    predictor: PredictorFile | None
+    meta_predictor: MetaPredictorFile | None
+    labels: InputFile | None
     label_column: Text | None
     descriptor: dict[str, Finite] | None
-    predictors: list[PathText]
+    predictors: list[PredictorFile]
     task: TaskName | None
     budget: Architectures | None
     search_space: SpaceName | None
@@ -158,11 +174,22 @@ class SampleOptions(CommandOptions):
     guidance: Group
     objective: SampledObjectiveOptions
 
+    def check(self) -> None:
+        """Labels go with a meta-predictor or with a task."""
+        if self.budget is not None and self.task is None:
+            raise InvalidRequest("a budget of labels needs a task", "Give task=TASK.")
+        if self.label_column is not None and self.labels is None:
+            raise InvalidRequest("label_column is given without labels", "Give labels=PATH too.")
+        if self.meta_predictor is None and (self.labels is not None or self.descriptor):
+            raise InvalidRequest("labels and a descriptor are for a meta-predictor", "Give meta_predictor=PATH too.")
+        if self.meta_predictor is not None and self.predictor is not None:
+            raise InvalidRequest("a predictor and a meta-predictor are given", "Choose one.")
+
 
 class EvaluateOptions(CommandOptions):
     """Options of `nag evaluate`."""
 
-    architectures: PathText
+    architectures: InputFile
     task: TaskName
     store: PathText | None
     retry_failed: bool
@@ -184,8 +211,8 @@ class SearchOptions(CommandOptions):
     limits: dict[str, Any]
     objective: ObjectiveOptions
     proxies: list[Text]
-    generator: PathText | None
-    meta_predictor: PathText | None
+    generator: GeneratorFile | None
+    meta_predictor: MetaPredictorFile | None
     store: PathText | None
     retry_failed: bool
     probe: bool
@@ -196,11 +223,17 @@ class SearchOptions(CommandOptions):
     executor: Group
     builder: Group
 
+    def check(self) -> None:
+        """The objective is given once."""
+        if (self.minimise or self.maximise or self.limits) and (self.objective.maximise or self.objective.minimise):
+            hint = "Write all of it as objective.maximise, objective.minimise and objective.limits."
+            raise InvalidRequest("the objective is given twice", hint)
+
 
 class ReportOptions(CommandOptions):
     """Options of `nag report`."""
 
-    runs: list[PathText]
+    runs: list[RunPath]
     title: Text
 
 
@@ -226,11 +259,25 @@ class ExportOptions(CommandOptions):
     classes: Annotated[int, Field(strict=True, ge=1, le=10**6)]
     builder: Group
 
+    @property
+    def is_run(self) -> bool:
+        """Whether a run folder is named in place of an architecture."""
+        return self.weights is None and Path(self.architecture).expanduser().is_dir()
+
+    def check(self) -> None:
+        """The weights are named, and there."""
+        if self.weights is None and not self.is_run:
+            hint = "Give a run folder (nag export runs/d), weights=FILE of a folder weights, or weights=initial"
+            raise InvalidRequest("the weights of the network are not named", f"{hint} for untrained ones.")
+        if self.weights not in (None, "initial") and not Path(str(self.weights)).expanduser().exists():
+            what = f"checkpoint '{shortened(str(self.weights), 150)}' does not exist"
+            raise MissingData(what, "Make one with: nag evaluate evaluator=train")
+
 
 class ImportTableOptions(CommandOptions):
     """Options of `nag import-table`."""
 
-    csv: PathText
+    csv: Annotated[PathText, Input("table")]
     search_space: SpaceName
     search_metric: Text
     report_metric: Text | None
@@ -244,20 +291,25 @@ class ImportTableOptions(CommandOptions):
 class ImportBenchmarkOptions(CommandOptions):
     """Options of `nag import-benchmark`."""
 
-    file: PathText
+    file: Annotated[PathText, Input()]
     partial: bool
 
 
 class FinetuneGeneratorOptions(CommandOptions):
     """Options of `nag finetune-generator`."""
 
-    generator: PathText
-    predictor: PathText | None
+    generator: GeneratorFile
+    predictor: PredictorFile | None
     task: TaskName | None
     budget: Architectures
     metric_samples: Architectures
     resume: bool
     finetuning: Group
+
+    def check(self) -> None:
+        """There is one reward."""
+        if (self.predictor is None) == (self.task is None):
+            raise InvalidRequest("a reward is needed, and one only", "Give predictor=PATH, or task=TASK budget=LABELS.")
 
 
 class BenchmarkOptions(CommandOptions):

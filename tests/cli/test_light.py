@@ -52,6 +52,17 @@ MISTAKES = [
     "train-generator search_space=nasbench201 generator.heads=0",
     "train-predictor task=nas_bench_graph/cora predictor.parts.gnn.widht=3",
     "benchmark suite=serch",
+    "train-predictor task=nas_bench_graph/cora labels=none.csv",
+    "sample generator=none.safetensors",
+    "report runs=[none]",
+    "export none",
+    "export x weights=none.safetensors",
+    "import-table csv=none.csv search_space=nasbench201 search_metric=a",
+    "import-benchmark none.tfrecord",
+    "evaluate architectures=none.jsonl task=nas_bench_graph/cora",
+    "finetune-generator generator=none.safetensors task=nas_bench_graph/cora",
+    "search task=nas_bench_graph/cora budget=3 meta_predictor=none.safetensors",
+    "search task=nas_bench_graph/cora budget=3 maximise=latency objective.minimise=latency",
 ]
 LIGHT = [
     "",

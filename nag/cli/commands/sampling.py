@@ -55,8 +55,6 @@ def _checked_task(cfg: DictConfig, options: SampleOptions) -> Task | None:
     from nag.spaces import load_space
 
     space = None if options.search_space is None else load_space(options.search_space)
-    if options.budget is not None and options.task is None:
-        raise InvalidRequest("a budget of labels needs a task", "Give task=TASK.")
     task = None if options.task is None else task_of(cfg)
     kinds = {options.generator: "generator", **dict.fromkeys(_predictors(options), "predictor")}
     if options.meta_predictor is not None:
@@ -98,14 +96,8 @@ def _steering_of(cfg: DictConfig, options: SampleOptions, task: Task | None, dev
 
 def _transferred(options: SampleOptions, task: Task | None, device: torch.device) -> TrainedPredictor | None:
     """The meta-predictor, adapted to the task with the user's labels; None where there is none."""
-    if options.label_column is not None and options.labels is None:
-        raise InvalidRequest("label_column is given without labels", "Give labels=PATH too.")
     if options.meta_predictor is None:
-        if options.labels is not None or options.descriptor:
-            raise InvalidRequest("labels and a descriptor are for a meta-predictor", "Give meta_predictor=PATH too.")
         return None
-    if options.predictor is not None:
-        raise InvalidRequest("a predictor and a meta-predictor are given", "Choose one.")
 
     from nag.evaluation.predicted import adapt, load_meta_predictor
     from nag.workflows.labels import read_labels

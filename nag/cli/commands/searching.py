@@ -110,9 +110,6 @@ def _objective_of(cfg: DictConfig, options: SearchOptions, task: Task) -> Object
     directions = {each.name: each.maximise for each in task.secondary} | {task.search_metric: task.maximise}
     named = objective_of(cfg, directions, directions)
     if named is not None:
-        if options.minimise or options.maximise or options.limits:
-            hint = "Write all of it as objective.maximise, objective.minimise and objective.limits."
-            raise InvalidRequest("the objective is given twice", hint)
         return _led_by_search_metric(named, task)
 
     further = [(name, False) for name in options.minimise] + [(name, True) for name in options.maximise]

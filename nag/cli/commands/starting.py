@@ -105,14 +105,10 @@ def export(cfg: DictConfig, options: ExportOptions) -> None:
 
     given = options.weights
     folder = Path(options.architecture).expanduser()
-    from_run = given is None and folder.is_dir()
-    if given is None and not from_run:
-        hint = "Give a run folder (nag export runs/d), weights=FILE of a folder weights, or weights=initial for untrained ones."
-        raise InvalidRequest("the weights of the network are not named", hint)
     if given == "initial":
         run, exported = _export_untrained(cfg, options)
     else:
-        weights = weights_of_run(folder) if from_run else Path(str(given)).expanduser()
+        weights = weights_of_run(folder) if options.is_run else Path(str(given)).expanduser()
         builder = None if str(cfg.builder._target_).startswith("nag.") else builder_maker_of(cfg)(space=_space_of(cfg, options))
         run = run_folder_of(cfg, "export")
         exported = export_trained(run, weights, builder)

@@ -9,7 +9,6 @@ from nag.cli.console import say
 from nag.cli.ending import conclude, search_space_option
 from nag.cli.options import any_task_of, conditions_of, device_of, digests_of, graphs_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
-from nag.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -110,8 +109,6 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
     """Raise the reward of a generator's samples, from a predictor or from labels."""
     from nag.core.checkpoints import load_checkpoint
 
-    if (options.predictor is None) == (options.task is None):
-        raise InvalidRequest("a reward is needed, and one only", "Give predictor=PATH, or task=TASK budget=LABELS.")
     samples = options.metric_samples
     budget = options.budget
     task = None if options.task is None else task_of(cfg)

@@ -1,0 +1,62 @@
+"""Options that name files: a path that is not there is told before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from nag.core.documents import shortened
+from nag.core.errors import MissingData
+from nag.core.signatures import annotations_of
+
+__all__ = ["Input", "check_inputs"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Marks an option that names a file or a folder which must be there; URLs are not looked at.
+
+    Args:
+        what: What it is, for the message; may be empty.
+        hint: What to do where it is missing.
+    """
+
+    what: str = ""
+    hint: str = "Check the path."
+
+
+def check_inputs(options: BaseModel) -> None:
+    """Raises `MissingData` unless all files and folders that the options name are there."""
+    for name, annotation in annotations_of(type(options)).items():
+        mark = _mark_of(annotation)
+        for path in _paths(getattr(options, name)) if mark is not None else ():
+            if mark is not None and "://" not in path and not _is_there(path):
+                raise MissingData(f"{mark.what} '{shortened(path, 150)}' does not exist".strip(), mark.hint)
+
+
+def _mark_of(annotation: Any) -> Input | None:
+    """The mark in an annotation, such as `list[Annotated[str, Input()]] | None`."""
+    if isinstance(annotation, Input):
+        return annotation
+    parts = [*getattr(annotation, "__metadata__", ()), *get_args(annotation)]
+    return next((found for part in parts if (found := _mark_of(part)) is not None), None)
+
+
+def _paths(value: Any) -> Iterator[str]:
+    """The texts in an option's value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | Sequence):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _paths(item)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long for a name, or of an unknown user
+        return False
