@@ -47,7 +47,7 @@ class Checkpoint:
         kind: "generator", "predictor", "meta-predictor" or "network".
         description: `{class: "module:Name", config: {...}}` of the object, as `nag.core.configured.describe` gives it.
         space: Description of its search space.
-        facts: JSON-like facts: what it was trained on, and for how long.
+        metadata: JSON-like description of its training: on what, and for how long.
         tensors: Weights and buffers by name.
     """
 
@@ -55,7 +55,7 @@ class Checkpoint:
     kind: str
     description: dict[str, Any]
     space: dict[str, Any]
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
     tensors: dict[str, Tensor]
 
     @property
@@ -77,7 +77,7 @@ class _Metadata(Document):
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint atomically; numbers of the facts that are not finite become null.
+    """Writes a checkpoint atomically; numbers of the metadata that are not finite become null.
 
     Raises:
         InvalidRequest: Weights are not finite.
@@ -94,7 +94,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "class": str(checkpoint.description["class"]),
         "config": _as_json(checkpoint.description["config"]),
         "space": _as_json(checkpoint.space),
-        "facts": _as_json(checkpoint.facts),
+        "facts": _as_json(checkpoint.metadata),
     }
     write_bytes(path, safetensors.torch.save(plain, metadata))
 

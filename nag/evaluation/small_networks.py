@@ -46,7 +46,7 @@ class _Network:
         shapes = [shape for i, o in zip(self.sizes, self.sizes[1:], strict=False) for shape in ((i, i, o), (i, 1, o))]
         return [(2 * torch.rand(rows, out, generator=rng) - 1) / math.sqrt(fan_in) for fan_in, rows, out in shapes]
 
-    def facts(self) -> dict[str, float]:
+    def statistics(self) -> dict[str, float]:
         """The features of the table."""
         params = sum(i * o + o for i, o in zip(self.sizes, self.sizes[1:], strict=False))
         return {
@@ -100,7 +100,7 @@ def train_small_networks(
         done += len(rows)
         on_progress(done / count)
     kinds = [(network.depth, network.width, network.activation) for network in networks]
-    facts = [network.facts() for network in networks]
+    statistics = [network.statistics() for network in networks]
     return CurveTable(
         name="small_networks",
         budgets=np.arange(1.0, epochs + 1),
@@ -108,8 +108,8 @@ def train_small_networks(
         final=final,
         maximise=False,
         groups=np.array([sorted(set(kinds)).index(kind) for kind in kinds], dtype=np.int64),
-        features=np.array([list(fact.values()) for fact in facts], dtype=np.float64),
-        feature_names=tuple(facts[0]),
+        features=np.array([list(found.values()) for found in statistics], dtype=np.float64),
+        feature_names=tuple(statistics[0]),
         perfect=0.0,
     )
 

@@ -18,13 +18,13 @@ from nag.core.plugins import allowed_callable
 from nag.graphs import Architecture
 from nag.networks import Builder, DataShape
 
-__all__ = ["KIND", "NetworkFacts", "TrainedNetwork", "load_trained_network"]
+__all__ = ["KIND", "NetworkMetadata", "TrainedNetwork", "load_trained_network"]
 
 KIND = "network"
 """Kind of the checkpoints of trained networks."""
 
 
-class NetworkFacts(Document):
+class NetworkMetadata(Document):
     """Schema of the description of a trained network's file."""
 
     trial: str
@@ -48,13 +48,13 @@ class TrainedNetwork:
         network: The network, on the CPU, in evaluation mode.
         arch: Its architecture.
         shape: What it reads and writes.
-        facts: The description in its file.
+        metadata: The description in its file.
     """
 
     network: nn.Module
     arch: Architecture
     shape: DataShape
-    facts: NetworkFacts
+    metadata: NetworkMetadata
 
 
 def load_trained_network(path: Path, builder: Builder | None = None) -> TrainedNetwork:
@@ -70,15 +70,15 @@ def load_trained_network(path: Path, builder: Builder | None = None) -> TrainedN
         InvalidRequest: It holds something else, or its builder is of a package that is not allowed.
     """
     kept = load_checkpoint(path, KIND)
-    facts = check(NetworkFacts, kept.facts, f"the facts in {kept.where}", hint="Train the network again.")
+    metadata = check(NetworkMetadata, kept.metadata, f"the metadata in {kept.where}", hint="Train the network again.")
     if builder is None:
         allowed_callable(kept.description["class"], kept.where)  # what is not allowed is told as such
     try:
-        shape = DataShape(**facts.shape)  # type: ignore[arg-type]
-        arch = Architecture(tuple(facts.ops), tuple((edge[0], edge[1]) for edge in facts.edges))
+        shape = DataShape(**metadata.shape)  # type: ignore[arg-type]
+        arch = Architecture(tuple(metadata.ops), tuple((edge[0], edge[1]) for edge in metadata.edges))
         if builder is None:
             builder = make_described(kept.description, Builder, where=kept.where)  # type: ignore[type-abstract]
-        network = builder.build(arch, shape, facts.seed)
+        network = builder.build(arch, shape, metadata.seed)
     except (NagError, TypeError) as error:
         reason = error.what if isinstance(error, NagError) else str(error)
         raise DamagedFile(f"{kept.where} holds no network: {shortened(reason)}", "Train the network again.") from error
@@ -86,4 +86,4 @@ def load_trained_network(path: Path, builder: Builder | None = None) -> TrainedN
         network.load_state_dict(kept.tensors)
     except RuntimeError as error:
         raise DamagedFile(f"{kept.where} does not fit the network", "Use the builder that it was trained with.") from error
-    return TrainedNetwork(network.eval(), arch, shape, facts)
+    return TrainedNetwork(network.eval(), arch, shape, metadata)

@@ -152,7 +152,7 @@ class TrainingTrial:
         path = self.weights_path(arch, seed)
         if path is None:
             return
-        facts = {
+        metadata = {
             "trial": self.fingerprint,
             "space": self.space.name,
             "arch": self.space.encode(arch),
@@ -166,7 +166,7 @@ class TrainingTrial:
             "validation_accuracy": fitted.curve[-1]["validation_accuracy"],
         }
         space, builder = dict(self.space.description), _described(self.used_builder)
-        save_checkpoint(path, Checkpoint(path, KIND, builder, space, facts, fitted.network.state_dict()))
+        save_checkpoint(path, Checkpoint(path, KIND, builder, space, metadata, fitted.network.state_dict()))
 
     def trained_network(self, arch: Architecture, seed: int) -> nn.Module:
         """The network that `run` trained, on the CPU, in evaluation mode.
@@ -180,10 +180,10 @@ class TrainingTrial:
         if path is None or not path.is_file():
             raise MissingData("no weights of this architecture and seed were kept", "Give a weights_folder, and train it.")
         kept = load_trained_network(path, self.used_builder)
-        if kept.facts.trial != self.fingerprint:
+        if kept.metadata.trial != self.fingerprint:
             raise InvalidRequest(f"'{path}' holds weights that were trained in another way", "Train it again.")
         if kept.arch != arch:
-            raise InvalidRequest(f"'{path}' holds weights of a twin", f"Take architecture {shortened(kept.facts.arch)}.")
+            raise InvalidRequest(f"'{path}' holds weights of a twin", f"Take architecture {shortened(kept.metadata.arch)}.")
         return kept.network
 
 

@@ -185,8 +185,8 @@ class ShellTrial:
         native = self.space.encode(arch)
         if not native.isprintable():
             raise InvalidArchitecture("the name of an operation has a sign that cannot be printed", "Rename it.")
-        facts = json.dumps({"arch": native, "ops": list(arch.ops), "edges": [list(e) for e in arch.edges], "seed": seed})
-        values = {"arch": native, "json": facts, "seed": str(seed)}
+        described = json.dumps({"arch": native, "ops": list(arch.ops), "edges": [list(e) for e in arch.edges], "seed": seed})
+        values = {"arch": native, "json": described, "seed": str(seed)}
         words = ShellCommand(self.command).filled(values)
         environment = os.environ | {f"NAG_{name.upper()}": value for name, value in values.items()}
         watch = Stopwatch()

@@ -96,7 +96,7 @@ class MetaFeatures:
 class MetaPredictor(ResizableState, SpaceModel):
     """A prior over the tasks of a search space, learned from source tasks.
 
-    The normal score of architecture x on a task of descriptor d is a Gaussian process: its mean is
+    The normal score of architecture x on a task of features d is a Gaussian process: its mean is
 
         m(x) = g sum_t w_t f_t(x),  w = (1 - e) softmax(-h |d_t - d|^2) + e / T,
 
@@ -112,7 +112,7 @@ class MetaPredictor(ResizableState, SpaceModel):
 
     Args:
         space: Search space.
-        facts: Names of the D numbers of a descriptor.
+        feature_names: Names of the D features of a task.
         sources: Task -> a predictor that was fitted to it.
 
     Example:
@@ -130,29 +130,29 @@ class MetaPredictor(ResizableState, SpaceModel):
     """
 
     kind = "meta-predictor"
-    _resizable = ("facts_shift", "facts_scale", "counts_shift", "counts_scale")
+    _resizable = ("feature_shift", "feature_scale", "counts_shift", "counts_scale")
 
-    facts_shift: Tensor
-    facts_scale: Tensor
-    descriptors: Tensor
+    feature_shift: Tensor
+    feature_scale: Tensor
+    tasks_features: Tensor
     counts_shift: Tensor
     counts_scale: Tensor
 
-    def __init__(self, space: SearchSpace, facts: Sequence[str], sources: Mapping[str, Predictor]) -> None:
+    def __init__(self, space: SearchSpace, feature_names: Sequence[str], sources: Mapping[str, Predictor]) -> None:
         super().__init__(space)
         if not sources:
             raise InvalidRequest("a meta-predictor has no source tasks", "Name at least one.")
-        self.facts = tuple(facts)
+        self.feature_names = tuple(feature_names)
         self.tasks = tuple(sources)
         self.sources = nn.ModuleList(sources.values())
-        for name in ("facts_shift", "facts_scale", "counts_shift", "counts_scale"):
+        for name in ("feature_shift", "feature_scale", "counts_shift", "counts_scale"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
-        self.register_buffer("descriptors", torch.zeros(len(sources), len(self.facts), dtype=torch.float64))
+        self.register_buffer("tasks_features", torch.zeros(len(sources), len(self.feature_names), dtype=torch.float64))
         self.prior = nn.ParameterDict({k: nn.Parameter(torch.tensor(v, dtype=torch.float64)) for k, v in _START.items()})
 
     def fit(
         self,
-        descriptors: Sequence[Mapping[str, float]],
+        task_features: Sequence[Mapping[str, float]],
         dags: DagBatch,
         scores: Tensor,
         rng: torch.Generator,
@@ -162,7 +162,7 @@ class MetaPredictor(ResizableState, SpaceModel):
         """Learns the prior; with fewer than three sources it stays at its default.
 
         Args:
-            descriptors: Facts of each source task, in their order.
+            task_features: Features of each source task, in their order.
             dags: R architectures.
             scores: (R, T) normal scores of the source tasks; nan where not measured.
             rng: Source of randomness, on the CPU.
@@ -173,11 +173,12 @@ class MetaPredictor(ResizableState, SpaceModel):
             InvalidRequest: The training diverges.
         """
         episodes = episodes or Episodes()
-        raw = torch.stack([self._numbers(descriptor) for descriptor in descriptors])
-        self.facts_shift = raw.mean(0)
-        spread = raw.std(0, correction=0) if self.facts else torch.zeros_like(self.facts_shift)
-        self.facts_scale = torch.where(spread > 1e-9, 1 / spread.clamp(min=1e-9), 0.0) / math.sqrt(max(len(self.facts), 1))
-        self.descriptors = (raw - self.facts_shift) * self.facts_scale
+        raw = torch.stack([self._numbers(each) for each in task_features])
+        self.feature_shift = raw.mean(0)
+        spread = raw.std(0, correction=0) if self.feature_names else torch.zeros_like(self.feature_shift)
+        scale = torch.where(spread > 1e-9, 1 / spread.clamp(min=1e-9), 0.0)
+        self.feature_scale = scale / math.sqrt(max(len(self.feature_names), 1))
+        self.tasks_features = (raw - self.feature_shift) * self.feature_scale
         counts = self._raw_counts(dags)
         self.counts_shift, self.counts_scale = group_scales(counts)
         if len(self.tasks) < 3:
@@ -199,7 +200,7 @@ class MetaPredictor(ResizableState, SpaceModel):
     def _loss(self, t: int, features: MetaFeatures, scores: Tensor, episodes: Episodes, rng: torch.Generator) -> Tensor:
         """How badly one task is predicted from the others, mean over the numbers of labels."""
         others = torch.tensor([s for s in range(len(self.tasks)) if s != t])
-        weights, features = self.weights(self.descriptors[t], others), features.of(others)
+        weights, features = self.weights(self.tasks_features[t], others), features.of(others)
         known = scores.isfinite().nonzero().squeeze(1)
         losses = []
         for labels in episodes.labels:
@@ -219,10 +220,10 @@ class MetaPredictor(ResizableState, SpaceModel):
             losses.append(1 - (1 - episodes.top) * correlation - episodes.top * best / 2)
         return torch.stack(losses).mean() if losses else self.prior["gain"] * 0
 
-    def weights(self, descriptor: Tensor, among: Tensor | None = None) -> Tensor:
-        """Weight of each source for a task of that scaled descriptor (D,): (T,), or those of some sources."""
-        known = self.descriptors if among is None else self.descriptors[among]
-        distance = (known - descriptor).square().sum(1)
+    def weights(self, task_features: Tensor, among: Tensor | None = None) -> Tensor:
+        """Weight of each source for a task of those scaled features (D,): (T,), or those of some sources."""
+        known = self.tasks_features if among is None else self.tasks_features[among]
+        distance = (known - task_features).square().sum(1)
         even = self.prior["evenness"].sigmoid()
         similar = softmax(-self.prior["sharpness"].exp() * distance, 0)
         return self.prior["gain"].exp() * ((1 - even) * similar + even / len(known))
@@ -263,8 +264,9 @@ class MetaPredictor(ResizableState, SpaceModel):
         return structure_counts(reduce(dags.pad(self.space.max_nodes), semantics), semantics).groups()
 
     def config(self) -> dict[str, Any]:
-        """Names of the facts, and the class and config of the predictor of each source task."""
-        return {"facts": list(self.facts), "sources": {task: describe(source) for task, source in self._named()}}
+        """Names of the features, and the class and config of the predictor of each source task."""
+        sources = {task: describe(source) for task, source in self._named()}
+        return {"feature_names": list(self.feature_names), "sources": sources}
 
     @classmethod
     def least_elements(cls, config: Mapping[str, Any]) -> int:
@@ -273,9 +275,9 @@ class MetaPredictor(ResizableState, SpaceModel):
         return sum(least)
 
     def check_state(self) -> None:
-        """Raises `ValueError` if the scales do not fit the facts or the space."""
-        if len(self.facts_shift) != len(self.facts) or self.facts_scale.shape != self.facts_shift.shape:
-            raise ValueError("the facts of a descriptor have another number")
+        """Raises `ValueError` if the scales do not fit the features or the space."""
+        if len(self.feature_shift) != len(self.feature_names) or self.feature_scale.shape != self.feature_shift.shape:
+            raise ValueError("the features of a task have another number")
         features = sum(group.shape[1] for group in self._raw_counts(self.space.to_dags([])))
         if (len(self.counts_shift), len(self.counts_scale)) != (features, features):
             raise ValueError(f"the space has {features} structure counts")
@@ -283,21 +285,20 @@ class MetaPredictor(ResizableState, SpaceModel):
     def _named(self) -> list[tuple[str, Predictor]]:
         return [(task, source) for task, source in zip(self.tasks, self.sources, strict=True) if isinstance(source, Predictor)]
 
-    def scaled(self, descriptor: Mapping[str, float]) -> Tensor:
-        """A descriptor in the scale of those of the sources: (D,).
+    def scaled(self, task_features: Mapping[str, float]) -> Tensor:
+        """Features of a task in the scale of those of the sources: (D,).
 
         Raises:
-            InvalidRequest: A fact is missing or below 0.
+            InvalidRequest: A feature is missing or below 0.
         """
-        return (self._numbers(descriptor).to(self.facts_shift.device) - self.facts_shift) * self.facts_scale
+        return (self._numbers(task_features).to(self.feature_shift.device) - self.feature_shift) * self.feature_scale
 
-    def _numbers(self, descriptor: Mapping[str, float]) -> Tensor:
-        """The facts of one task as logarithms, as most span decades: (D,)."""
-        for name in self.facts:
-            fact = descriptor.get(name)
-            if not isinstance(fact, int | float) or not 0 <= fact < math.inf:
-                fault = f"has '{fact}' as" if name in descriptor else "lacks"
-                raise InvalidRequest(
-                    f"the descriptor of the task {fault} '{name}'", f"It takes numbers of at least 0: {', '.join(self.facts)}."
-                )
-        return torch.tensor([math.log1p(descriptor[name]) for name in self.facts], dtype=torch.float64)
+    def _numbers(self, task_features: Mapping[str, float]) -> Tensor:
+        """The features of one task as logarithms, as most span decades: (D,)."""
+        for name in self.feature_names:
+            feature = task_features.get(name)
+            if not isinstance(feature, int | float) or not 0 <= feature < math.inf:
+                fault = f"has {feature!r} as" if name in task_features else "lacks"
+                hint = f"It takes numbers of at least 0: {', '.join(self.feature_names)}."
+                raise InvalidRequest(f"the task {fault} '{name}' among its features", hint)
+        return torch.tensor([math.log1p(task_features[name]) for name in self.feature_names], dtype=torch.float64)

@@ -29,11 +29,11 @@ class TransferPredictor(Predictor):
 
     Args:
         meta: The prior.
-        descriptor: Facts of the task's data.
+        task_features: Numbers that describe the task's data.
         chunk_size: Architectures scored at a time.
 
     Raises:
-        InvalidRequest: A fact is missing or below 0.
+        InvalidRequest: A feature is missing or below 0.
 
     Example:
         >>> import torch
@@ -51,9 +51,9 @@ class TransferPredictor(Predictor):
         torch.Size([10])
     """
 
-    def __init__(self, meta: MetaPredictor, descriptor: Mapping[str, float], chunk_size: int = 4096) -> None:
+    def __init__(self, meta: MetaPredictor, task_features: Mapping[str, float], chunk_size: int = 4096) -> None:
         super().__init__(meta.space)
-        self.meta, self.descriptor, self.chunk_size = meta, meta.scaled(descriptor), chunk_size
+        self.meta, self.task_features, self.chunk_size = meta, meta.scaled(task_features), chunk_size
         self.normal_scores = NormalScores()
         self._seen: MetaFeatures | None = None
         self._posteriors: list[tuple[float, float, Conditioned]] = []  # odds, shrinkage, posterior
@@ -67,7 +67,7 @@ class TransferPredictor(Predictor):
     @torch.no_grad()
     def fit_features(self, seen: MetaFeatures, targets: Tensor) -> None:
         """As `fit`, of architectures whose features were computed before."""
-        scores, weights = self.normal_scores.fit(targets), self.meta.weights(self.descriptor)
+        scores, weights = self.normal_scores.fit(targets), self.meta.weights(self.task_features)
         residual = scores - seen.source_scores @ weights
         found = [self.meta.condition(seen, residual, shrink) for shrink in _SHRINK]
         odds = torch.stack([posterior.log_likelihood(residual) for posterior in found]).softmax(0).tolist()
@@ -83,7 +83,7 @@ class TransferPredictor(Predictor):
     def predict_features(self, features: MetaFeatures) -> Prediction:
         """As `predict_scores`, of architectures whose features were computed before."""
         meta, prior = self.meta, self.meta.prior
-        mean, noise = features.source_scores @ meta.weights(self.descriptor), prior["noise"].exp()
+        mean, noise = features.source_scores @ meta.weights(self.task_features), prior["noise"].exp()
         alone = prior["weight"].exp() * features.source_scores.square().sum(1) + prior["residual"].exp()
         if self._seen is None:
             return Prediction.of_variances(mean, alone, noise)

@@ -72,8 +72,8 @@ def sample_card(run: Run, row: SampleRow, heading: str) -> Card:
 
 
 def _facts(row: SampleRow) -> list[tuple[str, str]]:
-    facts = [("true value", row.report_value), ("true percentile", row.percentile)]
-    found = [(name, format_value(value)) for name, value in facts if value is not None or row.architecture is None]
+    properties = [("true value", row.report_value), ("true percentile", row.percentile)]
+    found = [(name, format_value(value)) for name, value in properties if value is not None or row.architecture is None]
     if row.predicted_mean is not None:
         std = "" if row.predicted_std is None else f" ± {row.predicted_std:.2g}"
         found.append(("predicted", f"{format_value(row.predicted_mean)}{std}"))

@@ -155,14 +155,14 @@ def query_card(search: Search, query: SearchQuery, heading: str) -> Card:
     """A card with all metrics of a query, the limits that it keeps, and the command that exports it."""
     row, report = query.row, search.run.text("report_metric")
     values = {search.metric: row.search_value, **({report: row.report_value} if report else {}), **query.side}
-    facts = [(name, format_value(value)) for name, value in values.items() if value is not None]
+    properties = [(name, format_value(value)) for name, value in values.items() if value is not None]
     if row.percentile is not None:
-        facts.append(("percentile in the table", format_value(row.percentile)))
-    facts.append(("query", format_value(row.query)))
+        properties.append(("percentile in the table", format_value(row.percentile)))
+    properties.append(("query", format_value(row.query)))
     measured = {**query.side, search.metric: row.search_value}
     limits = [
         (f"{name} {limit}", f"{format_value(measured.get(name))}, {'kept' if query.feasible else 'not all kept'}")
         for name, limit in search.objective.limits.items()
     ]
-    card = Card(heading, "", query.architecture, row.arch, facts, drawing_of(query.architecture))
+    card = Card(heading, "", query.architecture, row.arch, properties, drawing_of(query.architecture))
     return replace(card, limits=limits, command=export_command(search.run, row.arch))

@@ -50,7 +50,7 @@ class Card:
         badge: What is special about it; may be empty.
         architecture: The graph.
         arch: Native string.
-        facts: Name and value of each.
+        properties: Name and value of each.
         drawing: HTML of the drawing; empty if there is none.
         limits: Each limit, and what the architecture has.
         command: Command line that exports it; empty if there is none.
@@ -60,7 +60,7 @@ class Card:
     badge: str
     architecture: Architecture | None
     arch: str
-    facts: Sequence[tuple[str, str]]
+    properties: Sequence[tuple[str, str]]
     drawing: Markup
     limits: Sequence[tuple[str, str]] = ()
     command: str = ""

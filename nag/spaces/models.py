@@ -105,7 +105,7 @@ def least_elements_of(description: Mapping[str, Any], expected: type[_Model]) ->
 def save_model(
     path: Path | str,
     model: SpaceModel,
-    facts: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     kind: str | None = None,
     extra: Mapping[str, Tensor] | None = None,
 ) -> None:
@@ -114,7 +114,7 @@ def save_model(
     Args:
         path: The file, by convention `NAME.safetensors`.
         model: A generator, a predictor or a meta-predictor.
-        facts: What training says of it.
+        metadata: What training says of it.
         kind: Kind of the checkpoint, if not that of the model's class.
         extra: Further tensors, whose names begin with `reference.`; they are not the model's.
 
@@ -133,7 +133,7 @@ def save_model(
     """
     path, space = Path(path), model.space
     tensors = {**model.state_dict(), **(extra or {})}
-    told = {"space_fingerprint": space.fingerprint, **(facts or {})}
+    told = {"space_fingerprint": space.fingerprint, **(metadata or {})}
     save_checkpoint(path, Checkpoint(path, kind or model.kind, describe(model), dict(space.description), told, tensors))
 
 

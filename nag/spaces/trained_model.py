@@ -17,11 +17,11 @@ __all__ = ["TrainedModel"]
 
 
 class TrainedModel(ABC):
-    """A model that was trained: a frozen dataclass with the field `facts`, what its checkpoint says beside the tensors."""
+    """A model that was trained: a frozen dataclass with the field `metadata`, what its checkpoint says beside the tensors."""
 
     checkpoint_kind: ClassVar[str | None] = None
     """Kind of its checkpoints, if not that of the model's class."""
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     @property
     @abstractmethod
@@ -32,9 +32,9 @@ class TrainedModel(ABC):
         """Tensors of its checkpoint that are not the model's; their names begin with `reference.`."""
         return {}
 
-    def with_facts(self, **facts: Any) -> Self:
-        """The same model with further facts."""
-        return replace(self, facts={**self.facts, **facts})  # type: ignore[type-var]
+    def with_metadata(self, **metadata: Any) -> Self:
+        """The same model with further metadata."""
+        return replace(self, metadata={**self.metadata, **metadata})  # type: ignore[type-var]
 
     def save(self, path: str | Path) -> Path:
         """Writes the checkpoint, a safetensors file that `nag.load` and the command line read.
@@ -43,5 +43,5 @@ class TrainedModel(ABC):
             InvalidRequest: Weights are not finite.
         """
         path = Path(path)
-        save_model(path, self.model, self.facts, self.checkpoint_kind, self.reference_tensors())
+        save_model(path, self.model, self.metadata, self.checkpoint_kind, self.reference_tensors())
         return path

@@ -75,7 +75,7 @@ class GuidedTransfer:
         scratch = self.make_scratch(space=task.space, seed=seed)
         scratch.fit(*labels)
         few = adapt(trained, task.task_features, labels, task.name, task.search_metric)
-        alone = {**few.facts, "labels_of_other_tasks": 0}
+        alone = {**few.metadata, "labels_of_other_tasks": 0}
         return {
             "meta-predictor": few,
             "meta-predictor, zero-shot": adapt(trained, task.task_features, None, task.name, task.search_metric),

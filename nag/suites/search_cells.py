@@ -128,7 +128,7 @@ class Search:
         bought = ([source.task], source.make, source.labels)
         trained, path = trained_meta_predictor(context, source.task, *bought, Episodes(), seed)
         assert isinstance(trained.meta, MetaPredictor)
-        cost = _Learned(float(trained.facts["labels_used"]), metric_of(path, "cpu_seconds"))
+        cost = _Learned(float(trained.metadata["labels_used"]), metric_of(path, "cpu_seconds"))
         return TransferPredictor(trained.meta, task.task_features), cost
 
 

@@ -160,7 +160,7 @@ class TransferSuite(Suite):
         meta, table = trained.meta, task.table
         assert isinstance(meta, MetaPredictor)
         order = np.random.default_rng(context.seed).permutation(task.rows)
-        others, plain = float(trained.facts["labels_used"]), _from_tables(task, sources, meta)
+        others, plain = float(trained.metadata["labels_used"]), _from_tables(task, sources, meta)
         found, features = list[Measurement](), meta.features(table.dags)
         for labels in self.labels:
             seen = order[:labels]
@@ -204,5 +204,5 @@ def _mean_rank(values: np.ndarray) -> np.ndarray:
 
 def _nearest(meta: MetaPredictor, task: Task) -> str:
     """The source task whose descriptor is the most similar."""
-    distance = (meta.descriptors - meta.scaled(task.task_features)).square().sum(1)
+    distance = (meta.tasks_features - meta.scaled(task.task_features)).square().sum(1)
     return meta.tasks[int(distance.argmin())]

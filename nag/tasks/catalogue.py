@@ -67,7 +67,7 @@ class _Entry:
 
 
 _IMPORT = "Make it by nag import-benchmark FILE out_dir=FOLDER, or set data_dir or NAG_DATA_DIR."
-_GRAPH_FACTS = ("nodes", "mean_degree", "features", "classes", "homophily")
+_GRAPH_FEATURES = ("nodes", "mean_degree", "features", "classes", "homophily")
 """Numbers of nodes, of neighbours (mean), of features and classes of a node; share of edges between nodes of one class."""
 _GRAPHS = {  # Qin et al. 2022, table 1; degrees count both ends of an edge; homophily as in Pei et al. 2020 and later
     "cora": (2_708, 3.9, 1_433, 7, 0.81),
@@ -85,21 +85,21 @@ def _graph_task(dataset: str) -> _Entry:
     unit = "ROC-AUC" if dataset == "proteins" else "accuracy"
     note = f"NAS-Bench-Graph on {dataset}: {unit} as a fraction, latency in seconds, parameters in millions"
     find = partial(find_nas_bench_graph, dataset)
-    facts = dict(zip(_GRAPH_FACTS, _GRAPHS[dataset], strict=True)) if dataset in _GRAPHS else {}
-    return _Entry(
-        note, "nas_bench_graph:read_nas_bench_graph", "valid_perf", "perf", ("latency", "params_m"), find, task_features=facts
-    )
+    features = dict(zip(_GRAPH_FEATURES, _GRAPHS[dataset], strict=True)) if dataset in _GRAPHS else {}
+    reader, side = "nas_bench_graph:read_nas_bench_graph", ("latency", "params_m")
+    return _Entry(note, reader, "valid_perf", "perf", side, find, task_features=features)
 
 
 def _analog_task(metric: str, what: str, analog: float, quantised: float) -> _Entry:
     note = f"AnalogNAS-Bench: CIFAR-10 accuracy of NAS-Bench-201's cells in percent, {what}"
-    facts = {"analog": analog, "quantised": quantised}
-    return _Entry(note, "analog_nasbench:read_analog_nasbench", metric, metric, (), find_analog_nasbench, task_features=facts)
+    features = {"analog": analog, "quantised": quantised}
+    reader = "analog_nasbench:read_analog_nasbench"
+    return _Entry(note, reader, metric, metric, (), find_analog_nasbench, task_features=features)
 
 
 def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
     side, files = ("params_m", "flops_m_computed"), ("nasbench201.csv.gz", *more_files)
-    facts = {"images": 50_000, "classes": 10 if search.startswith("cifar10_") else 100}
+    features = {"images": 50_000, "classes": 10 if search.startswith("cifar10_") else 100}
     return _Entry(
         f"NAS-Bench-201: {note}",
         "nasbench201:read_nasbench201",
@@ -107,7 +107,7 @@ def _cell_task(note: str, search: str, report: str, *more_files: str) -> _Entry:
         report,
         side,
         files=files,
-        task_features=facts,
+        task_features=features,
         hint=_IMPORT,
     )
 

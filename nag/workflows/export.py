@@ -117,19 +117,19 @@ def export_trained(run: RunFolder, weights: Path, builder: Builder | None = None
         InvalidRequest: It holds something else, or its builder is the user's own and was not given.
     """
     trained = load_trained_network(weights, builder)
-    network, facts = trained.network, trained.facts
-    if facts.mean:
-        network = RawImages(network, tuple(facts.mean), tuple(facts.std)).eval()
+    network, metadata = trained.network, trained.metadata
+    if metadata.mean:
+        network = RawImages(network, tuple(metadata.mean), tuple(metadata.std)).eval()
     run.start()
     inputs = trained.shape.example(_EXAMPLES, torch.Generator().manual_seed(run.seed))
     exported = export(network, inputs, run.output("network").parent, "network")
     run.finish(
         {
-            "architecture": facts.arch,
-            "data_set": facts.data_set,
+            "architecture": metadata.arch,
+            "data_set": metadata.data_set,
             "parameters": count_parameters(network),
             "trained": True,
-            "validation_accuracy": facts.validation_accuracy,
+            "validation_accuracy": metadata.validation_accuracy,
             **_differences(exported),
         }
     )

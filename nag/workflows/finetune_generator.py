@@ -63,7 +63,7 @@ def finetune_generator(
     run.finish(
         {
             "search_space": space.name,
-            **source.facts(),
+            **source.metadata(),
             **_plain(_rewards(source, raw[space.is_valid(raw)], tuned.result.history)),
             "rounds": len(tuned.rows),
             "kl_to_base": kl_to(base, tuned.result.generator, _KL_SAMPLES, rng),
@@ -84,9 +84,9 @@ def _rewards(source: RewardSource, valid: DagBatch, history: Sequence[FineTuning
 def _consumed(trained: TrainedGenerator, source: RewardSource, tuned: FineTuned, evaluations: int) -> Ledger:
     """All that the fine-tuned generator took, with so many network evaluations a round."""
     return source.as_ledger() + Ledger(
-        labels_used=int(trained.facts.get("labels_used", 0)),
+        labels_used=int(trained.metadata.get("labels_used", 0)),
         network_evaluations=evaluations * len(tuned.rows),
-        train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0)) + tuned.cpu_seconds,
+        train_cpu_seconds=float(trained.metadata.get("train_cpu_seconds", 0.0)) + tuned.cpu_seconds,
     )
 
 
@@ -98,8 +98,8 @@ def _mean_reward(source: RewardSource, dags: DagBatch, last: FineTuningRound) ->
 
 
 def _save(run: RunFolder, tuned: TrainedGenerator) -> None:
-    finetuned = {**tuned.facts["finetuned"], "config": dict(run.config)}
-    replace(tuned, facts={**tuned.facts, "finetuned": finetuned}).save(run.output("generator.safetensors"))
+    finetuned = {**tuned.metadata["finetuned"], "config": dict(run.config)}
+    replace(tuned, metadata={**tuned.metadata, "finetuned": finetuned}).save(run.output("generator.safetensors"))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -153,8 +153,8 @@ class RunFolder:
         return self.path / _STAGED / name
 
     def save(self, trained: TrainedModel, name: str) -> None:
-        """Writes the checkpoint of what was trained, as one of the results, with the run's configuration among its facts."""
-        trained.with_facts(config=dict(self.config)).save(self.output(name))
+        """Writes the checkpoint of what was trained, as one of the results, with the run's configuration in its metadata."""
+        trained.with_metadata(config=dict(self.config)).save(self.output(name))
 
     def finish(
         self,

@@ -205,8 +205,8 @@ def _consumed(trained: TrainedGenerator, steering: Steering, drawn: SavedDraws) 
     """All that the samples took, pre-training included."""
     cost = drawn.draws.cost
     generator = Ledger(
-        labels_used=int(trained.facts.get("labels_used", 0)),
-        train_cpu_seconds=float(trained.facts.get("train_cpu_seconds", 0.0)),
+        labels_used=int(trained.metadata.get("labels_used", 0)),
+        train_cpu_seconds=float(trained.metadata.get("train_cpu_seconds", 0.0)),
     )
     drawing = Ledger(network_evaluations=cost.network_evaluations, predictor_evaluations=cost.scored)
     return steering.consumed() + generator + drawing

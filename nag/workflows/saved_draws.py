@@ -42,7 +42,7 @@ class SavedDraws:
     wall_seconds: float = 0.0
 
 
-class _Facts(Document):
+class _Metadata(Document):
     """Metadata of the file."""
 
     identity: str
@@ -63,7 +63,7 @@ def write_draws(path: Path, identity: str, saved: SavedDraws) -> None:
         saved: What was drawn.
     """
     draws = saved.draws
-    facts = _Facts(
+    metadata = _Metadata(
         identity=identity,
         requested=draws.requested,
         distinct=draws.distinct,
@@ -73,7 +73,7 @@ def write_draws(path: Path, identity: str, saved: SavedDraws) -> None:
         wall_seconds=saved.wall_seconds,
     )
     tensors = {**_tensors(draws.raw, "raw"), **_tensors(draws.kept, "kept")}
-    write_bytes(path, safetensors.torch.save(tensors, {"facts": facts.model_dump_json()}))
+    write_bytes(path, safetensors.torch.save(tensors, {"facts": metadata.model_dump_json()}))
 
 
 def read_draws(path: Path, identity: str, space: SearchSpace, differences: Callable[[str], str]) -> SavedDraws:
@@ -91,19 +91,20 @@ def read_draws(path: Path, identity: str, space: SearchSpace, differences: Calla
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            facts = _Facts.model_validate_json((file.metadata() or {}).get("facts", ""))
+            metadata = _Metadata.model_validate_json((file.metadata() or {}).get("facts", ""))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (safetensors.SafetensorError, OSError, ValueError, ValidationError) as error:
         raise DamagedFile(f"'{path}' does not hold the draws of a sampling", _HINT) from error
-    if facts.identity != identity:
-        changed = differences(facts.identity)
+    if metadata.identity != identity:
+        changed = differences(metadata.identity)
         what = f"'{path.parent}' holds samples of another configuration" + (f": {changed}" if changed else "")
         raise InvalidRequest(what, "Use its options and inputs, or choose another out_dir.")
     raw, kept = (_graphs(tensors, part, space, path) for part in ("raw", "kept"))
     if not bool(space.is_valid(kept).all()) or len(kept) > len(raw):
         raise DamagedFile(f"'{path}' does not hold the draws of a sampling", _HINT)
-    cost = SamplingCost(facts.network_evaluations, facts.scored)
-    return SavedDraws(Draws(raw, kept, facts.requested, cost, facts.distinct), facts.cpu_seconds, facts.wall_seconds)
+    cost = SamplingCost(metadata.network_evaluations, metadata.scored)
+    draws = Draws(raw, kept, metadata.requested, cost, metadata.distinct)
+    return SavedDraws(draws, metadata.cpu_seconds, metadata.wall_seconds)
 
 
 def _tensors(dags: DagBatch, part: str) -> dict[str, Tensor]:

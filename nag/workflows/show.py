@@ -1,4 +1,4 @@
-"""Facts of one architecture."""
+"""Properties of one architecture."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nag.spaces import SearchSpace
 from nag.spaces.neighbourhood import num_edits
 from nag.tasks import Task
 
-__all__ = ["facts_of"]
+__all__ = ["properties_of"]
 
 _MOST_EDITS = 20_000  # above, counting neighbours would take longer than everything else
 
 
-def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -> dict[str, Any]:
+def properties_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -> dict[str, Any]:
     """What can be said of an architecture: its form, its canonical form, its costs, and what a table knows.
 
     The number of neighbours is left out where an architecture has very many.
@@ -27,7 +27,7 @@ def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -
     """
     dags = space.to_dags([arch])
     reduced = reduce(dags, space.semantics)
-    facts: dict[str, Any] = {
+    properties: dict[str, Any] = {
         "architecture": space.encode(arch),
         "search_space": space.name,
         "nodes": arch.num_nodes,
@@ -38,12 +38,12 @@ def facts_of(arch: Architecture, space: SearchSpace, task: Task | None = None) -
         "canonical_edges": int(reduced.adjacency.sum()),
     }
     if num_edits(space, arch) <= _MOST_EDITS:
-        facts["neighbours"] = len(space.neighbours(arch))
-    facts |= {f"estimated_{name}": round(float(value[0]), 4) for name, value in space.estimate_costs(dags).items()}
+        properties["neighbours"] = len(space.neighbours(arch))
+    properties |= {f"estimated_{name}": round(float(value[0]), 4) for name, value in space.estimate_costs(dags).items()}
     if task is not None:
         found = TableEvaluator(task).evaluate([arch])[0]
-        facts |= {task.search_metric: found.search_value, task.report_metric: found.report_value}
-        facts |= {"percentile": found.percentile, **found.side}
+        properties |= {task.search_metric: found.search_value, task.report_metric: found.report_value}
+        properties |= {"percentile": found.percentile, **found.side}
         if found.error:
-            facts["not_measured"] = found.error
-    return facts
+            properties["not_measured"] = found.error
+    return properties

@@ -63,8 +63,8 @@ class Steering:
         """What the predictors were trained with, and the labels that were bought."""
         spent = Ledger(
             labels_used=sum(each.labels_used for each in self.predictors),
-            labels_of_other_tasks=sum(int(each.facts.get("labels_of_other_tasks", 0)) for each in self.predictors),
-            train_cpu_seconds=sum(float(each.facts["train_cpu_seconds"]) for each in self.predictors),
+            labels_of_other_tasks=sum(int(each.metadata.get("labels_of_other_tasks", 0)) for each in self.predictors),
+            train_cpu_seconds=sum(float(each.metadata["train_cpu_seconds"]) for each in self.predictors),
         )
         return spent if self.reward is None else spent + self.reward.as_ledger()
 

@@ -141,12 +141,12 @@ def _check_state(run: RunFolder, path: Path, max_steps: int) -> None:
 
 def _summary(trained: TrainedGenerator) -> dict[str, Any]:
     """Entries of `metrics.json` that describe the training."""
-    reference, facts = trained.reference, trained.facts
+    reference, metadata = trained.reference, trained.metadata
     return {
         "search_space": trained.space.name,
         "space_size": int(reference.class_sizes.sum()) if reference.enumerated else None,
         "canonical_classes": len(reference.class_sizes) if reference.enumerated else None,
-        **{name: facts[name] for name in ("train_fraction", "train_size", "steps", "train_cpu_seconds")},
+        **{name: metadata[name] for name in ("train_fraction", "train_size", "steps", "train_cpu_seconds")},
         "network_evaluations": trained.generator.evaluations(None),
     }
 

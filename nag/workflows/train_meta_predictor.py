@@ -46,6 +46,6 @@ def train_meta_predictor(
     found = fit_sources(tasks, make_source, num_train, episodes, run.seed, device, run.tracker)
     run.save(found, "meta_predictor.safetensors")
     prior = {f"prior_{name}": float(value.detach()) for name, value in getattr(found.meta, "prior", {}).items()}
-    numbers = {name: found.facts[name] for name in ("labels_used", "train_cpu_seconds")}
+    numbers = {name: found.metadata[name] for name in ("labels_used", "train_cpu_seconds")}
     run.finish({"tasks": len(tasks), **numbers, **prior})
     return run.path / "meta_predictor.safetensors"

@@ -80,8 +80,8 @@ def train_predictor(
     trained = fit_observations(labels, labels.metrics[0], make_predictor, run.seed, device, run.tracker, side)
     tested = _test(run, trained.predictor, task, split, held_out, device)
     write_json_lines(run.output("predictions.jsonl"), _shown(task, tested, run.seed))
-    run.save(trained.with_facts(task=task.name), "predictor.safetensors")
-    cpu_seconds = trained.facts["train_cpu_seconds"]
+    run.save(trained.with_metadata(task=task.name), "predictor.safetensors")
+    cpu_seconds = trained.metadata["train_cpu_seconds"]
     run.finish({**_metrics(task, tested, num_train, run.seed), "train_cpu_seconds": cpu_seconds})
     return run.path / "predictor.safetensors"
 

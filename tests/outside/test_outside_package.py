@@ -36,10 +36,10 @@ def installed(folder: Path) -> Path:
         subprocess.run([sys.executable, *words.split()], check=True)
         return site
     shutil.copytree(source / "outside_nag", site / "outside_nag")
-    facts = site / "outside_nag-1.0.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-nag\nVersion: 1.0\n")
-    (facts / "entry_points.txt").write_text("[nag.plugins]\noutside = outside_nag\n")
+    metadata = site / "outside_nag-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-nag\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[nag.plugins]\noutside = outside_nag\n")
     return site
 
 

@@ -34,8 +34,8 @@ def made(angles: tuple[float, ...], episodes: Episodes = SHORT) -> MetaPredictor
         sources[f"task{angle}"] = source
         scores.append(NormalScores().fit(value(dags, angle)))
     meta = MetaPredictor(SPACE, ["angle"], sources)
-    facts = [{"angle": angle} for angle in angles]
-    meta.fit(facts, dags, torch.stack(scores, 1), torch.Generator().manual_seed(0), episodes)
+    metadata = [{"angle": angle} for angle in angles]
+    meta.fit(metadata, dags, torch.stack(scores, 1), torch.Generator().manual_seed(0), episodes)
     return meta
 
 
@@ -105,7 +105,7 @@ def test_a_restored_meta_predictor_predicts_the_same_bits(meta):
         each.fit(dags[:10], value(dags[:10], 0.7))
     assert torch.equal(one.predict(dags).mean, other.predict(dags).mean)
     with pytest.raises(DamagedFile):
-        MetaPredictor.restore(SPACE, {**meta.config(), "facts": ["angle", "more"]}, meta.state_dict())
+        MetaPredictor.restore(SPACE, {**meta.config(), "feature_names": ["angle", "more"]}, meta.state_dict())
     broken = {**meta.config(), "sources": {"a": {"class": "os:system", "config": {}}}}
     with pytest.raises(NagError):
         MetaPredictor.restore(SPACE, broken, meta.state_dict())

@@ -173,11 +173,11 @@ def test_nas_bench_nlp_is_what_its_readme_says():
     curves = read_nas_bench_nlp()
     assert curves.values.shape == (341, 50)
     assert not curves.maximise
-    facts = dict(zip(curves.feature_names, curves.features.T, strict=True))
-    assert (facts["nodes"].min(), facts["nodes"].max()) == (2, 15)
-    assert (facts["edges"].min(), facts["edges"].max()) == (3, 27)
+    metadata = dict(zip(curves.feature_names, curves.features.T, strict=True))
+    assert (metadata["nodes"].min(), metadata["nodes"].max()) == (2, 15)
+    assert (metadata["edges"].min(), metadata["edges"].max()) == (3, 27)
     others = ("nodes", "edges", "depth", "hidden_states", "log_params")
-    assert np.array_equal(sum(facts[name] for name in facts if name not in others), facts["nodes"])
+    assert np.array_equal(sum(metadata[name] for name in metadata if name not in others), metadata["nodes"])
     with gzip.open(Path(os.environ["NAG_DATA_DIR"]) / "rnn_nlp_recipes.jsonl.gz", "rt") as file:
         rows = [row for row in map(json.loads, file) if row["status"] == "OK"]
     assert curves.values[17].tolist() == rows[17]["val_loss"]
@@ -199,9 +199,9 @@ def test_budgets_are_those_of_the_table_of_cells():
     with np.load(Path(os.environ["NAG_DATA_DIR"]) / "learning_curves.npz", allow_pickle=False) as arrays:
         rows = arrays["nb101_row"]
     np.testing.assert_allclose(curves.final, task.report_values[rows], atol=1e-9)
-    facts = dict(zip(curves.feature_names, curves.features.T, strict=True))
-    operations = sum(facts[name] for name in ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"))
-    assert np.array_equal(operations, facts["nodes"] - 2)
+    metadata = dict(zip(curves.feature_names, curves.features.T, strict=True))
+    operations = sum(metadata[name] for name in ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"))
+    assert np.array_equal(operations, metadata["nodes"] - 2)
     for row in random.Random(0).sample(range(1489), 5):
         cell = task.table.architecture(int(rows[row]))
-        assert (facts["nodes"][row], facts["edges"][row]) == (cell.num_nodes, len(cell.edges))
+        assert (metadata["nodes"][row], metadata["edges"][row]) == (cell.num_nodes, len(cell.edges))

@@ -55,14 +55,14 @@ def predictors() -> dict[str, tuple[dict, dict]]:
     }
     for name, made in makers.items():
         made.fit(EVERYTHING[:30], EVERYTHING.ops[:30].double().mean(1))
-        facts = {
+        metadata = {
             "search_metric": "accuracy",
             "maximise": True,
             "labels_used": 30,
             "train_cpu_seconds": 1.0,
             "label_spread": 1.0,
         }
-        found[name] = made.state_dict(), {**describe(made), "space": dict(SPACE.description), "facts": facts}
+        found[name] = made.state_dict(), {**describe(made), "space": dict(SPACE.description), "facts": metadata}
     return found
 
 
@@ -81,8 +81,8 @@ def refused(load, path: Path) -> None:
 
 def test_what_training_wrote_is_read(generator, predictors, tmp_path):
     load_generator(write(tmp_path / "g.safetensors", "generator", *generator))
-    for name, (tensors, facts) in predictors.items():
-        found = load_predictor(write(tmp_path / f"{name}.safetensors", "predictor", tensors, facts))
+    for name, (tensors, metadata) in predictors.items():
+        found = load_predictor(write(tmp_path / f"{name}.safetensors", "predictor", tensors, metadata))
         assert bool(found.predictor.predict(EVERYTHING[:5]).mean.isfinite().all())
 
 
@@ -119,8 +119,8 @@ def test_what_training_wrote_is_read(generator, predictors, tmp_path):
     ids=str,
 )
 def test_descriptions_of_generators_that_cannot_be(generator, tmp_path, change):
-    tensors, facts = generator
-    refused(load_generator, write(tmp_path / "g.safetensors", "generator", tensors, with_entry(facts, **change)))
+    tensors, metadata = generator
+    refused(load_generator, write(tmp_path / "g.safetensors", "generator", tensors, with_entry(metadata, **change)))
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_descriptions_of_generators_that_cannot_be(generator, tmp_path, change):
     ],
     ids=str,
 )
-def test_facts_of_generators_that_cannot_be(generator, tmp_path, facts):
+def test_facts_of_generators_that_cannot_be(generator, tmp_path, metadata):
     tensors, whole = generator
-    refused(load_generator, write(tmp_path / "g.safetensors", "generator", tensors, {**whole, **facts}))
+    refused(load_generator, write(tmp_path / "g.safetensors", "generator", tensors, {**whole, **metadata}))
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ def test_facts_of_generators_that_cannot_be(generator, tmp_path, facts):
     ],
 )
 def test_tensors_of_generators_that_cannot_be(generator, tmp_path, name, value):
-    tensors, facts = generator
-    refused(load_generator, write(tmp_path / "g.safetensors", "generator", {**tensors, name: value}, facts))
+    tensors, metadata = generator
+    refused(load_generator, write(tmp_path / "g.safetensors", "generator", {**tensors, name: value}, metadata))
     if name in tensors:
         refused(
             load_generator,
-            write(tmp_path / "g.safetensors", "generator", {key: t for key, t in tensors.items() if key != name}, facts),
+            write(tmp_path / "g.safetensors", "generator", {key: t for key, t in tensors.items() if key != name}, metadata),
         )
 
 
@@ -200,8 +200,8 @@ def test_tensors_of_generators_that_cannot_be(generator, tmp_path, name, value):
     ids=str,
 )
 def test_descriptions_of_networks_that_cannot_be(predictors, tmp_path, family, change):
-    tensors, facts = predictors[family]
-    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", tensors, with_entry(facts, **change)))
+    tensors, metadata = predictors[family]
+    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", tensors, with_entry(metadata, **change)))
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_descriptions_of_networks_that_cannot_be(predictors, tmp_path, family, c
     ],
     ids=str,
 )
-def test_facts_of_predictors_that_cannot_be(predictors, tmp_path, facts):
+def test_facts_of_predictors_that_cannot_be(predictors, tmp_path, metadata):
     tensors, whole = predictors["gp"]
-    changed = {**whole, "facts": {**whole["facts"], **facts}}
+    changed = {**whole, "facts": {**whole["facts"], **metadata}}
     refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", tensors, changed))
 
 
@@ -247,9 +247,9 @@ def test_facts_of_predictors_that_cannot_be(predictors, tmp_path, facts):
     ],
 )
 def test_tensors_of_predictors_that_cannot_be(predictors, tmp_path, family, name, value):
-    tensors, facts = predictors[family]
+    tensors, metadata = predictors[family]
     assert name in tensors
-    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", {**tensors, name: value}, facts))
+    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", {**tensors, name: value}, metadata))
 
 
 @pytest.mark.parametrize(
@@ -268,19 +268,19 @@ def test_tensors_of_predictors_that_cannot_be(predictors, tmp_path, family, name
 )
 def test_trees_that_lead_nowhere(predictors, tmp_path, name, number):
     """LightGBM follows references without looking, to the end of the process if need be."""
-    tensors, facts = predictors["trees"]
+    tensors, metadata = predictors["trees"]
     text = tensors["boosters.text"].numpy().tobytes().decode()
     start = text.index(f"\n{name}=") + len(name) + 2
     end = min(place for place in (text.find(" ", start), text.find("\n", start)) if place > 0)
     crafted = torch.frombuffer(bytearray((text[:start] + number + text[end:]).encode()), dtype=torch.uint8)
-    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", {**tensors, "boosters.text": crafted}, facts))
+    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", {**tensors, "boosters.text": crafted}, metadata))
 
 
 def test_a_booster_of_another_space_is_refused(predictors, tmp_path):
     other = space_from_mapping({"name": "other", "operations": {"a": "parametric"}, "nodes": [3, 5], "edges": "free"})
-    tensors, facts = predictors["trees"]
-    facts = {**facts, "space": dict(other.description)}
-    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", tensors, facts))
+    tensors, metadata = predictors["trees"]
+    metadata = {**metadata, "space": dict(other.description)}
+    refused(load_predictor, write(tmp_path / "p.safetensors", "predictor", tensors, metadata))
 
 
 def test_boosters_that_were_fitted_pass(predictors):

@@ -120,15 +120,15 @@ def test_labels_are_bought_counted_and_written(task, trained, tmp_path):
     assert metrics["best_search_metric"] == metrics["reward_best"]
     assert metrics["kl_to_base"] > 0
     assert metrics["network_evaluations"] == 4 * len(rows)
-    assert metrics["train_cpu_seconds"] >= trained.facts["train_cpu_seconds"]
+    assert metrics["train_cpu_seconds"] >= trained.metadata["train_cpu_seconds"]
     assert {"validity_raw", "uniqueness_reference", "novelty"} <= set(metrics)
     tuned = load_generator(path)
-    assert tuned.facts["finetuned"]["task"] == task.name
-    assert tuned.facts["labels_used"] == metrics["labels_used"]
+    assert tuned.metadata["finetuned"]["task"] == task.name
+    assert tuned.metadata["labels_used"] == metrics["labels_used"]
     assert tuned.reference.train_codes.equal(trained.reference.train_codes)
 
     again = finetune_generator(folder(tmp_path / "again"), tuned, LabelSource(task, TableEvaluator(task), 5), SHORT, 20)
-    assert load_generator(again).facts["labels_used"] == metrics["labels_used"] + 5
+    assert load_generator(again).metadata["labels_used"] == metrics["labels_used"] + 5
     assert json.loads((tmp_path / "again" / "metrics.json").read_text())["labels_used"] == metrics["labels_used"] + 5
 
     def worth(generator):
@@ -152,7 +152,7 @@ def test_a_predictor_as_reward_costs_its_own_labels_only(task, trained, tmp_path
     assert metrics["labels_used"] == 40
     assert metrics["predictor_evaluations"] >= 4 * 32
     assert metrics["reward_after"] > metrics["reward_before"] + 0.2
-    assert load_generator(path).facts["finetuned"]["reward"] == "predicted normal score"
+    assert load_generator(path).metadata["finetuned"]["reward"] == "predicted normal score"
 
 
 def test_a_reward_of_another_space_is_refused_before_anything_is_written(trained, tmp_path):

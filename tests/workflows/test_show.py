@@ -9,7 +9,7 @@ import pytest
 from nag.graphs import Architecture, draw_svg
 from nag.spaces import list_spaces, load_space
 from nag.spaces.neighbourhood import num_edits
-from nag.workflows.show import facts_of
+from nag.workflows.show import properties_of
 
 LAST = 100
 EXAMPLES = {
@@ -29,19 +29,19 @@ def test_facts_and_drawing_are_quick_and_small(name):
     space = load_space(name)
     start = time.process_time()
     arch = space.decode(EXAMPLES[name])
-    facts = facts_of(arch, space)
+    metadata = properties_of(arch, space)
     svg = draw_svg(arch, name, space.vocabulary)
     assert time.process_time() - start < 10
     assert len(svg) < 1_000_000
-    assert len(str(facts["architecture"])) < 2000
-    assert facts["nodes"] == arch.num_nodes
-    assert ("neighbours" in facts) == (name != "tpu_tiles")
+    assert len(str(metadata["architecture"])) < 2000
+    assert metadata["nodes"] == arch.num_nodes
+    assert ("neighbours" in metadata) == (name != "tpu_tiles")
 
 
 def test_neighbours_are_counted_where_they_are_few():
     space = load_space("nasbench201")
     arch: Architecture = space.decode(EXAMPLES["nasbench201"])
-    assert facts_of(arch, space)["neighbours"] == len(space.neighbours(arch)) <= num_edits(space, arch) == 6 * 4
+    assert properties_of(arch, space)["neighbours"] == len(space.neighbours(arch)) <= num_edits(space, arch) == 6 * 4
     smaller = load_space("nasbench101")
     cell = smaller.decode(EXAMPLES["nasbench101"])
     assert len(smaller.neighbours(cell)) <= num_edits(smaller, cell)

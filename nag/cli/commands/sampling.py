@@ -62,7 +62,7 @@ def _checked_task(cfg: DictConfig, options: SampleOptions) -> Task | None:
     checkpoints = [load_checkpoint(path, kind) for path, kind in kinds.items()]
     for wanted in [space, None if task is None else task.table.space]:
         for checkpoint in checkpoints:
-            if wanted is not None and checkpoint.facts.get("space_fingerprint") != wanted.fingerprint:
+            if wanted is not None and checkpoint.metadata.get("space_fingerprint") != wanted.fingerprint:
                 what = f"'{checkpoint.path}' is a {checkpoint.kind} of another space than {wanted.name}"
                 raise InvalidRequest(what, "Train one for that space.")
     return task
@@ -104,12 +104,12 @@ def _transferred(options: SampleOptions, task: Task | None, device: torch.device
 
     trained = load_meta_predictor(options.meta_predictor, device)
     metric = None if task is None else task.search_metric
-    names = [str(name) for name in trained.facts["search_metrics"]] if metric is None else [metric]
+    names = [str(name) for name in trained.metadata["search_metrics"]] if metric is None else [metric]
     labels = None
     if options.labels is not None:
         labels = read_labels(Path(options.labels), trained.space, names, options.label_column)
-    facts = dict(options.descriptor or (task.task_features if task is not None else {}))
-    return adapt(trained, facts, labels, "" if task is None else task.name, metric)
+    metadata = dict(options.descriptor or (task.task_features if task is not None else {}))
+    return adapt(trained, metadata, labels, "" if task is None else task.name, metric)
 
 
 def _run_of(cfg: DictConfig, options: SampleOptions, task: Task | None) -> RunFolder:

@@ -48,7 +48,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
         if trained.space.fingerprint != task.space.fingerprint:
             raise InvalidRequest(f"'{options.generator}' is a generator of another space", f"Train one for {task.space.name}.")
         generator = trained.generator
-        consumed["generator_train_cpu_seconds"] = float(trained.facts.get("train_cpu_seconds", 0))
+        consumed["generator_train_cpu_seconds"] = float(trained.metadata.get("train_cpu_seconds", 0))
     prior = None if options.meta_predictor is None else _prior_of(options.meta_predictor, task, consumed, device)
     looked_up = str(cfg.evaluator.get("_target_", "")).endswith("by_table")
     known = measurable(task) if looked_up else None
@@ -160,5 +160,5 @@ def _prior_of(path: str, task: Task, consumed: dict[str, float], device: torch.d
     trained = load_meta_predictor(path, device)
     if trained.space.fingerprint != task.space.fingerprint:
         raise InvalidRequest(f"'{path}' is of another space than {task.space.name}", "Train one for that space.")
-    consumed["labels_of_other_tasks"] = int(trained.facts["labels_used"])
+    consumed["labels_of_other_tasks"] = int(trained.metadata["labels_used"])
     return adapt(trained, dict(task.task_features), None, task.name, task.search_metric).predictor

@@ -75,7 +75,7 @@ class SpaceReference:
     def of(
         cls, space: SearchSpace, everything: DagBatch, canonical: Sequence[str], train: Tensor, enumerated: bool
     ) -> SpaceReference:
-        """Gathers the facts.
+        """Computes the statistics.
 
         Args:
             space: The search space.
@@ -95,7 +95,7 @@ class SpaceReference:
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """The facts as tensors, for a checkpoint."""
+        """The statistics as tensors, for a checkpoint."""
         return {
             "reference.class_sizes": self.class_sizes,
             "reference.enumerated": torch.tensor(self.enumerated),
@@ -107,7 +107,7 @@ class SpaceReference:
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], space: SearchSpace | None = None) -> SpaceReference:
-        """The facts from a checkpoint's tensors.
+        """The statistics from a checkpoint's tensors.
 
         Args:
             tensors: Tensors of a checkpoint, of which those of a reference are read.
@@ -122,7 +122,7 @@ class SpaceReference:
         if space is not None:
             shapes |= {"ops": (len(space.vocabulary),), "edges": (space.max_nodes**2,)}
         if set(values) != set(shapes):
-            raise ValueError("the facts of the training set are incomplete")
+            raise ValueError("the statistics of the training set are incomplete")
         for name, shape in shapes.items():
             kind = {"enumerated": torch.bool, "ops": torch.float64, "edges": torch.float64}.get(name, torch.int64)
             fits = values[name].ndim == 1 if shape is None else values[name].shape == shape

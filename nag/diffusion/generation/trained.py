@@ -28,7 +28,7 @@ from nag.tracking import terminal_progress
 __all__ = ["TrainedGenerator", "load_generator"]
 
 
-class GeneratorFacts(Document):
+class GeneratorMetadata(Document):
     """What a generator's checkpoint says beside its tensors, as far as it is used."""
 
     model_config = ConfigDict(extra="ignore")
@@ -44,7 +44,7 @@ class TrainedGenerator(TrainedModel):
     Args:
         generator: The generator, in evaluation mode.
         reference: Facts of its space and training set.
-        facts: Description in the checkpoint.
+        metadata: Description in the checkpoint.
 
     Example:
         >>> import nag
@@ -58,12 +58,12 @@ class TrainedGenerator(TrainedModel):
 
     generator: Generator
     reference: SpaceReference
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     @classmethod
-    def of(cls, generator: Generator, reference: SpaceReference, facts: Mapping[str, Any]) -> TrainedGenerator:
-        """A generator with facts of its training, to which the fingerprint of its space is added."""
-        return cls(generator, reference, {"space_fingerprint": generator.space.fingerprint, **facts})
+    def of(cls, generator: Generator, reference: SpaceReference, metadata: Mapping[str, Any]) -> TrainedGenerator:
+        """A generator with metadata of its training, to which the fingerprint of its space is added."""
+        return cls(generator, reference, {"space_fingerprint": generator.space.fingerprint, **metadata})
 
     @property
     def model(self) -> Generator:
@@ -118,11 +118,12 @@ class TrainedGenerator(TrainedModel):
         return Samples(self.space, draws, columns, draws.shortfall(self.space, target is not None))
 
     def reference_tensors(self) -> Mapping[str, Tensor]:
-        """The facts of its training set, for the checkpoint."""
+        """The statistics of its training set, for the checkpoint."""
         return self.reference.tensors()
 
     def __repr__(self) -> str:
-        return f"TrainedGenerator({type(self.generator).__name__} of {self.space.name}, {self.facts.get('steps', '?')} steps)"
+        steps = self.metadata.get("steps", "?")
+        return f"TrainedGenerator({type(self.generator).__name__} of {self.space.name}, {steps} steps)"
 
 
 def load_generator(path: Path | str, device: torch.device | str = "cpu") -> TrainedGenerator:
@@ -139,10 +140,10 @@ def load_generator(path: Path | str, device: torch.device | str = "cpu") -> Trai
         'nas_bench_graph'
     """
     checkpoint = load_checkpoint(path, "generator")
-    check(GeneratorFacts, checkpoint.facts, f"the facts in {checkpoint.where}")
+    check(GeneratorMetadata, checkpoint.metadata, f"the metadata in {checkpoint.where}")
     generator = restore_model(checkpoint, Generator).to(device)  # type: ignore[type-abstract]
     try:
         reference = SpaceReference.restore(checkpoint.tensors, generator.space)
     except ValueError as error:
-        raise DamagedFile(f"'{path}' lacks the facts of its training set", "Train the generator again.") from error
-    return TrainedGenerator(generator, reference, checkpoint.facts)
+        raise DamagedFile(f"'{path}' lacks the statistics of its training set", "Train the generator again.") from error
+    return TrainedGenerator(generator, reference, checkpoint.metadata)

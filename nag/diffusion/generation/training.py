@@ -125,14 +125,14 @@ def fit_generator(
 
     result = fit(generator, loss, options, fabric, tracker, seed, saved, feed.begin)
     assert isinstance(result.model, Generator)
-    facts = {
+    metadata = {
         "steps": result.steps,
         "train_size": len(data),
         "train_fraction": data.fraction,
         "train_cpu_seconds": round(watch.cpu, 3),
         "seed": seed,
     }
-    return TrainedGenerator.of(result.model, data.reference, facts), result
+    return TrainedGenerator.of(result.model, data.reference, metadata), result
 
 
 def default_steps(space: SearchSpace) -> int:

@@ -131,9 +131,9 @@ class DataSet:
         return replace(self, graph=None if self.graph is None else self.graph.to(device), **parts)
 
 
-def digest_of(arrays: Iterable[np.ndarray | Tensor], *facts: object) -> str:
-    """A digest of arrays (values, types and shapes) and of facts (by how they print)."""
-    digest = hashlib.sha256(repr(facts).encode())
+def digest_of(arrays: Iterable[np.ndarray | Tensor], *parts: object) -> str:
+    """A digest of arrays (values, types and shapes) and of further parts (by how they print)."""
+    digest = hashlib.sha256(repr(parts).encode())
     for values in arrays:
         array = np.ascontiguousarray(values.numpy() if isinstance(values, Tensor) else values)
         digest.update(f"{array.dtype.str}{array.shape}".encode())

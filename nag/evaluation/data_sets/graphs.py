@@ -86,7 +86,7 @@ def graph_data_set(
         x = ((x.double() - mean) / torch.where(std > 1e-8, std, torch.ones_like(std))).float()
     classes = int(labels.max()) + 1 if classes is None else classes
     alike = labels[edge_index[0]] == labels[edge_index[1]]
-    facts = {
+    features = {
         "nodes": len(x),
         "mean_degree": edge_index.shape[1] / len(x),
         "features": x.shape[1],
@@ -101,5 +101,5 @@ def graph_data_set(
         test=Split(rows.test, labels[rows.test]),
         digest=digest,
         graph=Graph(x, edge_index),
-        task_features={fact: float(value) for fact, value in facts.items()},
+        task_features={name: float(value) for name, value in features.items()},
     )

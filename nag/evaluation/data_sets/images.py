@@ -59,7 +59,7 @@ def image_data_set(
     std = torch.where(std > 1e-8, std, torch.ones_like(std))  # a constant channel says nothing
     scaled = (scaled - mean.float()[:, None, None]) / std.float()[:, None, None]
     _, channels, height, width = scaled.shape
-    facts = {"images": len(labels), "classes": classes, "channels": channels, "height": height, "width": width}
+    features = {"images": len(labels), "classes": classes, "channels": channels, "height": height, "width": width}
     return DataSet(
         name=name,
         shape=DataShape("images", channels, classes, height, width),
@@ -67,7 +67,7 @@ def image_data_set(
         validation=_part(scaled, answers, rows.validation),
         test=_part(scaled, answers, rows.test),
         digest=digest_of([images, answers, rows.train, rows.validation, rows.test], classes),
-        task_features={fact: float(value) for fact, value in facts.items()},
+        task_features={name: float(value) for name, value in features.items()},
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
     )

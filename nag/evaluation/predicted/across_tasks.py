@@ -54,7 +54,7 @@ DEFAULT_SOURCE: Callable[..., RankedPredictor] = partial(TreesPredictor, folds=2
 """Predictor of each source task unless another one is asked for."""
 
 
-class MetaPredictorFacts(Document):
+class MetaPredictorMetadata(Document):
     """What a meta-predictor's checkpoint says beside its tensors, as far as it is used."""
 
     model_config = ConfigDict(extra="ignore")
@@ -73,7 +73,7 @@ class TrainedMetaPredictor(TrainedModel):
     Args:
         meta: The fitted meta-predictor, or adapters that read no task features.
         space: Its search space.
-        facts: Description in the checkpoint.
+        metadata: Description in the checkpoint.
 
     Example:
         >>> import nag
@@ -88,7 +88,7 @@ class TrainedMetaPredictor(TrainedModel):
 
     meta: MetaPredictor | AdapterPredictor
     space: SearchSpace
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
     checkpoint_kind = MetaPredictor.kind  # also of adapters, which are predictors by themselves
 
     @property
@@ -116,7 +116,7 @@ class TrainedMetaPredictor(TrainedModel):
         return adapt(self, _features_of(task), known, task.name, task.search_metric)
 
     def __repr__(self) -> str:
-        return f"TrainedMetaPredictor({type(self.meta).__name__} of {self.space.name}, {len(self.facts['tasks'])} tasks)"
+        return f"TrainedMetaPredictor({type(self.meta).__name__} of {self.space.name}, {len(self.metadata['tasks'])} tasks)"
 
 
 def _features_of(task: Task) -> Mapping[str, float]:
@@ -246,7 +246,7 @@ def fit_sources(
         else:
             sources = {task.name: make_source(space=space, seed=seed).to(device) for task in tasks}
             meta = _fit_weights(sources, tasks, dags, targets, seed, episodes, show).to(device)
-    facts = {
+    metadata = {
         "tasks": [task.name for task in tasks],
         "search_metrics": [task.search_metric for task in tasks],
         "maximise": tasks[0].maximise,
@@ -254,7 +254,7 @@ def fit_sources(
         "train_cpu_seconds": round(watch.cpu, 3),
         "seed": seed,
     }
-    return TrainedMetaPredictor(meta, space, facts)
+    return TrainedMetaPredictor(meta, space, metadata)
 
 
 def _labels_of(tasks: Sequence[Task], num_train: int | None, seed: int) -> tuple[DagBatch, list[Tensor]]:
@@ -326,15 +326,15 @@ def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") ->
         >>> sources = [nag.load_task(f"nas_bench_graph/{name}") for name in ("cora", "cs")]
         >>> meta = nag.fit_meta_predictor(sources, predictor=nag.predictors.GPPredictor, num_train=10, progress=False)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     load_meta_predictor(meta.save(f"{folder}/meta.safetensors")).facts["tasks"]
+        ...     load_meta_predictor(meta.save(f"{folder}/meta.safetensors")).metadata["tasks"]
         ['nas_bench_graph/cora', 'nas_bench_graph/cs']
     """
     checkpoint = load_checkpoint(path, MetaPredictor.kind)
-    check(MetaPredictorFacts, checkpoint.facts, f"the metadata in {checkpoint.where}")
+    check(MetaPredictorMetadata, checkpoint.metadata, f"the metadata in {checkpoint.where}")
     meta = restore_model(checkpoint, SpaceModel)
     if not isinstance(meta, MetaPredictor | AdapterPredictor):
         raise DamagedFile(f"{checkpoint.where} holds a {type(meta).__name__}, no meta-predictor", "Train it again.")
-    return TrainedMetaPredictor(meta.to(device), meta.space, checkpoint.facts)
+    return TrainedMetaPredictor(meta.to(device), meta.space, checkpoint.metadata)
 
 
 def adapt(
@@ -364,7 +364,7 @@ def adapt(
         >>> adapt(meta, sources[0].task_features, labels=None, task="like cora").labels_used
         0
     """
-    if task in trained.facts.get("tasks", []):
+    if task in trained.metadata.get("tasks", []):
         raise InvalidRequest(f"the meta-predictor was trained on {task}", "Use it for a task that it never saw.")
     predictor: Predictor
     if isinstance(trained.meta, AdapterPredictor):
@@ -374,13 +374,13 @@ def adapt(
     if labels is not None:
         predictor.fit(*labels)
     count = 0 if labels is None else len(labels[1])
-    facts = {
+    metadata = {
         "task": task,
-        "search_metric": metric or trained.facts["search_metrics"][0],
-        "maximise": trained.facts["maximise"],
+        "search_metric": metric or trained.metadata["search_metrics"][0],
+        "maximise": trained.metadata["maximise"],
         "labels_used": count,
-        "labels_of_other_tasks": trained.facts["labels_used"],
-        "train_cpu_seconds": trained.facts["train_cpu_seconds"],
+        "labels_of_other_tasks": trained.metadata["labels_used"],
+        "train_cpu_seconds": trained.metadata["train_cpu_seconds"],
         "label_spread": 1.0 if labels is None else max(float(labels[1].std(correction=0)), 1e-9),
     }
-    return TrainedPredictor(predictor, trained.space, facts)
+    return TrainedPredictor(predictor, trained.space, metadata)

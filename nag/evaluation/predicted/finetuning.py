@@ -99,7 +99,7 @@ def finetune_toward(
         options: Length and strength.
         rng: Source of randomness, on the generator's device.
         tracker: Gets the rounds and progress.
-        seed: That of `rng`, for the facts.
+        seed: That of `rng`, for the metadata.
         saved: Where the state is kept after each round, and whether to continue from it, also to more rounds.
 
     Raises:
@@ -129,8 +129,8 @@ def finetune_toward(
     seconds = round(before + watch.cpu, 3)
     if not result.history[0].rewarded:
         raise InvalidRequest("no sample of the generator has a reward", "Train it longer, or use a task that measured more.")
-    facts = _facts(trained, source, result, seconds, seed)
-    return FineTuned(replace(trained, generator=result.generator, facts=facts), result, rows, seconds)
+    metadata = _metadata(trained, source, result, seconds, seed)
+    return FineTuned(replace(trained, generator=result.generator, metadata=metadata), result, rows, seconds)
 
 
 def _begun(saved: SavedTraining, source: RewardSource, options: FineTuning) -> dict[str, Any]:
@@ -163,17 +163,17 @@ def check_source(trained: TrainedGenerator, source: RewardSource) -> DiscreteGen
     return base
 
 
-def _facts(
+def _metadata(
     trained: TrainedGenerator, source: RewardSource, result: FineTuningResult, seconds: float, seed: int
 ) -> dict[str, Any]:
     """What the checkpoint of the fine-tuned generator says of its training."""
-    ledger, before = source.as_ledger(), trained.facts
+    ledger, before = source.as_ledger(), trained.metadata
     return {
         **before,
         "train_cpu_seconds": round(float(before.get("train_cpu_seconds", 0.0)) + ledger.train_cpu_seconds + seconds, 3),
         "labels_used": int(before.get("labels_used", 0)) + ledger.labels_used,
         "finetuned": {
-            **source.facts(),
+            **source.metadata(),
             "base": {name: before.get(name) for name in ("seed", "steps", "train_size", "finetuned")},
             "rounds": len(result.history),
             "labels_used": ledger.labels_used,

@@ -118,7 +118,7 @@ def fit_observations(
     if calibrate:
         with tracker.progress(None, "calibrating the margin of limits", "folds"):
             held_out = cross_validate(make, dags, targets, torch.Generator().manual_seed(seed))
-    facts = {
+    metadata = {
         "label_spread": float(np.std(values)),
         "search_metric": metric.name,
         "maximise": metric.maximise,
@@ -126,4 +126,4 @@ def fit_observations(
         "train_cpu_seconds": round(watch.cpu, 3),
         "seed": seed,
     }
-    return TrainedPredictor.of(predictor, held_out, facts)
+    return TrainedPredictor.of(predictor, held_out, metadata)

@@ -139,7 +139,7 @@ def known_metrics(
         if margin is None and trained.metric.name in limited:
             hint = "Predictors of side metrics have one: nag train-predictor metric=NAME."
             raise InvalidRequest(f"'{trained.metric.name}' cannot be limited: its predictor has no margin of error", hint)
-        spread = float(trained.facts.get("label_spread", 1.0))
+        spread = float(trained.metadata.get("label_spread", 1.0))
         found[trained.metric.name] = PredictedMetric(trained.metric.name, trained.predictor, spread, margin)
     rest = [name for name in names if name not in found]
     for name in rest:

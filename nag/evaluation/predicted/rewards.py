@@ -60,12 +60,12 @@ class PredictorSource:
 
     def as_ledger(self) -> Ledger:
         """Labels and training of the predictor, and what it scored."""
-        seconds = float(self.predictor.facts.get("train_cpu_seconds", 0.0))
+        seconds = float(self.predictor.metadata.get("train_cpu_seconds", 0.0))
         return Ledger(self.labels_used, predictor_evaluations=self._scored, train_cpu_seconds=seconds)
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What the reward is."""
-        return {"reward": "predicted normal score", "task": self.predictor.facts.get("task")}
+        return {"reward": "predicted normal score", "task": self.predictor.metadata.get("task")}
 
 
 class FunctionSource:
@@ -98,7 +98,7 @@ class FunctionSource:
         """Nothing."""
         return Ledger()
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What the reward is."""
         return {"reward": "a function of architectures"}
 
@@ -149,7 +149,7 @@ class LabelSource:
         """Labels bought so far."""
         return self.labels.as_ledger()
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What the reward is, and the best that was found."""
         best = self.labels.best()
         return {

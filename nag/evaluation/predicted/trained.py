@@ -40,7 +40,7 @@ class _HeldOut(Document):
         return self
 
 
-class PredictorFacts(Document):
+class PredictorMetadata(Document):
     """What a predictor's checkpoint says beside its tensors, as far as it is used."""
 
     model_config = ConfigDict(extra="ignore")
@@ -63,7 +63,7 @@ class TrainedPredictor(TrainedModel):
     Args:
         predictor: The fitted predictor.
         space: Its search space.
-        facts: Description in the checkpoint.
+        metadata: Description in the checkpoint.
 
     Example:
         >>> import nag
@@ -78,16 +78,16 @@ class TrainedPredictor(TrainedModel):
 
     predictor: Predictor
     space: SearchSpace
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     @classmethod
-    def of(cls, predictor: Predictor, held_out: HeldOut | None, facts: Mapping[str, Any]) -> TrainedPredictor:
-        """A fitted predictor with facts of its training, to which those of the predictor itself are added.
+    def of(cls, predictor: Predictor, held_out: HeldOut | None, metadata: Mapping[str, Any]) -> TrainedPredictor:
+        """A fitted predictor with metadata of its training, to which those of the predictor itself are added.
 
         Args:
             predictor: The fitted predictor.
             held_out: What the same predictor says of its own labels when it has not seen them, for `margin`; None for none.
-            facts: What it was trained on.
+            metadata: What it was trained on.
         """
         lists = None if held_out is None else {"predicted": held_out.predicted.tolist(), "true": held_out.true.tolist()}
         own = {
@@ -95,7 +95,7 @@ class TrainedPredictor(TrainedModel):
             "margin": None if held_out is None else asdict(Margin.calibrate(held_out)),
             "cross_validated": lists,
         }
-        return cls(predictor, predictor.space, {**own, **facts})
+        return cls(predictor, predictor.space, {**own, **metadata})
 
     @property
     def model(self) -> Predictor:
@@ -105,12 +105,12 @@ class TrainedPredictor(TrainedModel):
     @property
     def labels_used(self) -> int:
         """Number of labels that it was trained on."""
-        return int(self.facts["labels_used"])
+        return int(self.metadata["labels_used"])
 
     @property
     def metric(self) -> Metric:
         """The metric that it predicts."""
-        return Metric(str(self.facts["search_metric"]), bool(self.facts["maximise"]))
+        return Metric(str(self.metadata["search_metric"]), bool(self.metadata["maximise"]))
 
     def margin(self, risk: float) -> Margin | None:
         """The margin of limits on the metric at a risk; None where its errors were not measured.
@@ -118,7 +118,7 @@ class TrainedPredictor(TrainedModel):
         Raises:
             InvalidRequest: There were too few labels for that risk.
         """
-        found = self.facts.get("cross_validated")
+        found = self.metadata.get("cross_validated")
         return None if found is None else Margin.calibrate(HeldOut(np.array(found["predicted"]), np.array(found["true"])), risk)
 
     def predict(self, architectures: Sequence[Architecture] | DagBatch) -> Prediction:
@@ -166,6 +166,6 @@ def load_predictor(path: Path | str, device: torch.device | str = "cpu") -> Trai
         TrainedPredictor(GPPredictor of nas_bench_graph, 12 labels of value)
     """
     checkpoint = load_checkpoint(path, "predictor")
-    check(PredictorFacts, checkpoint.facts, f"the facts in {checkpoint.where}")
+    check(PredictorMetadata, checkpoint.metadata, f"the metadata in {checkpoint.where}")
     predictor = restore_model(checkpoint, Predictor)  # type: ignore[type-abstract]
-    return TrainedPredictor(predictor.to(device), predictor.space, checkpoint.facts)
+    return TrainedPredictor(predictor.to(device), predictor.space, checkpoint.metadata)

@@ -1,4 +1,4 @@
-"""What a predictor of final values looks at: the curve so far on a fitting scale, in blocks, and facts of the architecture."""
+"""Features of a predictor of final values: the curve so far on a fitting scale, in blocks, and those of the architecture."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def curve_blocks(curves: Tensor, features: Tensor | None) -> list[Tensor]:
 
     Args:
         curves: (B, k) float64, the first k values of each run, on the scale.
-        features: (B, F) facts of the architectures, or None.
+        features: (B, F) features of the architectures, or None.
 
     Returns:
         The last value (B, 1), all values (B, k), first and second differences (B, 2k - 3; none for k = 1), the features.

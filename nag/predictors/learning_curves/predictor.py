@@ -93,7 +93,7 @@ class CurvePredictor:
         Args:
             curves: (R, E) float, values at each budget, of which at least the first `max(points)` must be there.
             final: (R,) float, final values.
-            features: (R, F) float facts of the architectures; None where none are known.
+            features: (R, F) float features of the architectures; None where none are known.
             groups: (R,) int64, runs of one architecture share a number; None where all differ.
 
         Raises:

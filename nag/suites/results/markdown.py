@@ -68,13 +68,13 @@ def _table(table: Table, lines: Sequence[_Line]) -> str:
     if any(line.setting for line in lines):
         columns["setting"] = [line.setting for line in lines]
     numbers = [(column.title, [_number(line.found.get(column.metric), column) for line in lines]) for column in table.columns]
-    facts = {}
+    metadata = {}
     if any(row.labels for line in lines for row in line.found.values()):
-        facts["labels"] = [f"{max(row.labels for row in line.known(table)):g}" for line in lines]
-    facts["seeds"] = [str(max(row.seeds for row in line.known(table))) for line in lines]
-    facts["CPU s"] = [f"{max(row.cpu_seconds for row in line.known(table)):.0f}" for line in lines]
-    facts["nag"] = [line.version(table) for line in lines]
-    titled = [*columns.items(), *numbers, *facts.items()]
+        metadata["labels"] = [f"{max(row.labels for row in line.known(table)):g}" for line in lines]
+    metadata["seeds"] = [str(max(row.seeds for row in line.known(table))) for line in lines]
+    metadata["CPU s"] = [f"{max(row.cpu_seconds for row in line.known(table)):.0f}" for line in lines]
+    metadata["nag"] = [line.version(table) for line in lines]
+    titled = [*columns.items(), *numbers, *metadata.items()]
     titles = [title for title, _ in titled]
     aligned = ["---" if title in columns else "---:" for title in titles]
     above = _baselines(table, lines, "setting" in columns, len(titles))

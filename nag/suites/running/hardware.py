@@ -28,7 +28,7 @@ def hardware(device: str, threads: int) -> str:
 
 
 def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    text = facts.read_text(encoding="utf-8", errors="replace") if facts.is_file() else ""
+    metadata = Path("/proc/cpuinfo")
+    text = metadata.read_text(encoding="utf-8", errors="replace") if metadata.is_file() else ""
     model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return model[1].strip() if model else platform.processor() or platform.machine() or "unknown processor"

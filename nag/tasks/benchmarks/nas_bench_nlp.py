@@ -138,7 +138,7 @@ def _tabulate(runs: list[RecurrentRun]) -> CurveTable:
     vocabulary = sorted({op for cell in cells for op in cell.ops})
     dags = DagBatch.from_architectures(cells, vocabulary)
     inner = [[op.split(">")[0] for op in cell.ops if op.split(">")[0] in _OPS] for cell in cells]
-    facts = {
+    features = {
         "nodes": [len(ops) for ops in inner],
         "edges": [len(cell.edges) for cell in cells],
         "depth": (levels(dags) * dags.mask).amax(1).tolist(),
@@ -153,7 +153,7 @@ def _tabulate(runs: list[RecurrentRun]) -> CurveTable:
         final=np.array([run.test_loss for run in runs]),
         maximise=False,
         groups=np.unique(canonical_forms(dags, vocabulary).hashes, return_inverse=True)[1].reshape(-1).astype(np.int64),
-        features=np.array(list(facts.values()), dtype=np.float64).T.copy(),
-        feature_names=tuple(facts),
+        features=np.array(list(features.values()), dtype=np.float64).T.copy(),
+        feature_names=tuple(features),
         perfect=0.0,
     )

@@ -73,13 +73,13 @@ def _facts(table: BenchmarkTable, rows: np.ndarray) -> tuple[tuple[str, ...], np
     """Names and values of the features, and canonical class of each of R rows."""
     dags, space = table.dags[torch.from_numpy(rows)], table.space
     ends = (space.semantics.input, space.semantics.output)
-    facts = {
+    columns = {
         **{op: ((dags.ops == i) & dags.mask).sum(1) for i, op in enumerate(space.vocabulary) if op not in ends},
         "nodes": dags.num_nodes,
         "edges": dags.adjacency.sum((1, 2)),
         "depth": (levels(dags) * dags.mask).amax(1),
         "log_params": torch.from_numpy(np.log(table.measured["params_m"][rows] * 1e6)),
     }
-    features = torch.stack([fact.double() for fact in facts.values()], 1).numpy()
+    features = torch.stack([column.double() for column in columns.values()], 1).numpy()
     groups = np.unique(space.canonical_hashes(dags), return_inverse=True)[1].reshape(-1).astype(np.int64)
-    return tuple(facts), features, groups
+    return tuple(columns), features, groups

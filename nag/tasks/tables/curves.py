@@ -22,7 +22,7 @@ class CurveTable:
         final: (R,) float64, the value to be predicted, such as the test loss after the last epoch.
         maximise: Whether more is better, in the curve and in the final value.
         groups: (R,) int64; runs of one architecture share a number, so that a split (`split_by_class`) keeps them together.
-        features: (R, F) float64, facts of the architecture that are known before the run.
+        features: (R, F) float64, features of the architecture that are known before the run.
         feature_names: F names.
         perfect: Value that no run can beat, such as 0 for a loss or 1 for an accuracy; None where there is none.
         separate: Whether each budget is a training of its own, with its own schedule, rather than a point on one curve.
