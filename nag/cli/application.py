@@ -53,7 +53,7 @@ def _fail(what: str, hint: str) -> None:
 
 
 def error_line(what: str, hint: str) -> str:
-    """An error as it is told: one printable line of limited length, without secrets."""
+    """An error as it is printed: one printable line of limited length, without secrets."""
     hint = shortened(masked(hint), _LONGEST // 2)
     message = shortened(masked(what), _LONGEST - len(hint))
     return f"error: {message}{'. ' * bool(hint)}{hint}"

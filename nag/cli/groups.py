@@ -42,7 +42,7 @@ def members(group: str) -> dict[str, str]:
 
 
 def default_of(command: Command, group: str) -> str:
-    """The member of a group that a command takes unless told otherwise."""
+    """The member of a group that a command takes unless another one is asked for."""
     for file in (command.config, "base"):
         found = re.search(rf"^  - {group}: (\w+)", _text(f"{file}.yaml"), re.MULTILINE)
         if found:

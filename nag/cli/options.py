@@ -75,10 +75,10 @@ def builder_maker_of(cfg: DictConfig) -> Callable[..., Builder]:
 
 def evaluator_of(cfg: DictConfig, task: Task, folder: Path, probe: bool = False) -> Evaluator:
     """The evaluator of a task, which keeps what it finds in the store, or in a run's folder."""
-    from nag.workflows.evaluators import Bench
+    from nag.workflows.evaluators import EvaluationContext
 
     store = folder / "evaluations.sqlite" if cfg.store is None else str(cfg.store)
-    bench = Bench(
+    context = EvaluationContext(
         store,
         build(cfg.executor),
         cfg.seed,
@@ -88,7 +88,7 @@ def evaluator_of(cfg: DictConfig, task: Task, folder: Path, probe: bool = False)
         probe,
         cfg.retry_failed,
     )
-    made: Evaluator = build(cfg.evaluator)(task=task, bench=bench)
+    made: Evaluator = build(cfg.evaluator)(task=task, context=context)
     load_data = getattr(getattr(made, "trial", None), "load_data", None)
     if load_data is not None:
         say(f"data: {load_data().summary}")
@@ -136,7 +136,7 @@ def objective_of(cfg: DictConfig, maximised: Mapping[str, bool], known: Collecti
 
 
 def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) -> dict[str, Any] | None:
-    """Name -> what the generator is to be told of each architecture: a predictor's score or a computed cost."""
+    """Name -> the condition of the generator for each architecture: a predictor's score or a computed cost."""
     if not cfg.conditions:
         return None
     from nag.evaluation.predicted import load_predictor

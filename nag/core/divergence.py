@@ -1,4 +1,4 @@
-"""Trainings that diverge: noticed by their losses and weights, told with a learning rate that is worth a try."""
+"""Trainings that diverge: detected by their losses and weights, reported with a learning rate to try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend; the command line prints each as one line and exits with code 2."""
+"""Errors that a user can cause and fix; the command line prints each as one line and exits with code 2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LISTED = 20  # known words in a hint
 
 
 class NagError(ValueError):
-    """A user's mistake: what is wrong, and a hint how to mend it.
+    """A user's mistake: what is wrong, and a hint how to fix it.
 
     Args:
         what: The fault, one clause.

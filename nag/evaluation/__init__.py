@@ -1,4 +1,4 @@
-"""Evaluation: what was generated, what it is worth, and what it cost to know."""
+"""Evaluation: measurements of architectures, metrics of samples, and the ledger of costs."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Evaluators: what an architecture is worth."""
+"""Evaluators: measurements of architectures."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Evaluation:
         search_value: The task's search metric; None if unknown.
         report_value: The task's report metric; None if unknown.
         percentile: Percentile of the report value in the table (100 is best); None if unknown.
-        side: Side metrics.
+        side: Secondary metrics.
         curve: One flat mapping an epoch, where it was trained.
         epochs: Epochs trained.
-        cpu_seconds: CPU seconds that the measurement cost, whoever paid them.
+        cpu_seconds: CPU seconds that the measurement cost, regardless of which process paid them.
         gpu_seconds: Seconds on an accelerator, likewise.
         reused: Whether an earlier measurement, of itself or of a functional twin, served.
         error: Why there is none, in one line; empty where there is.

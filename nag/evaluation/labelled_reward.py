@@ -21,7 +21,7 @@ __all__ = ["LabelledReward"]
 
 
 class LabelledReward:
-    """The search metric of a task, higher being better, bought through an evaluator until a budget is spent.
+    """The search metric of a task, higher being better, queried through an evaluator until a budget is spent.
 
     An architecture costs one label when it is measured first; after that it and its functional twins (the same
     canonical hash) are free, and get the value that was measured first. What the evaluator does not know costs
@@ -40,12 +40,12 @@ class LabelledReward:
         conform_value("the budget of labels", budget, Count | None)
         self.task, self.evaluator, self.budget = task, evaluator, budget
         self._values: dict[str, float] = {}
-        self._bought: dict[str, Architecture] = {}
+        self._queried: dict[str, Architecture] = {}
 
     @property
     def labels_used(self) -> int:
-        """Labels bought so far."""
-        return len(self._bought)
+        """Labels queried so far."""
+        return len(self._queried)
 
     @property
     def spent(self) -> bool:
@@ -81,22 +81,22 @@ class LabelledReward:
             value = evaluation.search_value
             self._values[digest] = math.nan if value is None else value
             if value is not None:
-                self._bought[digest] = arch
+                self._queried[digest] = arch
 
     def labelled(self) -> tuple[list[Architecture], list[float]]:
         """The architectures that were measured, in order, and their search metric, in the task's own direction."""
-        return list(self._bought.values()), [self._values[digest] for digest in self._bought]
+        return list(self._queried.values()), [self._values[digest] for digest in self._queried]
 
     def best(self) -> tuple[Architecture, float] | None:
         """The best architecture measured so far with its search metric; None before the first label."""
-        if not self._bought:
+        if not self._queried:
             return None
-        digest = max(self._bought, key=lambda digest: self.task.utility(self._values[digest]))
-        return self._bought[digest], self._values[digest]
+        digest = max(self._queried, key=lambda digest: self.task.utility(self._values[digest]))
+        return self._queried[digest], self._values[digest]
 
     def state(self) -> dict[str, Any]:
         """What was measured: canonical hash -> value, nan where there is none, and -> native string of what was bought."""
-        bought = {digest: self.task.space.encode(arch) for digest, arch in self._bought.items()}
+        bought = {digest: self.task.space.encode(arch) for digest, arch in self._queried.items()}
         return {"values": dict(self._values), "bought": bought}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -110,8 +110,8 @@ class LabelledReward:
         if not isinstance(values, dict) or not isinstance(bought, dict) or not bought.keys() <= values.keys():
             raise DamagedFile("the state of the labels is damaged", "Fine-tune again.")
         self._values = {str(digest): float(value) for digest, value in values.items()}
-        self._bought = {str(digest): self.task.space.decode(str(arch)) for digest, arch in bought.items()}
+        self._queried = {str(digest): self.task.space.decode(str(arch)) for digest, arch in bought.items()}
 
     def as_ledger(self) -> Ledger:
-        """What was bought so far."""
+        """What was queried so far."""
         return Ledger(labels_used=self.labels_used)

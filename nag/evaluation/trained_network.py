@@ -72,7 +72,7 @@ def load_trained_network(path: Path, builder: Builder | None = None) -> TrainedN
     kept = load_checkpoint(path, KIND)
     metadata = check(NetworkMetadata, kept.metadata, f"the metadata in {kept.where}", hint="Train the network again.")
     if builder is None:
-        allowed_callable(kept.description["class"], kept.where)  # what is not allowed is told as such
+        allowed_callable(kept.description["class"], kept.where)  # what is not allowed is reported as such
     try:
         shape = DataShape(**metadata.shape)  # type: ignore[arg-type]
         arch = Architecture(tuple(metadata.ops), tuple((edge[0], edge[1]) for edge in metadata.edges))

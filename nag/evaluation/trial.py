@@ -115,7 +115,7 @@ _Seconds = Annotated[NonNegative, BeforeValidator(_plain)]
 
 
 class MeasurementSchema(Document):
-    """What the fields of a measurement may hold: values are finite; side metrics and curves are numbers of any kind."""
+    """What the fields of a measurement may hold: values are finite; secondary metrics and curves are numbers of any kind."""
 
     search_value: _Value
     report_value: _Value | None

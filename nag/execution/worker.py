@@ -96,7 +96,7 @@ def work(
         name: Name of the worker, unlike all that there ever were; None for one of its own.
         quit_process: Ends the process in the two cases above.
         name_of: Name of the function of an architecture, by which what was claimed is checked against its key before it
-            is run; None where whoever writes to the store is trusted.
+            is run; None where all writers of the store are trusted.
 
     Returns:
         Number of results that the store accepted.

@@ -184,7 +184,7 @@ def _contract(adjacency: Tensor, contracted: Tensor, into: Tensor) -> Tensor:
     Args:
         adjacency: (B, N, N) multiplicities.
         contracted: (B, N) bool, the nodes.
-        into: (B, N, N) bool, of a node and a reader, whether the reader shall read the node's inputs instead.
+        into: (B, N, N) bool, of a node and a reader, whether the reader is to read the node's inputs instead.
     """
     for v in _listed(contracted):
         moved = adjacency[:, v] * (into[:, v] & contracted[:, v, None])

@@ -104,7 +104,7 @@ def builder_of(space: SearchSpace, small: bool = False) -> Builder:
 
     Args:
         space: The search space.
-        small: Whether its networks shall be trained on two CPU cores: narrower and shallower than the published ones.
+        small: Whether its networks are to be trained on two CPU cores: narrower and shallower than the published ones.
 
     Raises:
         InvalidRequest: The space has none.

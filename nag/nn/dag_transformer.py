@@ -72,7 +72,7 @@ class DagBody(nn.Module):
         width: W, width of the node states.
         layers: Number of blocks.
         heads: Attention heads.
-        conditions: C, numbers that the network may be told.
+        conditions: C, number of conditions of the network.
 
     Raises:
         InvalidRequest: The width is no multiple of the heads.
@@ -146,7 +146,7 @@ class DagTransformer(nn.Module):
         width: Width of the node states.
         layers: Number of blocks.
         heads: Attention heads.
-        conditions: C, numbers that the network may be told.
+        conditions: C, number of conditions of the network.
 
     Example:
         >>> import torch
@@ -194,7 +194,7 @@ class DagTransformer(nn.Module):
             edges: (B, n, n, L + extra) noisy edges.
             mask: (B, n) bool, where there is a node.
             t: (B,) times in [0, 1].
-            condition: (B, C) numbers in [0, 1], nan where one is not told; None for none.
+            condition: (B, C) numbers in [0, 1], nan where one is not given; None for none.
             pairs: Sources and targets of the edges that are asked for, each (P,) int64; None for all u < v.
         """
         batch, size, _ = nodes.shape

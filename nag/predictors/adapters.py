@@ -93,7 +93,7 @@ class AdapterPredictor(RankedPredictor):
         super().__init__(space, chunk_size=chunk_size, seed=seed)
         self.base, self.adapter = dict(base or {}), dict(adapter or {})
         for options in (self.base, self.adapter):
-            GNNPredictor(space, **options)  # mistakes are told before any work
+            GNNPredictor(space, **options)  # mistakes are reported before any work
         self.sources, self.process = nn.ModuleList(), GaussianProcessModule()
 
     def config(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def pairwise_logistic(score_gap: Tensor, target_gap: Tensor) -> Tensor:
 
 
 def pairwise_hinge(score_gap: Tensor, target_gap: Tensor) -> Tensor:
-    """Hinge loss of the order of pairs: the scores shall differ by as much as the targets (GATES, Ning et al. 2020).
+    """Hinge loss of the order of pairs: the scores should differ by as much as the targets (GATES, Ning et al. 2020).
 
     Args:
         score_gap: (..., P) score of the first of each pair less that of the second.

@@ -36,7 +36,7 @@ _HEADLINES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("quickstart", "guided_pick_percentile", "percentile of the guided sample predicted best", _RANDOM),
     ("guided", "true_best", "true value of the best guided sample", ("best of the table: {true_optimum}",)),
     ("train-predictor", "kendall_tau", "Kendall's tau of the predictor", ("1 is perfect, 0 is chance",)),
-    ("train-predictor", "labels_used", "labels bought", ()),
+    ("train-predictor", "labels_used", "labels queried", ()),
     ("train-generator", "validity_raw", "share of raw samples that are valid", ("uniform draws: {validity_raw_reference}",)),
     ("train-generator", "tv_ops", "distance of operation shares to the space", ("uniform draws: {tv_ops_reference}",)),
     ("evaluate", "best", "best evaluated architecture", ("mean: {mean}",)),

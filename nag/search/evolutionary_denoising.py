@@ -76,7 +76,7 @@ class EvolutionaryDenoising(Strategy):
 
     @cached_property
     def _generator_of_none(self) -> UniformGenerator:
-        """It lends its space; nothing is drawn from it."""
+        """Placeholder that only carries the search space."""
         return UniformGenerator(self.problem.space, self.problem.space.to_dags([]))
 
 

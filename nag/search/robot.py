@@ -29,10 +29,10 @@ _MOST_LABELLED = 100
 class RoBoT(Strategy):
     """Robust estimation by Bayesian optimisation over the weights of training-free scores (He et al. 2024).
 
-    Each score is brought to 0..1; a weight vector in [-1, 1]^p is worth what the architecture that its weighted sum ranks
-    first turns out to be. A Gaussian process over weights chooses whose favourite is evaluated next; after `explore` queries
+    Each score is brought to 0..1; a weight vector in [-1, 1]^p is judged by the value of the architecture that its weighted sum
+    ranks first. A Gaussian process over weights chooses whose top-ranked one is evaluated next; after `explore` queries
     the best weights found are followed down their ranking. Weights are taken from a fixed set of draws, so that all is
-    known from the history: those whose favourite was evaluated are the labelled ones.
+    known from the history: those whose top-ranked architecture was evaluated are the labelled ones.
 
     Without training-free scores the numbers of operations, nodes and edges take their place. Where the space cannot be
     enumerated, a fixed number of random architectures stands for it.
@@ -101,7 +101,7 @@ class RoBoT(Strategy):
         return space.to_architectures(dags[torch.tensor(rows, dtype=torch.int64)])
 
     def _explore(self, n: int, fresh: Tensor, rng: torch.Generator) -> list[int]:
-        """Favourites of the weights that are most worth a query, one a favourite."""
+        """Top-ranked architectures of the weights with the highest acquisition value, each once."""
         labelled, targets = self._labels(rng)
         if len(labelled):
             few = torch.randperm(len(labelled), generator=rng)[:_MOST_LABELLED]
@@ -111,8 +111,8 @@ class RoBoT(Strategy):
             order = self.acquisition(fitted.predict(points), float(targets.max()), rng).argsort(descending=True)
         else:
             order = torch.randperm(len(self._points), generator=rng)
-        favourites = self._favourites[order]
-        found = dict.fromkeys(favourites[fresh[favourites]].tolist())
+        top_ranked = self._top_ranked[order]
+        found = dict.fromkeys(top_ranked[fresh[top_ranked]].tolist())
         return list(found)[:n]
 
     def _follow(self, n: int, fresh: Tensor, rng: torch.Generator) -> list[int]:
@@ -123,12 +123,12 @@ class RoBoT(Strategy):
         return order[fresh[order]][:n].tolist()
 
     def _labels(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Weights whose favourite was evaluated, and what came out: (l,) int64 and (l,) float64."""
+        """Weights whose top-ranked architecture was evaluated, and its value: (l,) int64 and (l,) float64."""
         if not len(self.history):
             return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.float64)
         codes = self.problem.space.function_codes(self.history.dags).tolist()
-        worth = dict(zip(codes, targets_of(self.history, rng).tolist(), strict=True))
-        found = [worth.get(self._codes[row]) for row in self._favourites.tolist()]
+        values = dict(zip(codes, targets_of(self.history, rng).tolist(), strict=True))
+        found = [values.get(self._codes[row]) for row in self._top_ranked.tolist()]
         rows = [i for i, value in enumerate(found) if value is not None]
         return torch.tensor(rows, dtype=torch.int64), torch.tensor([found[i] for i in rows], dtype=torch.float64)
 
@@ -168,6 +168,6 @@ class RoBoT(Strategy):
         return 2 * torch.rand(self.weights, self._scores.shape[1], generator=rng, dtype=torch.float64) - 1
 
     @cached_property
-    def _favourites(self) -> Tensor:
+    def _top_ranked(self) -> Tensor:
         """(W,) int64, the row that each weight vector ranks first."""
         return torch.cat([(self._scores @ some.T).argmax(0) for some in self._points.split(50)])

@@ -29,12 +29,12 @@ def targets_of(history: History, rng: torch.Generator) -> Tensor:
         (n,) float64.
     """
     values, good = history.values, history.violation == 0
-    worth = torch.zeros(len(history), dtype=torch.float64)
+    utility = torch.zeros(len(history), dtype=torch.float64)
     if values.shape[1] == 1:
-        worth[good] = values[good, 0]
+        utility[good] = values[good, 0]
     elif bool(good.any()):
         scores = torch.stack([NormalScores().fit(column) for column in values[good].T], 1)
         weights = -torch.rand(values.shape[1], generator=rng, dtype=torch.float64).clamp(min=1e-12).log()
-        worth[good] = chebyshev(scores, weights / weights.sum(), _IDEAL)
-    keys = torch.stack([torch.where(good, 0.0, -history.violation), torch.where(good, worth, 0.0)], 1)
+        utility[good] = chebyshev(scores, weights / weights.sum(), _IDEAL)
+    keys = torch.stack([torch.where(good, 0.0, -history.violation), torch.where(good, utility, 0.0)], 1)
     return NormalScores().fit(keys.unique(dim=0, return_inverse=True)[1])

@@ -68,7 +68,7 @@ class SpaceModel(nn.Module):
 
     @classmethod
     def least_elements(cls, config: Mapping[str, Any]) -> int:
-        """Numbers that a model of this configuration has at least: a small file shall not ask for a large network."""
+        """Numbers that a model of this configuration has at least: a small file must not ask for a large network."""
         return 0
 
     def check_state(self) -> None:

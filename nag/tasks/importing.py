@@ -79,7 +79,7 @@ def import_table(
         name: Name of the task; the table's file name if None.
         task_features: Numbers that describe the task's data, such as `{"classes": 10}`, by which a
             meta-predictor tells how alike tasks are.
-        tell: Is told in one line each what was ignored, missing or repeated.
+        tell: Called with one line about each thing that was ignored, missing or repeated.
 
     Returns:
         Path of the task file, for `load_task`.

@@ -41,7 +41,7 @@ class Split:
 def split_by_class(canonical: np.ndarray, num_train: int | None = None, fraction: float | None = None, seed: int = 0) -> Split:
     """Splits rows so that no canonical class stands on both sides.
 
-    With `num_train`, rows are drawn uniformly without replacement, as labels would be bought; a smaller draw with the
+    With `num_train`, rows are drawn uniformly without replacement, as labels would be queried; a smaller draw with the
     same seed is the beginning of a larger one; rows that are left over but have a twin in train stand on neither
     side. With `fraction`, whole classes are assigned at random, evenly among classes of like size (systematic sampling
     of the classes in order of size), and every row stands on one side.

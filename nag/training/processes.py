@@ -22,7 +22,7 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | No
     """A launched Fabric on the given hardware.
 
     With several devices the running command is started again for each further one, data parallel with one process a
-    device; a script that calls this shall do so before work that should happen once.
+    device; a script that calls this should do so before work that should happen once.
 
     Args:
         accelerator: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".

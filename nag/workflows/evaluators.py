@@ -23,7 +23,7 @@ from nag.spaces import SearchSpace
 from nag.tasks import Task, TrainedNetworks
 
 __all__ = [
-    "Bench",
+    "EvaluationContext",
     "evaluate_by_function",
     "evaluate_by_proxy",
     "evaluate_by_shell",
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Bench:
+class EvaluationContext:
     """Where and how trials run.
 
     Args:
@@ -84,7 +84,7 @@ class _ByProbe:
         return [self.probe(arch) for arch in archs]
 
 
-def evaluate_by_table(task: Task, bench: Bench) -> Evaluator:
+def evaluate_by_table(task: Task, context: EvaluationContext) -> Evaluator:
     """Looks up the task's benchmark table.
 
     Raises:
@@ -94,17 +94,17 @@ def evaluate_by_table(task: Task, bench: Bench) -> Evaluator:
         trained = isinstance(task.source, TrainedNetworks)
         hint = "evaluator=train" if trained else "evaluator=function or evaluator=shell"
         raise InvalidRequest(f"task {task.name} has no table to look up", f"Use {hint}.")
-    if bench.probe:
+    if context.probe:
         raise InvalidRequest("probe=true tells functions apart by networks, a table does so by graphs", "Use probe=false.")
     return TableEvaluator(task)
 
 
-def evaluate_by_training(task: Task, bench: Bench, split_seed: int = 0, **choices: Any) -> Evaluator:
+def evaluate_by_training(task: Task, context: EvaluationContext, split_seed: int = 0, **choices: Any) -> Evaluator:
     """Trains networks on the task's data.
 
     Args:
         task: The task.
-        bench: Where and how.
+        context: Where and how.
         split_seed: Seed of the data's split.
         choices: Options of `NetworkTraining`; those that are None are what suits the data.
 
@@ -115,9 +115,9 @@ def evaluate_by_training(task: Task, bench: Bench, split_seed: int = 0, **choice
     trial = TrainingTrial(
         task.space,
         source.data_set,
-        bench.make_builder(space=task.space),
-        weights_folder=bench.weights_folder,
-        data_dir=bench.data_dir,
+        context.make_builder(space=task.space),
+        weights_folder=context.weights_folder,
+        data_dir=context.data_dir,
         split_seed=split_seed,
         image_size=source.image_size,
         layout=source.layout,
@@ -126,20 +126,25 @@ def evaluate_by_training(task: Task, bench: Bench, split_seed: int = 0, **choice
     shape = trial.load_data().shape
     options = replace(suggested_training(shape), **given)
     check_builder(trial.used_builder, task.space, shape)
-    if isinstance(bench.executor, LocalExecutor):  # the devices of a cluster are elsewhere
+    if isinstance(context.executor, LocalExecutor):  # the devices of a cluster are elsewhere
         options.make_fabric()
     trial = replace(trial, options=options)
-    return bench.stored(task, trial)
+    return context.stored(task, trial)
 
 
 def evaluate_by_proxy(
-    task: Task, bench: Bench, proxy: str, data_set: str | None = None, batch_size: int = 64, initialisations: int = 1
+    task: Task,
+    context: EvaluationContext,
+    proxy: str,
+    data_set: str | None = None,
+    batch_size: int = 64,
+    initialisations: int = 1,
 ) -> Evaluator:
     """Scores networks without training.
 
     Args:
         task: The task; where it has no data of its own, only its search space counts.
-        bench: Where and how.
+        context: Where and how.
         proxy: Name of the proxy.
         data_set: Name or path of the data that the networks see; None for the task's own.
         batch_size: Examples that they see.
@@ -155,15 +160,15 @@ def evaluate_by_proxy(
         task.space,
         str(own.data_set if own else data_set),
         proxy_named(proxy),
-        bench.make_builder(space=task.space),
+        context.make_builder(space=task.space),
         batch_size,
         initialisations,
-        data_dir=bench.data_dir,
+        data_dir=context.data_dir,
         image_size=own.image_size if own else None,
         layout=own.layout if own else None,
     )
     check_builder(trial.used_builder, task.space, trial.load_data().shape)
-    return bench.stored(task, trial, canonical_functions if proxy_named(proxy).functional else spelled_functions)
+    return context.stored(task, trial, canonical_functions if proxy_named(proxy).functional else spelled_functions)
 
 
 def spelled_functions(space: SearchSpace, archs: Sequence[Architecture]) -> list[str]:
@@ -171,14 +176,14 @@ def spelled_functions(space: SearchSpace, archs: Sequence[Architecture]) -> list
     return [f"graph:{digest}" for digest in space.hashes(space.to_dags(archs))]
 
 
-def evaluate_by_function(task: Task, bench: Bench, function: str) -> Evaluator:
+def evaluate_by_function(task: Task, context: EvaluationContext, function: str) -> Evaluator:
     """Calls a Python function, `path/to/file.py:name` or `package.module:name`."""
     place, _, name = function.rpartition(":")
     if place.endswith(".py"):
         function = f"{Path(place).expanduser().resolve()}:{name}"  # workers may run elsewhere
-    return bench.stored(task, FunctionTrial(task.space, function, task.search_metric, task.report_metric))
+    return context.stored(task, FunctionTrial(task.space, function, task.search_metric, task.report_metric))
 
 
-def evaluate_by_shell(task: Task, bench: Bench, command: str) -> Evaluator:
+def evaluate_by_shell(task: Task, context: EvaluationContext, command: str) -> Evaluator:
     """Runs a command; see `ShellTrial`."""
-    return bench.stored(task, ShellTrial(task.space, command, task.search_metric, task.report_metric))
+    return context.stored(task, ShellTrial(task.space, command, task.search_metric, task.report_metric))

@@ -34,7 +34,7 @@ _KL_SAMPLES = 256
 
 @dataclass(frozen=True)
 class SampleWorth:
-    """What fresh samples are worth by the report metric, in the task's direction.
+    """Report metric of fresh samples, in the task's direction.
 
     Args:
         mean: Mean over the valid samples in the table.
@@ -67,7 +67,7 @@ class Extrapolation:
         beyond_ceiling: How much better it is than the ceiling (positive is better, whichever the direction).
         optimum: Best of the table.
         kl: Divergence of the fine-tuned generator from the pretrained one, in nats a graph.
-        labels_to_beat: Labels bought until one was better than the ceiling by the search metric; None if never.
+        labels_to_beat: Labels queried until one was better than the ceiling by the search metric; None if never.
         ledger: What the fine-tuning took: every label, the sampler's network evaluations, CPU seconds. The pretraining
             sees no label; its seconds are the caller's to add.
     """

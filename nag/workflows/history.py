@@ -45,7 +45,7 @@ class HistoryRow(Document):
         search_value: The search metric; None if there is none.
         report_value: The report metric; None if there is none.
         percentile: Of the report value in the task's table.
-        side: Side metrics.
+        side: Secondary metrics.
         epochs: Epochs trained.
         cpu_seconds: CPU seconds that the measurement cost.
         gpu_seconds: Seconds on an accelerator, likewise.
@@ -91,7 +91,7 @@ class HistoryFile:
         resume: Whether to go on with the queries in the file.
         overwrite: Whether to begin anew where there are queries and `resume` is not set; they stay until the first
             new one is appended.
-        warn: Is told in one line of a line that is dropped.
+        warn: Called with one line about a line that is dropped.
         differences: Identity of another search -> what is different from it, in words.
 
     Raises:
@@ -170,7 +170,7 @@ class HistoryFile:
 
 
 def tracked_metrics(row: Mapping[str, Any]) -> dict[str, float]:
-    """What a tracker logs of a query: all its numbers, side metrics as `search/side/NAME`."""
+    """What a tracker logs of a query: all its numbers, secondary metrics as `search/side/NAME`."""
     found = {"search/value": row["search_value"], **{f"search/{name}": row[name] for name in _TRACKED}}
     found |= {f"search/side/{name}": value for name, value in row["side"].items()}
     known = {name: float(value) for name, value in found.items() if value is not None}

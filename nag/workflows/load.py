@@ -25,7 +25,7 @@ def load(
 
     Args:
         path: A file.
-        device: Where its tensors shall be.
+        device: Device of its tensors.
         plugins: Modules whose classes the file may name, beside those of nag and of installed plug-ins.
 
     Raises:

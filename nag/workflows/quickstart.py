@@ -1,4 +1,4 @@
-"""The whole path once: train a generator, buy labels, train a predictor, generate for a task, compare, report."""
+"""The whole path once: train a generator, query labels, train a predictor, generate for a task, compare, report."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class QuickstartPlan:
         training: How the generator is trained.
         make_predictor: See `train_predictor`.
         guidance: How to steer.
-        num_train: Labels to buy.
+        num_train: Labels to query.
         num_samples: Architectures to generate.
         train_fraction: See `train_generator`.
     """

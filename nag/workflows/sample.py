@@ -1,4 +1,4 @@
-"""Stage: generate architectures, guided or not, and look up what they are worth where a table knows."""
+"""Stage: generate architectures, guided or not, and look up their true values in a table."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _begun(run: RunFolder, space: SearchSpace, num_samples: int, steering: Steer
     if not path.is_file():
         return None
     if steering.reward is not None:
-        raise InvalidRequest("samples that bought labels cannot be added to", "Sample anew in another out_dir.")
+        raise InvalidRequest("samples that queried labels cannot be added to", "Sample anew in another out_dir.")
     begun = read_draws(path, run.identity, space, run.differences)
     count = len(begun.draws.kept)
     if count > num_samples:

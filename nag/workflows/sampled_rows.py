@@ -31,7 +31,7 @@ def architecture_rows(
         space: The search space.
         archs: n architectures.
         dags: The same as integers.
-        prediction: What they are predicted to be worth; None without a predictor.
+        prediction: Their predicted values; None without a predictor.
         on_front: Which of them no other is predicted to dominate; None where no front was wanted.
     """
     hashes = space.canonical_hashes(dags)

@@ -64,10 +64,10 @@ def search(
         run: Run folder; gets `history.jsonl`, one line a query.
         task: What is searched for; the strategy sees the metrics of its objective alone.
         evaluator: Measures.
-        strategy: Proposes; nothing was told to it.
+        strategy: Proposes; nothing was reported to it.
         plan: How long.
         consumed: What the strategy's models cost before: labels of other tasks, CPU seconds of training.
-        warn: Is told in one line of a torn line of the history, and of a space that was exhausted.
+        warn: Called with one line about a torn line of the history, and of a space that was exhausted.
 
     Returns:
         Path of `history.jsonl`.
@@ -187,7 +187,7 @@ def _tell_stored(strategy: Strategy, told: Sequence[Observation], path: Path) ->
 
 
 def _told(row: dict[str, Any], objective: Objective, space: SearchSpace, path: Path) -> Observation:
-    """What the strategy was told of a query."""
+    """What was reported to the strategy of a query."""
     try:
         arch = Architecture(tuple(str(op) for op in row["ops"]), tuple((int(u), int(v)) for u, v in row["edges"]))
         space.validate(arch)

@@ -1,4 +1,4 @@
-"""What samples are steered toward: predictors with an objective, labels that are bought while sampling, or nothing."""
+"""What samples are steered toward: predictors with an objective, labels that are queried while sampling, or nothing."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Steering:
 
     Args:
         guidance: How to steer; None for unguided samples.
-        predictor: Steers the samples and predicts what they are worth.
+        predictor: Steers the samples and predicts their values.
         others: Predictors of further metrics that the objective names.
-        objective: What the samples shall be good at; the predictor's metric if None. With limits, only samples that are
+        objective: What the samples are optimised for; the predictor's metric if None. With limits, only samples that are
             predicted to keep them are returned; where a front is wanted, the best for each of its directions.
         reward: Buys labels while sampling; what is measured is then made high, in place of what is predicted.
         risk: How far samples may go toward limits on predicted metrics.
@@ -60,7 +60,7 @@ class Steering:
         return target is not None and getattr(self.guidance, "scale", 1) != 0
 
     def consumed(self) -> Ledger:
-        """What the predictors were trained with, and the labels that were bought."""
+        """What the predictors were trained with, and the labels that were queried."""
         spent = Ledger(
             labels_used=sum(each.labels_used for each in self.predictors),
             labels_of_other_tasks=sum(int(each.metadata.get("labels_of_other_tasks", 0)) for each in self.predictors),
@@ -106,7 +106,7 @@ class Steering:
         return GuidanceTarget(self.guidance, Measured(space, reward))
 
     def _toward_conditions(self, space: SearchSpace, guidance: GuidanceMethod | FrontGuidance) -> GuidanceTarget | None:
-        """Nothing is given that tells good graphs from bad ones: a conditional generator may still be told what to draw."""
+        """Nothing is given that tells good graphs from bad ones: a conditional generator may still be given conditions."""
         if isinstance(guidance, FrontGuidance):
             raise InvalidRequest(
                 "a front needs metrics", "Give objective.pareto=true, objective.maximise and objective.minimise."

@@ -40,7 +40,7 @@ class TrainingData:
         fraction: Share of the architectures to train on, split by canonical hash; 1 for all.
         num_architectures: Uniform draws that stand for a space too large to enumerate.
         graphs: Architectures to train on in place of the space's; None for the space's.
-        conditions: Name -> a number of each architecture; the generator learns to be told its quantile.
+        conditions: Name -> a number of each architecture; the generator is conditioned on its quantile.
     """
 
     fraction: float = 1.0
@@ -113,7 +113,7 @@ def train_generator(
 
 
 def _begin(run: RunFolder, saved: SavedTraining, max_steps: int) -> None:
-    """Takes the run folder; what cannot be done is told before the folder is touched."""
+    """Takes the run folder; what cannot be done is reported before the folder is touched."""
     run.lock()
     if saved.path is not None and saved.path.is_file():
         _check_state(run, saved.path, max_steps)

@@ -1,4 +1,4 @@
-"""Stage: buy labels of a task and train a predictor on them."""
+"""Stage: query labels of a task and train a predictor on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHUNK = 8192
 
 
 def buy_labels(task: Task, num_train: int, seed: int) -> Split:
-    """Draws the rows whose search metric is bought; the test side shares no canonical class with them.
+    """Draws the rows whose search metric is queried; the test side shares no canonical class with them.
 
     Raises:
         InvalidRequest: The table has not that many measured architectures.
@@ -51,29 +51,29 @@ def train_predictor(
 ) -> Path:
     """Trains a predictor of a task's search metric on `num_train` labels and measures it on all other architectures.
 
-    The predictor of a side metric, such as a latency, also gets a margin of error, so that limits can be put on it.
+    The predictor of a secondary metric, such as a latency, also gets a margin of error, so that limits can be put on it.
 
     Args:
         run: Run folder; gets `predictor.safetensors` and `predictions.jsonl` (some held-out architectures).
         task: The task.
         make_predictor: (space=..., seed=...) -> the untrained predictor.
-        num_train: Number of labels to buy.
+        num_train: Number of labels to query.
         device: Where to train.
-        metric: A side metric to predict in place of the search metric.
+        metric: A secondary metric to predict in place of the search metric.
         held_out: Other architectures to measure it on, drawn at random; all of them if None.
-        maximise: Whether more of the side metric is better; less is if None.
+        maximise: Whether more of the secondary metric is better; less is if None.
 
     Returns:
         Path of the checkpoint.
 
     Raises:
-        InvalidRequest: There is no such side metric, or there are not that many labels.
+        InvalidRequest: There is no such secondary metric, or there are not that many labels.
     """
     side = metric is not None and metric != task.search_metric
     task = task_of_metric(task, metric, maximise)
     split = buy_labels(task, num_train, run.seed)
     labels = _observations(task, split.train)
-    if side:  # too few labels for a margin are told before any work
+    if side:  # too few labels for a margin are reported before any work
         Margin.calibrate(HeldOut(labels.values(), labels.values()))
     make_predictor(space=task.space, seed=run.seed)  # wrong options too
     run.start()
@@ -91,16 +91,16 @@ def task_of_metric(task: Task, metric: str | None, maximise: bool | None = None)
 
     Args:
         task: The task.
-        metric: Its search metric, or a side metric; the search metric if None.
-        maximise: Whether more of it is better; the task's own direction of the search metric, and less of a side metric, if
-            None.
+        metric: Its search metric, or a secondary metric; the search metric if None.
+        maximise: Whether more of it is better; if None, the task's own direction of the search metric, and less of a
+            secondary metric.
 
     Raises:
         InvalidRequest: The task has no such metric, or its search metric has another direction.
     """
     if metric is not None and metric != task.search_metric:
         if metric not in task.secondary_metrics:
-            what = f"task {task.name} has no side metric '{metric}'"
+            what = f"task {task.name} has no secondary metric '{metric}'"
             raise InvalidRequest(what, did_you_mean(metric, task.secondary_metrics))
         return replace(task, search_metric=metric, report_metric=metric, maximise=bool(maximise), secondary=())
     if maximise is not None and maximise != task.maximise:

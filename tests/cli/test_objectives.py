@@ -1,4 +1,4 @@
-"""Objectives, limits, fronts and side metrics on the command line."""
+"""Objectives, limits, fronts and secondary metrics on the command line."""
 
 from __future__ import annotations
 

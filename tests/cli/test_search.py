@@ -230,15 +230,15 @@ def test_mistakes_are_told_in_one_line(nag):
         ("budget=5 minimise=[latncy]", "Did you mean"),
         ("budget=5 'limits={latency: x}'", "must be a number"),
         ("budget=5 limits=3", "limits={"),
-        ("budget=5 minimise=[perf]", "no side metric"),
-        ("budget=5 minimise=latncy", "no side metric 'latncy'"),
-        ("budget=5 minimise=3", "no side metric '3'"),
+        ("budget=5 minimise=[perf]", "no secondary metric"),
+        ("budget=5 minimise=latncy", "no secondary metric 'latncy'"),
+        ("budget=5 minimise=3", "no secondary metric '3'"),
         ("budget=5 minimise=[latency,latency]", "each metric once"),
         ("budget=5 minimise=latency maximise=latency", "each metric once"),
         ("budget=5 'limits={latency: nan}'", "finite numbers"),
         ("budget=5 'limits={latency: {least: 3}}'", "no 'least'"),
         ("budget=5 'limits={latency: {max: 1, min: 2}}'", "above max"),
-        ("budget=5 'limits={perf: 3}'", "no side metric"),
+        ("budget=5 'limits={perf: 3}'", "no secondary metric"),
         ("budget=5 probe=true", "probe=false"),
         ("budget=5 strategy=random proxies=[params_m]", "does not use proxies"),
         ("budget=5 proxies=[perf]", "measures"),
@@ -350,7 +350,7 @@ def test_a_function_may_move_and_be_mended_and_a_change_is_told(nag):
 
 
 def test_a_weighted_sum_is_searched_as_from_python(nag, products):
-    """The objective of `nag sample`: a sum of the search metric and side metrics, in one syntax."""
+    """The objective of `nag sample`: a sum of the search metric and secondary metrics, in one syntax."""
     task = load_task(products / "task" / "task.yaml")
     goals = "'objective.maximise={accuracy: 1.0}' 'objective.minimise={latency: 4}'"
     outcome = nag(f"search task={products}/task/task.yaml strategy=evolution budget=12 {goals} out_dir=s {QUIET}")

@@ -205,7 +205,7 @@ SECRET = "pl4nted-s3cret"
 
 
 def run_search(folder: Path, budget: int, **options: bool) -> None:
-    """Searches nine chains with two side metrics, two queries at a time, and fails at none."""
+    """Searches nine chains with two secondary metrics, two queries at a time, and fails at none."""
     (folder.parent / "space.yaml").write_text(SPACE)
     space = load_space(str(folder.parent / "space.yaml"))
     dags = enumerate_space(space)

@@ -61,7 +61,7 @@ def search(cfg: DictConfig, options: SearchOptions) -> None:
     inputs["task"] = digest_of_task(task, options.data_dir)
     place, _, name = str(cfg.evaluator.get("function", "")).rpartition(":")
     is_file = place.endswith(".py") and Path(place).expanduser().is_file()
-    if is_file:  # known by its name; a mistake in it may be mended
+    if is_file:  # known by its name; a mistake in it may be corrected
         inputs["evaluator.function"] = f"{Path(place).name}:{name}"
     run = run_folder_of(cfg, "search", inputs=inputs)
     run.watched = {"evaluator.function": digest_of_path(place)} if is_file else {}
@@ -138,7 +138,7 @@ def _led_by_search_metric(objective: Objective, task: Task) -> Objective:
 
 def _check_metric(name: str, known: Sequence[str], task: Task) -> None:
     if name not in known:
-        raise InvalidRequest(f"task {task.name} has no side metric '{name}'", did_you_mean(name, known))
+        raise InvalidRequest(f"task {task.name} has no secondary metric '{name}'", did_you_mean(name, known))
 
 
 def _proxies_of(options: SearchOptions, task: Task) -> ProxyColumns | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nag.workflows.train_generator import TrainingData
 
 _LABELS = 200
-"""Labels that are bought of a table unless another number is asked for."""
+"""Labels that are queried of a table unless another number is asked for."""
 
 __all__ = ["finetune_generator", "train_generator", "train_meta_predictor", "train_predictor"]
 
@@ -64,7 +64,7 @@ def _inputs_of(cfg: DictConfig, space: SearchSpace, data: TrainingData) -> dict[
 
 
 def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
-    """Buy labels of a task and train a predictor."""
+    """Query labels of a task and train a predictor."""
     task = any_task_of(cfg)
 
     from nag.workflows.own_labels import task_of_labels

@@ -29,7 +29,7 @@ class TrainingSet:
         graphs: The T training architectures.
         reference: Facts of the space and of the training set.
         fraction: Share of the architectures at hand that was taken.
-        conditions: Name -> (T,) quantiles in [0, 1] that the generator learns to be told.
+        conditions: Name -> (T,) quantiles in [0, 1] that the generator is conditioned on.
 
     Example:
         >>> import nag
@@ -62,7 +62,7 @@ class TrainingSet:
             architectures: Architectures of the space; None for all of them.
             fraction: Share of them to train on, split by canonical hash.
             num_architectures: Uniform draws that stand for a space too large to enumerate.
-            conditions: Name -> a score of each architecture; the generator learns to be told its quantile.
+            conditions: Name -> a score of each architecture; the generator is conditioned on its quantile.
             seed: Of the draws and of the split.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Classifier-free guidance: the generator is told what is wanted."""
+"""Classifier-free guidance: the generator is conditioned on what is wanted."""
 
 from __future__ import annotations
 
@@ -109,16 +109,19 @@ class ClassifierFree:
         row = torch.tensor([self.condition.get(name, float("nan")) for name in generator.conditions])
 
         def denoise(x_t: GraphBatch, t: Tensor) -> GraphBatch:
-            told = generator.denoise(x_t, t, row.to(t.device).expand(len(x_t), -1))
+            conditioned = generator.denoise(x_t, t, row.to(t.device).expand(len(x_t), -1))
             if self.weight == 0:
-                return told
+                return conditioned
             free = generator.denoise(x_t, t)
-            nodes, edges = _extrapolate(told.nodes, free.nodes, self.weight), _extrapolate(told.edges, free.edges, self.weight)
+            nodes, edges = (
+                _extrapolate(conditioned.nodes, free.nodes, self.weight),
+                _extrapolate(conditioned.edges, free.edges, self.weight),
+            )
             return GraphBatch(nodes, edges, x_t.mask)
 
         return denoise
 
 
-def _extrapolate(told: Tensor, free: Tensor, weight: float) -> Tensor:
-    log = (1 + weight) * told.clamp(min=1e-30).log() - weight * free.clamp(min=1e-30).log()
-    return log.masked_fill(told <= 0, float("-inf")).softmax(-1)
+def _extrapolate(conditioned: Tensor, free: Tensor, weight: float) -> Tensor:
+    log = (1 + weight) * conditioned.clamp(min=1e-30).log() - weight * free.clamp(min=1e-30).log()
+    return log.masked_fill(conditioned <= 0, float("-inf")).softmax(-1)

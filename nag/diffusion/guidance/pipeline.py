@@ -100,11 +100,11 @@ class GuidanceMethod:
     """How a score steers the samples: a proposal draws a pool, a part of it is selected, and the corrector moves that.
 
     Args:
-        scale: Inverse temperature: the samples shall follow p(x_0) exp(scale * score(x_0)); 0 for no guidance.
+        scale: Inverse temperature: the samples follow p(x_0) exp(scale * score(x_0)); 0 for no guidance.
         proposal: What draws the pool.
         pool: Graphs drawn for each one that is selected.
         corrector: What improves the selected graphs (discrete generators only); None for nothing.
-        distinct: Whether no two samples shall compute the same function; where the pools hold too few functions, some are
+        distinct: Whether no two samples may compute the same function; where the pools hold too few functions, some are
             repeated.
 
     Raises:
@@ -152,7 +152,7 @@ class GuidanceMethod:
             score: What is to be high.
             steps: Steps of the reverse process; None for the generator's default.
             on_step: Called after each network evaluation.
-            taken: (T,) codes of functions that are there already and shall not be repeated; None for none.
+            taken: (T,) codes of functions that are there already and are not repeated; None for none.
 
         Raises:
             InvalidRequest: `count` or `steps` is below 1, or the corrector does not know the generator's family.

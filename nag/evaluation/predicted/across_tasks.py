@@ -312,7 +312,7 @@ def load_meta_predictor(path: Path | str, device: torch.device | str = "cpu") ->
 
     Args:
         path: The file.
-        device: Where its tensors shall be.
+        device: Device of its tensors.
 
     Raises:
         MissingData: No such file.

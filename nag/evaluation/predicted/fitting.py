@@ -104,7 +104,7 @@ def fit_observations(
     labels, values = labels[np.isfinite(values)], values[np.isfinite(values)]
     if len(labels) < 2:
         raise InvalidRequest(f"there are {len(labels)} labels of {metric.name}", "Measure at least 2 architectures.")
-    if calibrate:  # too few labels for a margin are told before any work
+    if calibrate:  # too few labels for a margin are reported before any work
         Margin.calibrate(HeldOut(values, values))
 
     def make() -> Predictor:

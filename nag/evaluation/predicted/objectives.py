@@ -60,18 +60,18 @@ class AnyValid:
 
 @dataclass(frozen=True)
 class Measured:
-    """The objective where labels are bought while samples are drawn: the measured search metric.
+    """The objective where labels are queried while samples are drawn: the measured search metric.
 
     Args:
         space: Search space.
-        reward: Buys the labels.
+        reward: Queries the labels.
     """
 
     space: SearchSpace
     reward: LabelledReward
 
     def score(self, dags: DagBatch) -> Tensor:
-        """The measured values, the good end up; minus infinity for what is invalid or was not measured: (B,) float64."""
+        """The measured values, greater being better; minus infinity for what is invalid or was not measured: (B,) float64."""
         return self.reward(dags).nan_to_num(nan=float("-inf"))
 
     def feasible(self, dags: DagBatch) -> Tensor:
@@ -80,14 +80,14 @@ class Measured:
 
 
 def predictor_score(space: SearchSpace, predictor: TrainedPredictor) -> Score:
-    """The expected percentile that one predictor gives, the good end up; invalid graphs score below all valid ones."""
+    """The expected percentile that one predictor gives, greater being better; invalid graphs score below all valid ones."""
     return make_score(space, complete_objective(None, predictor), [predictor]).score
 
 
 def condition_score(
     space: SearchSpace, name: str, predictor: TrainedPredictor | None, reference: DagBatch | None = None
 ) -> Score:
-    """What a generator is told under a name: a predictor's score, good end up, or where there is none a computed metric.
+    """The values of a generator's condition: a predictor's score, greater being better, else a computed metric.
 
     Args:
         space: Search space.
@@ -137,7 +137,7 @@ def known_metrics(
             raise InvalidRequest(f"two predictors predict '{trained.metric.name}'", "Name one of them.")
         margin = trained.margin(risk) if trained.metric.name in limited else None
         if margin is None and trained.metric.name in limited:
-            hint = "Predictors of side metrics have one: nag train-predictor metric=NAME."
+            hint = "Predictors of secondary metrics have one: nag train-predictor metric=NAME."
             raise InvalidRequest(f"'{trained.metric.name}' cannot be limited: its predictor has no margin of error", hint)
         spread = float(trained.metadata.get("label_spread", 1.0))
         found[trained.metric.name] = PredictedMetric(trained.metric.name, trained.predictor, spread, margin)

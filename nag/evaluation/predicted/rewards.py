@@ -20,7 +20,7 @@ __all__ = ["FunctionSource", "LabelSource", "PredictorSource", "RewardSource"]
 
 
 class PredictorSource:
-    """Rewards are a predictor's normal scores, the good end up; they cost no label beyond those of its training.
+    """Rewards are a predictor's normal scores, greater being better; they cost no label beyond those of its training.
 
     Args:
         predictor: The predictor.
@@ -104,12 +104,12 @@ class FunctionSource:
 
 
 class LabelSource:
-    """Rewards are a task's search metric, bought one label at a time.
+    """Rewards are a task's search metric, queried one label at a time.
 
     Args:
         task: The task.
         evaluator: Measures.
-        budget: Labels that may be bought.
+        budget: Labels that may be queried.
 
     Raises:
         InvalidRequest: The budget is below 1.
@@ -130,7 +130,7 @@ class LabelSource:
 
     @property
     def labels_used(self) -> int:
-        """Labels bought so far."""
+        """Labels queried so far."""
         return self.labels.labels_used
 
     def __call__(self, dags: DagBatch) -> Tensor:
@@ -138,7 +138,7 @@ class LabelSource:
         return self.labels(dags)
 
     def state(self) -> dict[str, Any]:
-        """The labels that were bought."""
+        """The labels that were queried."""
         return self.labels.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -146,7 +146,7 @@ class LabelSource:
         self.labels.restore(state)
 
     def as_ledger(self) -> Ledger:
-        """Labels bought so far."""
+        """Labels queried so far."""
         return self.labels.as_ledger()
 
     def metadata(self) -> dict[str, Any]:

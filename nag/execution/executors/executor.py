@@ -52,7 +52,7 @@ class Executor(WorkOptions, ABC):
             on_progress: Told several times a second how many evaluations are finished, shares of the running ones
                 included, and how many there are.
             name_of: Name of the function of an architecture, by which workers check what they claim against its key; None
-                where whoever writes to the store is trusted.
+                where all writers of the store are trusted.
 
         Returns:
             The record of each request, in order, failed ones with their `error`.

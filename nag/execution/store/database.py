@@ -50,7 +50,7 @@ class Database:
     """A SQLite file or a PostgreSQL database that holds the tables of the store.
 
     SQLite runs in write-ahead mode with full synchronisation: readers never wait, a killed process harms nothing, and
-    a commit that has returned survives a power cut, as far as the disk keeps its word. PostgreSQL does the same by its
+    a commit that has returned survives a power cut, assuming the disk honours fsync. PostgreSQL does the same by its
     own defaults.
 
     Args:
@@ -189,7 +189,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes its lock at once: one that reads first could find its snapshot outdated, which no waiting mends.
+    # A writer takes its lock at once: one that reads first could find its snapshot outdated, which retrying cannot resolve.
     writes = connection.get_execution_options().get("nag_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 Pruning = Callable[[int, torch.Generator | None], Tensor]
-"""Draws (m,) float64 from 0 to 1; the less, the less an item is held to the size of the selection that it hoped for."""
+"""Draws (m,) float64 from 0 to 1; the less, the less an item is held to the size of the selection that its score promises."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def prune_homogeneous(count: int, rng: torch.Generator | None) -> Tensor:
 def prune_deterministic(count: int, rng: torch.Generator | None) -> Tensor:
     """Draws nothing: the same selection each time, never a larger one than with a draw, and often none at all.
 
-    It selects nothing where items hope for only a few more than there are, as they do where they disagree about the best score:
+    It selects nothing where promised sizes exceed the selection by only a few, as where items disagree about the best score:
     0.15 to 0.4 of the power of one number for all on NAS-Bench-201.
 
     Example:
@@ -155,10 +155,10 @@ def select_optimised(
     sizes = all_sizes.gather(0, chosen[None])[0]
     p_values = torch.stack([case[1] for case in cases]).gather(0, chosen[None])[0]
     eligible = within_level(p_values, sizes, level, len(sizes))
-    hopes = torch.where(eligible, pruning(len(sizes), rng).to(p_values.device) * sizes, torch.inf)
-    ranks = torch.arange(len(sizes) + 1, device=hopes.device)
-    reached = torch.cat([hopes.new_zeros(1), hopes.sort().values]) <= ranks
-    return OptimisedSelection(hopes <= torch.where(reached, ranks, 0).max(), p_values, chosen, sizes)
+    promised = torch.where(eligible, pruning(len(sizes), rng).to(p_values.device) * sizes, torch.inf)
+    ranks = torch.arange(len(sizes) + 1, device=promised.device)
+    reached = torch.cat([promised.new_zeros(1), promised.sort().values]) <= ranks
+    return OptimisedSelection(promised <= torch.where(reached, ranks, 0).max(), p_values, chosen, sizes)
 
 
 def _promise(nulls: Tensor, scores: Tensor, count: int, level: float) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ def queries(
         strategy: Proposes; it sees the metrics of its objective alone.
         budget: Queries.
         batch: Queries at a time.
-        begun: What was measured of the first batch before, in an earlier run; the strategy was not told of it yet.
+        begun: What was measured of the first batch before, in an earlier run; it was not reported to the strategy yet.
 
     Example:
         >>> import nag

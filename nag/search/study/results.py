@@ -19,7 +19,7 @@ _TOLERANCE = 1e-9
 
 
 def values_of(objective: Objective, search_value: float | None, side: Mapping[str, float | None]) -> dict[str, float]:
-    """The metrics of an objective: its first one is the search metric, all others are side metrics; nan where not measured.
+    """The metrics of an objective: the first is the search metric, all others are secondary metrics; nan where not measured.
 
     Example:
         >>> from nag.search.study import values_of
@@ -98,7 +98,7 @@ class SearchResults:
         return "nothing feasible yet" if self.measured else "nothing measured yet"
 
     def logged(self, row: Mapping[str, Any]) -> dict[str, float]:
-        """What trackers are told after a query: its value, the best feasible one, and how many queries were feasible."""
+        """What trackers log after a query: its value, the best feasible one, and how many queries were feasible."""
         best = None if self.best is None else self.best.row["search_value"]
         values = {"search/value": row["search_value"], "search/best": best, "search/feasible": self.feasible}
         return {name: float(value) for name, value in values.items() if value is not None}

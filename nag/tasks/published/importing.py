@@ -40,7 +40,7 @@ def import_benchmark(
         path: The file or folder.
         out_dir: Folder to write `nasbench201.csv.gz`, `nasbench201_hp12.csv.gz` or `nasbench101.npz` to.
         partial: Whether a part of the cells is enough.
-        tell: Is told in one line each what was found.
+        tell: Called with one line about each thing that was found.
 
     Returns:
         The files that were written.

@@ -56,7 +56,7 @@ class Counting:
         ]
 
 
-def count_blurs(task, bench):
+def count_blurs(task, context):
     """The evaluator of a task."""
     return Counting(task.space if hasattr(task, "space") else task.table.space)
 
