@@ -124,7 +124,7 @@ def test_descriptions_of_generators_that_cannot_be(generator, tmp_path, change):
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "metadata",
     [
         {"space": None},
         {"space": []},
@@ -205,7 +205,7 @@ def test_descriptions_of_networks_that_cannot_be(predictors, tmp_path, family, c
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "metadata",
     [
         {"maximise": "yes"},
         {"search_metric": ""},
