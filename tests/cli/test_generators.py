@@ -85,7 +85,7 @@ def test_a_generator_is_told_what_is_wanted_without_a_predictor(sample):
     [
         ("told", "guidance=classifier_free guidance.proposal.condition.dept=0.9", ["dept", "Did you mean 'depth'?"]),
         ("vp", "guidance=classifier_free guidance.proposal.condition.depth=0.9", ["depth", "conditions="]),
-        ("told", "guidance=classifier_free guidance.proposal.condition.depth=3", ["depth is 3", "0 to 1"]),
+        ("told", "guidance=classifier_free guidance.proposal.condition.depth=3", ["depth is 3", "at least 0 and at most 1"]),
         ("told", "guidance=classifier_free", ["condition"]),
         ("vp", "guidance=exact", ["exact", "guidance=gradient"]),
         ("vp", "", ["discrete generator", "guidance.corrector=null"]),
