@@ -57,7 +57,7 @@ def test_the_space_of_the_readme_works_in_every_command(nag):
     lines = commands.replace("\\\n", " ").strip().splitlines()
     assert len(lines) == 5
     for line in lines:
-        quick = {"nag train-generator": " training.max_steps=100 metric_samples=50"}
+        quick = {"nag train-generator": " training.max_steps=150 generator.width=32 generator.layers=2 metric_samples=50"}
         extra = next((more for start, more in quick.items() if line.startswith(start)), "")
         quiet = "" if "import-table" in line or "show" in line else " tracker.mode=disabled"
         outcome = nag(line.removeprefix("nag ") + extra + quiet)
