@@ -102,7 +102,7 @@ def test_requests_that_cannot_be_met(generator):
     with pytest.raises(InvalidRequest, match="rounds is -1"):
         FrontGuidance(rounds=-1)
     rng, none = torch.Generator().manual_seed(0), FrontGuidance(pool=1, rounds=0)
-    with pytest.raises(InvalidRequest, match="0 samples"):
+    with pytest.raises(InvalidRequest, match="number of samples is 0"):
         none.sample(generator, 0, rng, counts)
     uniform = UniformGenerator(generator.space, enumerate_space(generator.space))
     with pytest.raises(InvalidRequest, match="discrete generator"):
