@@ -74,7 +74,7 @@ def commands_of(text: str) -> Iterator[str]:
 def quick(words: list[str]) -> list[str]:
     """A command of `nag` with small numbers of samples and of trainings."""
     training = "evaluator=train" in words
-    fewer = re.compile(r"(num_samples|budget)=(\d+)")
+    fewer = re.compile(rf"(num_samples{'|budget' if training else ''})=(\d+)")
     small = [_SERVERS.get(word, fewer.sub(_smaller, word)) for word in words]
     added = f"{_QUICK.get(words[0], '')} {_TRAINING if training else ''}".split()
     keys = {word.partition("=")[0] for word in added}
