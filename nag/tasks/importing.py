@@ -110,16 +110,25 @@ def import_table(
     for note in table.notes:
         tell(note)
     task = _task_of(table, columns, name or table.name, dict(task_features or {}))
+    _write(folder, task, space)
+    return (folder / "task.yaml").resolve()
+
+
+def _write(folder: Path, task: Task, space: str | Path) -> None:
+    """Writes the files of a task.
+
+    Raises:
+        InvalidRequest: The folder cannot be written to.
+    """
     own_space = Path(space).expanduser() if is_task_file(space) else None
     description = _describe(task, "space.yaml" if own_space else str(space))
     try:
-        write_text(folder / "table.csv", _to_csv(table))
+        write_text(folder / "table.csv", _to_csv(task.table))
         if own_space:
             write_text(folder / "space.yaml", own_space.read_text(encoding="utf-8"))
         write_text(folder / "task.yaml", yaml.safe_dump(description, sort_keys=False, allow_unicode=True))
     except OSError as error:
-        raise InvalidRequest(f"cannot write to '{out_dir}' ({error.strerror})", "Choose another out_dir.") from error
-    return (folder / "task.yaml").resolve()
+        raise InvalidRequest(f"cannot write to '{folder}' ({error.strerror})", "Choose another out_dir.") from error
 
 
 def _task_of(table: BenchmarkTable, columns: TableColumns, name: str, features: Mapping[str, float]) -> Task:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from nag.tracking import NullTracker, RunTracker
+from nag.tracking import NullTracker, Progress, RunTracker
 from nag.training.ema import MovingAverage
 from nag.training.losses import Losses
 from nag.training.options import FitOptions
@@ -106,17 +106,12 @@ def fit(
     if not any(True for _ in model.parameters()):  # a generator without a network
         return FitResult(model.to(fabric.device).eval(), 0, 0.0, math.nan)
     training = _Training(model, options, fabric, saved)
-    log_every = max(1, options.max_steps // 100)
     begin(training.state.step)
     with tracker.progress(options.max_steps, "training", "steps", initial=training.state.step) as progress:
         while training.goes_on():
             training.step(loss, seed)
             progress.advance(1)
-            if training.state.step % log_every == 0:
-                training.losses.check()
-                means = training.losses.averages()
-                tracker.log({f"train/{name}": value for name, value in means.items()}, step=training.state.step)
-                progress.note(f"loss {means['loss']:.4f}")
+            training.log_now_and_then(tracker, progress)
             training.save_now_and_then()
     return training.end()
 
@@ -186,6 +181,15 @@ class _Training:
         self.state.ema.update(self.model, self.state.step)
         self.state.step += 1
         self.losses.add(terms)
+
+    def log_now_and_then(self, tracker: RunTracker, progress: Progress) -> None:
+        """Tells losses after every hundredth of the steps."""
+        if self.state.step % max(1, self.options.max_steps // 100):
+            return
+        self.losses.check()
+        means = self.losses.averages()
+        tracker.log({f"train/{name}": value for name, value in means.items()}, step=self.state.step)
+        progress.note(f"loss {means['loss']:.4f}")
 
     def save_now_and_then(self) -> None:
         """Saves the state if it is time for it."""
