@@ -189,7 +189,7 @@ def test_too_few_labels_for_a_risk_are_refused():
     with pytest.raises(InvalidRequest, match="at least 9"):
         Margin.calibrate(few, 0.1)
     Margin.calibrate(noisy(9, 0, True), 0.1)
-    with pytest.raises(InvalidRequest, match=r"must be a number (above 0 and below 1|of at least 0 and at most 1)"):
+    with pytest.raises(InvalidRequest, match="above 0 and below 1"):
         Margin.calibrate(few, 0.0)
 
 
@@ -300,5 +300,5 @@ def test_objectives_of_unknown_metrics_are_refused():
     "wrong", [{"risk": 0}, {"risk": 1}, {"risk": 1.5}, {"boundary_fraction": -0.1}, {"boundary_fraction": 2}]
 )
 def test_the_risk_of_a_limit_lies_between_0_and_1(wrong):
-    with pytest.raises(InvalidRequest, match="above 0 and below 1"):
+    with pytest.raises(InvalidRequest, match=r"must be a number (above 0 and below 1|of at least 0 and at most 1)"):
         LimitRisk(**wrong)
