@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from nag.training import FitOptions
     from nag.workflows.load import load
 
-__version__ = "0.1.1"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Architecture": "nag.graphs",
