@@ -5,11 +5,13 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 from filelock import FileLock
+from safetensors.torch import save_file
 
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space, load_space
@@ -65,6 +67,30 @@ def _mark_what_is_covered_slow(items):
 def device():
     """The device of the tests marked `gpu`."""
     return torch.device(_DEVICE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_worker():
+    """Evaluations start one worker unless a test asks for more: starting costs more than most of them measure."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nag.execution.executors.local._cpus", lambda: 1)
+        yield
+
+
+@pytest.fixture
+def weights_only(monkeypatch):
+    """Exports write true weights but empty programs, which take ten seconds each and have tests of their own."""
+
+    def write(module, inputs, folder, name):
+        weights, program, onnx = (folder / f"{name}{ending}" for ending in (".safetensors", ".pt2", ".onnx"))
+        save_file(module.state_dict(), weights)
+        program.touch()
+        onnx.touch()
+        return weights, program, onnx
+
+    exporting = import_module("nag.networks.export")
+    monkeypatch.setattr(exporting, "_write", write)
+    monkeypatch.setattr(exporting, "_check", lambda module, batches, files: {"safetensors": 0.0})
 
 
 @pytest.fixture(scope="session")

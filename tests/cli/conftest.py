@@ -6,13 +6,10 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
 from nag.cli import main
 from nag.spaces import enumerate_space, load_space
@@ -53,22 +50,6 @@ def nag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         return Outcome(code, text.out, text.err)
 
     return run
-
-
-@pytest.fixture
-def weights_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports write true weights but empty programs, which take ten seconds each and have tests of their own."""
-
-    def write(module: nn.Module, inputs: tuple[Tensor, ...], folder: Path, name: str) -> tuple[Path, Path, Path]:
-        weights, program, onnx = (folder / f"{name}{ending}" for ending in (".safetensors", ".pt2", ".onnx"))
-        save_file(module.state_dict(), weights)
-        program.touch()
-        onnx.touch()
-        return weights, program, onnx
-
-    exporting = import_module("nag.networks.export")
-    monkeypatch.setattr(exporting, "_write", write)
-    monkeypatch.setattr(exporting, "_check", lambda module, batches, files: {"safetensors": 0.0})
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,11 @@ def untouched_state() -> Iterator[None]:
     assert torch.equal(torch.get_rng_state(), tensor)
 
 
-@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+@pytest.mark.parametrize(
+    "line",
+    [pytest.param(line, marks=[pytest.mark.slow] if place % 2 else []) for place, line in enumerate(LINES.values())],
+    ids=LINES,
+)
 def test_commands_leave_the_global_random_state(nag, products, line):
     with untouched_state():
         outcome = nag(f"{line.format(p=products)} out_dir=r {QUIET}")

@@ -60,7 +60,13 @@ def test_help_names_every_member_of_a_group_and_the_options_of_the_default(name,
         assert f"\n  {option}:" in section or f"\n  {option}." in section, option
 
 
-@pytest.mark.parametrize(("name", "group"), EVERY_GROUP)
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] if pair[1] in {group for _, group in EVERY_GROUP[:place]} else [])
+        for place, pair in enumerate(EVERY_GROUP)
+    ],
+)
 def test_help_tells_the_options_of_the_member_that_is_chosen(name, group):
     for member in members(group):
         section = command_help(name, COMMANDS[name], [f"{group}={member}"]).split(f"\noptions of {group}={member} ")[1]

@@ -38,7 +38,9 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=[pytest.mark.slow] if place % 2 else []) for place, line in enumerate(LINES)]
+)
 def test_options_that_cannot_be_are_refused_before_any_work(nag, products, line):
     outcome = nag(f"{line.format(p=products)} {QUIET}")
     assert outcome.code == 2, outcome

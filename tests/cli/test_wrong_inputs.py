@@ -255,7 +255,10 @@ def folder(products: Path) -> Path:
     return products
 
 
-@pytest.mark.parametrize(("line", "words"), [*FOUND, *FURTHER])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [*FOUND, *(pytest.param(*case, marks=[pytest.mark.slow] if place % 3 else []) for place, case in enumerate(FURTHER))],
+)
 def test_a_wrong_input_is_told_in_one_line(nag, folder, tmp_path, line, words):
     (tmp_path / "broken.py").write_text("1 / 0\n")
     before = everything_in(tmp_path)

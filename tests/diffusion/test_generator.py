@@ -118,7 +118,7 @@ def count_fours(dags):
         GuidanceMethod(proposal=Candidates(4), pool=1, corrector=None),
         GuidanceMethod(proposal=Particles(2, every=3), pool=1, corrector=None),
         GuidanceMethod(proposal=GradientTilt(50, 3), pool=2, corrector=None),
-        GuidanceMethod(proposal=ExactTilt(50, 3), pool=1, corrector=Offspring(2)),
+        pytest.param(GuidanceMethod(proposal=ExactTilt(50, 3), pool=1, corrector=Offspring(2)), marks=pytest.mark.slow),
     ],
 )
 def test_the_cost_is_what_is_evaluated(tiny, kernel, guidance):
@@ -320,7 +320,7 @@ def test_a_short_training_learns_a_small_space(kernel, least):
 
 @pytest.mark.parametrize(
     "corrector",
-    [None, Metropolis(3), pytest.param(Offspring(3), marks=pytest.mark.slow)],
+    [None, *(pytest.param(one, marks=pytest.mark.slow) for one in (Metropolis(3), Offspring(3)))],
     ids=["pool", "metropolis", "offspring"],
 )
 def test_distinct_holds_over_the_whole_output(tiny, monkeypatch, corrector):

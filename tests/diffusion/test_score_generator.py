@@ -391,6 +391,7 @@ def test_a_short_training_learns_a_small_space(sde, prediction):
     assert len(set(space.hashes(dags[space.is_valid(dags)]))) > 0.6 * len(enumerate_space(space))
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_value_raises_the_score():
     generator, _, _ = learned(SDES[0], CleanPrediction)
 

@@ -140,7 +140,7 @@ PAGES = _marked(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_blocks_run(page, monkeypatch, capsys, tmp_path):
+def test_blocks_run(page, monkeypatch, capsys, tmp_path, weights_only):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert run_page(page.read_text(), monkeypatch, capsys) > 0

@@ -44,6 +44,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a, b.double()]))[0, 1])
 
 
+@pytest.mark.slow
 def test_each_head_knows_its_own_task_and_without_labels_their_mean_is_believed(trained):
     view = trained.features(TEST)
     for task, op in enumerate(("nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")):
@@ -113,6 +114,7 @@ def test_adapters_that_were_trained_apart_join_on_their_base(trained):
         joined.join([made(("avg_pool_3x3",))])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(trained):
     again, other = made(("nor_conv_3x3",)), made(("nor_conv_3x3",), seed=1)
     assert torch.equal(again.features(TEST).embeddings, trained.features(TEST).embeddings[:, : 2 * 3 * BASE["width"]])

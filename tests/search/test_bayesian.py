@@ -116,6 +116,10 @@ SURROGATES: dict[str, Surrogate] = {
     "stacked": PredictorSurrogate(partial(StackedPredictor, parts={"gp": GPPredictor, "trees": TreesPredictor})),
 }
 
+QUICK_SURROGATES = [
+    pytest.param(model, id=name, marks=[pytest.mark.slow] if name == "gnn" else []) for name, model in SURROGATES.items()
+]
+
 
 def _spreads(model: Surrogate, labels: int, noise: float) -> Prediction:
     """Posterior at its own labels: of a function of deviation 1, plus noise."""
@@ -126,14 +130,14 @@ def _spreads(model: Surrogate, labels: int, noise: float) -> Prediction:
     return model.fit(extractor, seen, true + noise * torch.randn(labels, generator=rng, dtype=torch.float64), 0).predict(seen)
 
 
-@pytest.mark.parametrize("model", SURROGATES.values(), ids=SURROGATES)
+@pytest.mark.parametrize("model", QUICK_SURROGATES)
 def test_the_spread_that_acquisition_sees_tends_to_zero_at_noiseless_labels(model) -> None:
     """It is that of the function, not of a new measurement (W8)."""
     few, many = (float(_spreads(model, labels, 0.0).std.mean()) for labels in (10, 120))
     assert many < 0.07 < few
 
 
-@pytest.mark.parametrize("model", SURROGATES.values(), ids=SURROGATES)
+@pytest.mark.parametrize("model", QUICK_SURROGATES)
 def test_the_spread_that_acquisition_sees_leaves_out_the_noise_of_labels(model) -> None:
     assert float(_spreads(model, 120, 0.7).std.mean()) < 0.5
 

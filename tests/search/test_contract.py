@@ -19,6 +19,7 @@ GOAL = Objective.single("score")
 PLAIN = Problem(NB201, GOAL)  # shared, as its pool is made once
 
 
+@pytest.mark.covering
 def test_asks_valid_architectures_of_functions_that_are_new(make, problem, search):
     space = problem.space
     asked = search(make(problem, 0), rounds=2, batch=6)
@@ -128,6 +129,7 @@ def test_failed_evaluations_do_not_stop_a_search(make, search):
     assert len(strategy.history) == 12
 
 
+@pytest.mark.covering
 def test_scalable_strategies_never_enumerate(make, problem, search, monkeypatch):
     if not problem.space.max_nodes > 8:
         pytest.skip("small spaces are drawn from by enumeration")

@@ -96,13 +96,13 @@ def test_draws_from_the_enumeration_are_uniform(space):
 
 def test_large_spaces_are_sampled_instead():
     space = space_from_mapping(
-        {"name": "large", "operations": {f"op{i}": "parametric" for i in range(9)}, "nodes": 8, "edges": "free"}
+        {"name": "large", "operations": {f"op{i}": "parametric" for i in range(9)}, "nodes": 7, "edges": "free"}
     )
     assert not is_enumerable(space)
     with pytest.raises(InvalidRequest, match="too large to enumerate"):
         enumerate_space(space)
-    draws = sample_uniform(space, 50, seed=0)
-    assert len(draws) == 50
+    draws = sample_uniform(space, 10, seed=0)
+    assert len(draws) == 10
     assert bool(space.is_valid(draws).all())
 
 

@@ -116,7 +116,9 @@ def check_cell(suite, name, folder):
     assert {m.metric for m in found if m.value is not None} >= METRICS[name]
 
 
-@pytest.mark.parametrize("name", SMALLER)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in ("curves", "transfer") else []) for name in SMALLER]
+)
 def test_a_small_cell_measures_what_the_tables_show(name, suite_of, tmp_path):
     check_cell(SMALLER[name](suite_of(name)), name, tmp_path)
 

@@ -39,7 +39,9 @@ def test_decoding_a_native_string_gives_the_row():
         assert table.space.decode(table.space.encode(arch)) == arch
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize(
+    "dataset", [pytest.param(name, marks=[] if name in ("cora", "arxiv") else [pytest.mark.slow]) for name in DATASETS]
+)
 def test_graph_tables_are_whole_and_valid(dataset):
     start = time.process_time()
     task = load_task(f"nas_bench_graph/{dataset}")
