@@ -52,7 +52,7 @@ GUIDANCES = {
     "particles": GuidanceMethod(3.0, Particles(), 2, Metropolis(1)),
     "candidates": GuidanceMethod(3.0, Candidates(4), 2, Offspring(1)),
     "gradient": GuidanceMethod(3.0, GradientTilt(32, 2), 2, None),
-    "exact": GuidanceMethod(3.0, ExactTilt(32, 2), 1, None),
+    "exact": GuidanceMethod(3.0, ExactTilt(8, 1), 1, None),
 }
 PREDICTORS = {
     "gnn": lambda s: GNNPredictor(s, steps=4, width=8, members=2, pretraining=Pretraining(graphs=32, steps=2)),

@@ -96,7 +96,7 @@ def test_draws_from_the_enumeration_are_uniform(space):
 
 def test_large_spaces_are_sampled_instead():
     space = space_from_mapping(
-        {"name": "large", "operations": {f"op{i}": "parametric" for i in range(9)}, "nodes": 7, "edges": "free"}
+        {"name": "large", "operations": {f"op{i}": "parametric" for i in range(9)}, "nodes": 8, "edges": "free"}
     )
     assert not is_enumerable(space)
     with pytest.raises(InvalidRequest, match="too large to enumerate"):
