@@ -104,8 +104,8 @@ def test_the_choice_that_decides_is_the_most_important(tmp_path):
 
 
 def test_a_page_stays_small(tmp_path):
-    many = [write_search(tmp_path / f"m{i}", f"strategy{i}", 100, seed=i) for i in range(6)]
-    large = write_search(tmp_path / "large", "Random", 2000, length=120)
+    many = [write_search(tmp_path / f"m{i}", f"strategy{i}", 100, seed=i) for i in range(10)]
+    large = write_search(tmp_path / "large", "Random", 3000, length=80)
     for runs in (many, [large]):
         assert len(page_of(tmp_path, *runs).encode()) < 1_500_000
 

@@ -55,6 +55,7 @@ def test_crafted_files(tmp_path, products, stride):
     made = sorted(map(asdict, module("corpus").make(tmp_path, products)), key=lambda case: case["loader"])
     loaders = [case["loader"] for case in made]
     cases = [case for place, case in enumerate(made) if (place - loaders.index(case["loader"])) % stride == 0]
+    assert {case["loader"] for case in cases} == set(loaders)
     assert len(made) >= 150
     rows = read_all(cases, tmp_path)
     wrong = {f"{row['loader']}: {row['name']}": (faults(row), row) for row in rows if faults(row)}
