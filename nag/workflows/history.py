@@ -93,6 +93,7 @@ class HistoryFile:
             new one is appended.
         warn: Called with one line about a line that is dropped.
         differences: Identity of another search -> what is different from it, in words.
+        clock: The time in seconds, by which the file is synchronised with the disk.
 
     Raises:
         InvalidRequest: The file holds queries of another search, or queries that would be lost.
@@ -107,11 +108,12 @@ class HistoryFile:
         overwrite: bool = False,
         warn: Callable[[str], None] = lambda text: None,
         differences: Callable[[str], str] = lambda identity: "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.path, self.identity = path, identity
+        self.path, self.identity, self._clock = path, identity, clock
         self.rows: list[dict[str, Any]] = []
         self._file: int | None = None
-        self._kept, self._synced = 0, time.monotonic()
+        self._kept, self._synced = 0, clock()
         if not path.is_file() or (overwrite and not resume):
             return
         found, kept, torn = _read(path)
@@ -143,7 +145,7 @@ class HistoryFile:
         while text:
             text = text[os.write(self._file, text) :]
         self.rows += new
-        if time.monotonic() - self._synced >= _SYNC_SECONDS:
+        if self._clock() - self._synced >= _SYNC_SECONDS:
             self._sync()
 
     def __enter__(self) -> HistoryFile:
@@ -166,7 +168,7 @@ class HistoryFile:
     def _sync(self) -> None:
         assert self._file is not None
         os.fsync(self._file)
-        self._synced = time.monotonic()
+        self._synced = self._clock()
 
 
 def tracked_metrics(row: Mapping[str, Any]) -> dict[str, float]:

@@ -155,21 +155,37 @@ def test_a_budget_below_the_queries_that_there_are_is_refused(task, tmp_path):
         run_search(task, tmp_path, budget=3, resume=True)
 
 
-def test_queries_are_appended_and_synchronised_once_a_second(task, tmp_path, monkeypatch):
-    calls = {"fsync": 0, "replace": 0}
-    for name in calls:
+@pytest.fixture
+def calls(monkeypatch) -> dict[str, int]:
+    """Counts the calls that make files durable."""
+    found = {"fsync": 0, "replace": 0}
+    for name in found:
         function = getattr(os, name)
 
         def counted(*args, name=name, function=function, **kwargs):
-            calls[name] += 1
+            found[name] += 1
             return function(*args, **kwargs)
 
         monkeypatch.setattr(os, name, counted)
+    return found
+
+
+def test_queries_are_appended_to_the_one_file(task, tmp_path, monkeypatch, calls):
+    monkeypatch.setattr(history_module, "_SYNC_SECONDS", float("inf"))
     run_search(task, tmp_path / "few", budget=3, batch=1)
     few = dict(calls)
     run_search(task, tmp_path / "many", budget=40, batch=1)
-    assert calls["replace"] - few["replace"] == few["replace"]
-    assert calls["fsync"] - few["fsync"] <= few["fsync"] + 2
+    assert calls == {name: 2 * count for name, count in few.items()}
+
+
+def test_queries_are_synchronised_once_a_second(task, tmp_path, calls):
+    rows, now = run_search(task, tmp_path / "search", budget=20, batch=1), 0.0
+    calls["fsync"] = 0
+    with HistoryFile(tmp_path / "history.jsonl", "me", clock=lambda: now) as file:
+        for row in rows:
+            now += 0.25
+            file.append([row])
+    assert calls == {"fsync": 20 / 4 + 1, "replace": calls["replace"]}
 
 
 def test_a_torn_last_line_is_told_and_asked_again(task, tmp_path):
