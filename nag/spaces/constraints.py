@@ -180,7 +180,7 @@ class AllNodesOnAPath(Constraint):
 @checked
 @dataclass(frozen=True)
 class OutputFromLeaves(Constraint):
-    """The output is fed by exactly the nodes that feed nothing else."""
+    """The output is fed by exactly the inner nodes that feed nothing else; the input may feed it or not."""
 
     def satisfied(self, dags: DagBatch, semantics: Semantics) -> Tensor:
         """Which graphs keep it: (B,) bool."""
@@ -199,11 +199,11 @@ class OutputFromLeaves(Constraint):
         return EdgeConstraints(inner_nodes_are_read=True, output_reads_leaves=True)
 
     def repair(self, edges: frozenset[Edge], num_nodes: int) -> frozenset[Edge]:
-        """The edges with those into the output replaced."""
+        """The edges with those from inner nodes into the output replaced."""
         last = num_nodes - 1
-        inner = frozenset((u, v) for u, v in edges if v != last)
-        feeding = {u for u, _ in inner}
-        return inner | {(u, last) for u in range(1, last) if u not in feeding}
+        kept = frozenset((u, v) for u, v in edges if v != last or u == 0)
+        feeding = {u for u, _ in kept}
+        return kept | {(u, last) for u in range(1, last) if u not in feeding}
 
 
 @checked

@@ -104,13 +104,20 @@ class ConstraintContract(ABC):
         assert not bool(found.all())
 
     def test_drawing_node_by_node_reaches_what_keeps_it(self) -> None:
-        """`edge_constraints` demands no more than the rule; what `repair` leaves needs no further repair."""
+        """`edge_constraints` demands no more than the rule."""
         (dags, semantics), rule = self.drawn(), self.make()
         tree = DecisionTree(replace(self.space, constraints=(rule,)))
         for arch in self.space.to_architectures(dags[rule.satisfied(dags, semantics)][:20]):
             assert tree.walk(_following(tree.path_of(arch))).architecture == arch
+
+    def test_repair_changes_no_graph_that_keeps_it(self) -> None:
+        """And what `repair` leaves of any graph needs no further repair."""
+        (dags, semantics), rule = self.drawn(), self.make()
+        kept = rule.satisfied(dags, semantics).tolist()
+        for arch, good in zip(self.space.to_architectures(dags), kept, strict=True):
             repaired = rule.repair(frozenset(arch.edges), arch.num_nodes)
             assert rule.repair(repaired, arch.num_nodes) == repaired
+            assert not good or repaired == frozenset(arch.edges)
 
 
 class CodecContract(ABC):
