@@ -23,10 +23,12 @@ class Input:
     Args:
         what: What it is, for the message; may be empty.
         hint: What to do where it is missing.
+        folder: Whether only a folder will do.
     """
 
     what: str = ""
     hint: str = "Check the path."
+    folder: bool = False
 
 
 def check_inputs(options: BaseModel) -> None:
@@ -34,8 +36,12 @@ def check_inputs(options: BaseModel) -> None:
     for name, annotation in annotations_of(type(options)).items():
         mark = _mark_of(annotation)
         for path in _paths(getattr(options, name)) if mark is not None else ():
-            if mark is not None and "://" not in path and not _is_there(path):
+            if mark is None or "://" in path:
+                continue
+            if not _is_there(path):
                 raise MissingData(f"{mark.what} '{shortened(path, 150)}' does not exist".strip(), mark.hint)
+            if mark.folder and not Path(path).expanduser().is_dir():
+                raise MissingData(f"{mark.what} '{shortened(path, 150)}' is no folder".strip(), mark.hint)
 
 
 def _mark_of(annotation: Any) -> Input | None:

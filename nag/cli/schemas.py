@@ -66,6 +66,7 @@ PredictorFile = Annotated[PathText, _checkpoint("train-predictor")]
 MetaPredictorFile = Annotated[PathText, _checkpoint("train-meta-predictor")]
 LabelsFile = Annotated[PathText, Input("", "Give a CSV file, a store, or the folder of a search.")]
 InputFile = Annotated[PathText, Input("file")]
+DataFolder = Annotated[PathText, Input("data folder", "Name the folder of the tables, or leave data_dir out.", folder=True)]
 RunPath = Annotated[PathText, Input("run folder")]
 OutPath = Annotated[PathText, AfterValidator(_no_list)]
 TaskName = Annotated[PathText, AfterValidator(_task_name)]
@@ -81,7 +82,7 @@ class CommandOptions(Document):
     out_dir: OutPath | None
     device: Literal["auto", "cpu", "cuda"]
     threads: Threads
-    data_dir: PathText | None
+    data_dir: DataFolder | None
     plugins: list[PathText]
     tracker: Group
 

@@ -63,6 +63,7 @@ MISTAKES = [
     "finetune-generator generator=none.safetensors task=nas_bench_graph/cora",
     "search task=nas_bench_graph/cora budget=3 meta_predictor=none.safetensors",
     "search task=nas_bench_graph/cora budget=3 maximise=latency objective.minimise=latency",
+    "search task=nas_bench_graph/cora budget=3 data_dir=none",
 ]
 LIGHT = [
     "",

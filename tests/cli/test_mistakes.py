@@ -162,3 +162,11 @@ def test_a_damaged_table_of_the_data_folder(nag, tmp_path):
 def test_missing_data_says_what_to_set(nag, monkeypatch):
     monkeypatch.delenv("NAG_DATA_DIR", raising=False)
     expect(nag("train-predictor task=nasbench201/cifar10"), "NAG_DATA_DIR")
+    monkeypatch.setenv("NAG_DATA_DIR", "nowhere")
+    expect(nag("train-predictor task=nasbench201/cifar10"), "the data folder 'nowhere' does not exist", "NAG_DATA_DIR")
+
+
+def test_a_data_folder_that_is_none_is_told_where_nothing_of_it_is_needed(nag, tmp_path):
+    (tmp_path / "file").touch()
+    for place, what in {"nowhere": "does not exist", "file": "is no folder"}.items():
+        expect(nag(f"train-predictor task=nas_bench_graph/cora data_dir={place}"), f"data folder '{place}' {what}", "data_dir")
