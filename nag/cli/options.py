@@ -172,7 +172,7 @@ def digests_of(cfg: DictConfig, *keys: str) -> dict[str, str]:
 
 
 def run_folder_of(
-    cfg: DictConfig, command: str, path: Path | None = None, inputs: Mapping[str, str] | None = None
+    cfg: DictConfig, command: str, path: Path | None = None, inputs: Mapping[str, str] | None = None, tracked: bool = True
 ) -> RunFolder:
     """The run of a command, with its trackers.
 
@@ -182,9 +182,11 @@ def run_folder_of(
         path: The folder; that of the configuration if None.
         inputs: Option -> digest of the content that it names: the content may not differ when the run is resumed, but its
             place may.
+        tracked: Whether the trackers record it.
     """
     from omegaconf import OmegaConf
 
+    from nag.tracking import NullTracker
     from nag.workflows.run import RunFolder
 
     path = path or folder_of(cfg, command)
@@ -199,7 +201,7 @@ def run_folder_of(
         cfg.seed,
         device,
         {str(key): value for key, value in config.items()},
-        tracker_of(cfg, path, command),
+        tracker_of(cfg, path, command) if tracked else NullTracker(),
         (*MAY_DIFFER, *(inputs or ())),
         dict(inputs or {}),
         resume=bool(cfg.get("resume", False)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 QUIET = "tracker.mode=disabled tracker.console=false"
 SMALL = "training.max_steps=1 training.batch_size=8 generator.width=16 generator.layers=1 metric_samples=4"
@@ -87,5 +89,17 @@ def test_a_drawing_and_a_report_lie_in_a_run_folder(nag, products):
     assert {path.name for path in Path.cwd().iterdir()} <= {"runs", "home"}
     assert {path.name for path in Path("runs").iterdir()} == {"show", "report"}
     assert len(list(Path("runs").rglob("*.svg"))) == len(list(Path("runs").rglob("report.html"))) == 1
-    assert nag(f"show '{arch}' search_space={products}/space.yaml file=mine.png").code == 0
+    assert nag(f"show '{arch}' search_space={products}/space.yaml out_dir=a file=mine.png").code == 0
     assert Path("mine.png").is_file()
+    assert {path.name for path in Path("a").iterdir() if path.name[0] != "."} == {"config.yaml", "metrics.json"}
+
+
+def test_a_drawing_stands_beside_its_configuration_and_its_properties(nag, products):
+    arch = (products / "table.csv").read_text().splitlines()[1].split('"')[1]
+    done = nag(f"show '{arch}' search_space={products}/space.yaml task={products}/task/task.yaml out_dir=a")
+    metrics, config = json.loads(Path("a/metrics.json").read_text()), yaml.safe_load(Path("a/config.yaml").read_text())
+    assert config["architecture"] == metrics["architecture"] == arch
+    assert metrics["command"] == "show"
+    assert metrics["accuracy"] > 0
+    assert f"canonical_hash: {metrics['canonical_hash']}" in done.out
+    assert {path.suffix for path in Path("a").iterdir() if path.name[0] != "."} == {".svg", ".yaml", ".json"}

@@ -55,19 +55,16 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
 
 def show(cfg: DictConfig, options: ShowOptions) -> None:
     """Draw an architecture and list its properties."""
-    from nag.graphs import save_drawing
     from nag.spaces import load_space
-    from nag.workflows.show import properties_of
+    from nag.workflows.show import show
 
     space = load_space(options.search_space)
     arch = space.decode(options.architecture)
     task = None if options.task is None else task_of(cfg)
     if task is not None and task.table.space.fingerprint != space.fingerprint:
         raise InvalidRequest(f"task {task.name} is not on {space.name}", f"Its space is {task.table.space.name}.")
-    properties = properties_of(arch, space, task)
-    path = Path(options.file) if options.file else folder_of(cfg, "show") / f"{properties['canonical_hash'][:12]}.svg"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_drawing(arch, path, title=space.name, operations=space.vocabulary)
+    file = Path(options.file) if options.file else None
+    path, properties = show(run_folder_of(cfg, "show", tracked=False), arch, space, task, file)
     for name, value in properties.items():
         say(f"{name}: {value}")
     conclude({"drawing": path}, ["nag", "train-generator", f"search_space={options.search_space}"])
