@@ -1,8 +1,8 @@
-"""Benchmark suites: tables that are computed cell by cell, resumably, over several seeds.
+"""Benchmark suites: result tables that are computed cell by cell, resumably, over several seeds.
 
-A suite is one class: its settings, its cells, the function that computes a cell, and the tables. One of your own subclasses
-`Suite` and is chosen by a file `suite/<name>.yaml` with its `_target_`. Suites that ship with the package live in modules of
-their own, such as `nag.suites.generation`.
+A suite is one class: its settings, its cells, the function that computes a cell, and the tables. Your own suite subclasses
+`Suite` and is selected by a file `suite/<name>.yaml` with its `_target_`. Shipped suites live in separate modules, such as
+`nag.suites.generation`.
 """
 
 from nag.suites.results.rows import Row, aggregate

@@ -1,4 +1,4 @@
-"""The suite `calibration`: whether intervals cover as often as they say, and selections err as seldom as they say."""
+"""The suite `calibration`: coverage of conformal intervals and false discovery rate of conformal selection."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ from nag.tasks import Task, load_task
 __all__ = ["CalibrationSuite"]
 
 _ANY_LEVEL = "any q"
-_FEW_LABELS = {"normal", "P > 1 - q", "mean above"}  # methods that calibrate nothing
-_Found = defaultdict[tuple[str, str], list[dict[str, float]]]  # (method, setting) -> its numbers on each split
+_FEW_LABELS = {"normal", "P > 1 - q", "mean above"}  # methods without calibration
+_Found = defaultdict[tuple[str, str], list[dict[str, float]]]  # (method, setting) -> metrics on each split
 
 
 @checked
 @dataclass(frozen=True)
 class CalibrationSuite(Suite):
-    """Compares conformal intervals and selections with what the predictor's own normal law says.
+    """Compares conformal intervals and selections with the predictor's own normal distribution.
 
     Args:
         predictor: (space=..., seed=...) -> the untrained predictor.
         interval_tasks: Tasks on which intervals are measured.
         selection_tasks: Tasks on which selections are measured.
         labels: Labels that the predictor is fitted to.
-        calibration: Further labels, which calibrate.
-        test: Other architectures at most, on which both are measured.
-        splits: Random splits of the others, for each fit, into those that calibrate and those that test.
+        calibration: Further labels for calibration.
+        test: Maximum number of further architectures to test on.
+        splits: Random splits of the others into calibration and test, for each fit.
         seeds: Fits for each task of intervals; each is a cell.
         fits: Fits for each task of selections; all are one cell.
-        folds: Predictors of the intervals that calibrate by held-out labels (CV+).
-        coverages: Stated coverages of intervals.
-        levels: Greatest false discovery rates of selections.
-        percentile: Percentile of the search metric, in the table, that the selected shall exceed.
+        folds: Folds of the intervals that are calibrated on held-out labels (CV+).
+        coverages: Nominal coverages of intervals.
+        levels: Nominal false discovery rates of selections.
+        percentile: Percentile of the search metric in the table that defines the architectures to select.
 
     Raises:
         InvalidRequest: A number is out of range.
@@ -81,21 +81,21 @@ class CalibrationSuite(Suite):
     title = "Coverage of conformal intervals and false discovery rate of conformal selection"
     tables = (
         Table(
-            "intervals that should cover",
+            "coverage of prediction intervals",
             (
-                Column("coverage", "labels inside"),
-                Column("coverage_spread", "its spread over splits of one fit"),
-                Column("coverage_best", "inside, of the predicted best tenth"),
+                Column("coverage", "coverage"),
+                Column("coverage_spread", "its standard deviation over splits of one fit"),
+                Column("coverage_best", "coverage in the predicted top 10 %"),
                 Column("width", "mean width", ".4g"),
                 Column("width_median", "median width", ".4g"),
             ),
             ("coverage=*",),
         ),
         Table(
-            "selections with a false discovery rate of at most q",
+            "selection with a false discovery rate of at most q",
             (
-                Column("fdp", "share of false ones"),
-                Column("fdp_error", "its Monte-Carlo error"),
+                Column("fdp", "false discovery proportion"),
+                Column("fdp_error", "its standard error"),
                 Column("power", "power"),
                 Column("selected", "selected", ".0f"),
                 Column("empty", "empty selections"),
@@ -111,22 +111,22 @@ class CalibrationSuite(Suite):
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         every = self.labels + self.calibration
         return (
-            "One random architecture of each canonical class, so that nothing has a functional twin, and labels of the "
+            "One random architecture of each canonical class, so that no two are functionally equivalent, and labels of the "
             f"search metric. A predictor is fitted to {self.labels} of them; of at most {self.calibration + self.test} "
-            f"random others {self.calibration} calibrate and the rest tests, in {self.splits} random splits for each fit. "
-            f"*Split conformal*: residuals in standard deviations; its {every} labels are those of fit and calibration. "
-            "*Normal*: mean ± z standard deviations as the predictor says, without calibration. The same labels spent "
-            f"otherwise, on one split for each fit: *CV+* with {self.folds} folds, and the normal law of a predictor fitted "
-            f"to all {every}. Widths are in the unit of the metric. Coverage is promised for random architectures, not for "
-            "the *predicted best tenth*.\n\n"
-            f"Selections look for what exceeds percentile {self.percentile:g} of the table, in {self.fits} fits a seed "
-            "times as many splits as above: by conformal p-values of the predicted mean (Jin and Candes 2023), by the best "
-            "of four scores with homogeneous pruning (OptCS; Bai and Jin 2024), and by two naive rules, which bound nothing. "
-            "An empty selection has a share of false ones of 0. *Power*: share selected of those that do exceed. The "
-            "Monte-Carlo error is the standard error over fits, as splits of one fit depend on each other."
+            f"random others, {self.calibration} are used for calibration and the rest for testing, in {self.splits} random "
+            f"splits for each fit. *Split conformal*: residuals in standard deviations; its {every} labels are those of fit "
+            "and calibration. *Normal*: predicted mean ± z predicted standard deviations, without calibration. The same "
+            f"number of labels used differently, on one split for each fit: *CV+* with {self.folds} folds, and the normal "
+            f"distribution of a predictor fitted to all {every}. Widths are in the unit of the metric. The coverage guarantee "
+            "holds for random architectures, not for the *predicted top 10 %*.\n\n"
+            f"Selections target architectures above percentile {self.percentile:g} of the table, in {self.fits} fits per seed "
+            "with as many splits as above: by conformal p-values of the predicted mean (Jin and Candes 2023), by the best of "
+            "four scores with homogeneous pruning (OptCS; Bai and Jin 2024), and by two naive rules without a guarantee. The "
+            "false discovery proportion of an empty selection is 0. *Power*: share of the architectures above the percentile "
+            "that are selected. The standard error is over fits, because splits of one fit are dependent."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -143,16 +143,16 @@ class CalibrationSuite(Suite):
         return cells
 
     def measure_intervals(self, task_name: str, context: CellContext) -> list[Measurement]:
-        """How often intervals hold the label, and how wide they are."""
+        """Coverage and width of intervals."""
         draw, found = self._draw(task_name, context.seed, context), _Found(list)
-        said, true = draw.predict(draw.fitted, draw.others), draw.goals[draw.others]
+        predicted, true = draw.predict(draw.fitted, draw.others), draw.targets[draw.others]
         for calibration, test in draw.splits(self.splits, torch.Generator().manual_seed(context.seed)):
-            here, conformal = said[test], ConformalIntervals.calibrate(said[calibration], true[calibration])
+            here, conformal = predicted[test], ConformalIntervals.calibrate(predicted[calibration], true[calibration])
             for coverage in self.coverages:
                 bounds = {"split conformal": conformal.interval(here, coverage), "normal": _normal(here, coverage)}
                 _add_covered(found, coverage, bounds, true[test], here.mean)
         cross, folds = draw.cross(self.folds)
-        whole, true = draw.predict(draw.bought, draw.spare), draw.goals[draw.spare]
+        whole, true = draw.predict(draw.labelled, draw.unlabelled), draw.targets[draw.unlabelled]
         for coverage in self.coverages:
             bounds = {"CV+": cross.interval(folds, coverage), "normal, all labels fitted": _normal(whole, coverage)}
             _add_covered(found, coverage, bounds, true, whole.mean)
@@ -162,7 +162,7 @@ class CalibrationSuite(Suite):
         return self._measurements(draw.task, means)
 
     def measure_selection(self, task_name: str, context: CellContext) -> list[Measurement]:
-        """Which share of what is selected is false, and which share of what should be is selected."""
+        """False discovery proportion and power of selections."""
         seeds = range(context.seed * self.fits, (context.seed + 1) * self.fits)
         draws = [self._draw(task_name, seed, context) for seed in seeds]
         by_fit = [{key: _means(numbers) for key, numbers in self._selections(draw).items()} for draw in draws]
@@ -178,27 +178,27 @@ class CalibrationSuite(Suite):
         return draw
 
     def _check_size(self, task: str, count: int) -> None:
-        """Raises `InvalidRequest` if `count` architectures leave none to test on."""
+        """Raises `InvalidRequest` if no architecture is left for testing."""
         needed = self.labels + self.calibration
         if count <= needed:
             raise InvalidRequest(f"task {task} has {count} different architectures", f"The suite needs more than {needed}.")
 
     def _selections(self, draw: CalibrationDraw) -> _Found:
-        """What each rule selects, on each split."""
+        """Metrics of each rule's selection on each split."""
         found = _Found(list)
-        threshold = float(draw.goals[torch.from_numpy(draw.task.rows)].quantile(self.percentile / 100))
+        threshold = float(draw.targets[torch.from_numpy(draw.task.rows)].quantile(self.percentile / 100))
         scores = candidate_scores(draw.predict(draw.fitted, draw.others), threshold)
-        exceeds, rng = draw.goals[draw.others] > threshold, torch.Generator().manual_seed(draw.seed)
+        exceeds, rng = draw.targets[draw.others] > threshold, torch.Generator().manual_seed(draw.seed)
         for calibration, test in draw.splits(self.splits, rng):
             known, seen, new, true = scores[:, calibration], exceeds[calibration], scores[:, test], exceeds[test]
             for level in self.levels:
                 single = select(conformal_p_values(known[0], seen, new[0]), level)
-                found["split conformal", f"q={level:g}"].append(_judged(single, true))
+                found["split conformal", f"q={level:g}"].append(_selection_metrics(single, true))
                 several = select_optimised(known, seen, new, level, rng).selected
-                found["OptCS", f"q={level:g}"].append(_judged(several, true))
+                found["OptCS", f"q={level:g}"].append(_selection_metrics(several, true))
             _add_naive(found, "", new, true, self.levels)
-        whole = candidate_scores(draw.predict(draw.bought, draw.spare), threshold)
-        _add_naive(found, ", all labels fitted", whole, draw.goals[draw.spare] > threshold, self.levels)
+        whole = candidate_scores(draw.predict(draw.labelled, draw.unlabelled), threshold)
+        _add_naive(found, ", all labels fitted", whole, draw.targets[draw.unlabelled] > threshold, self.levels)
         return found
 
     def _measurements(self, task: Task, means: Mapping[tuple[str, str], Mapping[str, float]]) -> list[Measurement]:
@@ -215,7 +215,7 @@ class CalibrationSuite(Suite):
 def _add_covered(
     found: _Found, coverage: float, bounds: Mapping[str, tuple[Tensor, Tensor]], true: Tensor, mean: Tensor
 ) -> None:
-    """Adds, for each method's lower and upper bounds, what is inside and how wide they are."""
+    """Adds coverage and width of each method's intervals."""
     best = mean.topk(max(1, len(mean) // 10)).indices
     for method, (lower, upper) in bounds.items():
         inside, width = ((lower <= true) & (true <= upper)).double(), upper - lower
@@ -225,22 +225,22 @@ def _add_covered(
 
 
 def _add_naive(found: _Found, suffix: str, scores: Tensor, true: Tensor, levels: Sequence[float]) -> None:
-    """Adds the rules that take the predictor at its word."""
+    """Adds the rules that trust the predictor's distribution."""
     for level in levels:
         sure = scores[-1] > NormalDist().inv_cdf(1 - level)
-        found[f"P > 1 - q{suffix}", f"q={level:g}"].append(_judged(sure, true))
-    found[f"mean above{suffix}", _ANY_LEVEL].append(_judged(scores[-1] > 0, true))
+        found[f"P > 1 - q{suffix}", f"q={level:g}"].append(_selection_metrics(sure, true))
+    found[f"mean above{suffix}", _ANY_LEVEL].append(_selection_metrics(scores[-1] > 0, true))
 
 
-def _judged(selected: Tensor, true: Tensor) -> dict[str, float]:
+def _selection_metrics(selected: Tensor, true: Tensor) -> dict[str, float]:
     count, right = int(selected.sum()), int((selected & true).sum())
     fdp, power = (count - right) / max(count, 1), right / max(int(true.sum()), 1)
     return {"fdp": fdp, "power": power, "selected": float(count), "empty": float(count == 0)}
 
 
-def _normal(said: Prediction, coverage: float) -> tuple[Tensor, Tensor]:
-    reach = NormalDist().inv_cdf((1 + coverage) / 2) * said.measurement_std
-    return said.mean - reach, said.mean + reach
+def _normal(predicted: Prediction, coverage: float) -> tuple[Tensor, Tensor]:
+    half = NormalDist().inv_cdf((1 + coverage) / 2) * predicted.measurement_std
+    return predicted.mean - half, predicted.mean + half
 
 
 def _means(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:

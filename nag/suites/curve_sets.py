@@ -1,4 +1,4 @@
-"""Where the suite `curves` takes its curves from."""
+"""Sources of learning curves for the suite `curves`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["CurveSet", "CurveSource", "PublishedCurves", "TrainedCurves"]
 
 
 class CurveSource(ABC):
-    """Gives a table of curves."""
+    """Source of a table of learning curves."""
 
     @abstractmethod
     def num_budgets(self) -> int:
-        """E, the number of budgets; missing data is found here, before any work.
+        """E, the number of budgets; missing data is reported here, before any computation.
 
         Raises:
             NagError: The data is missing or damaged.
@@ -32,7 +32,7 @@ class CurveSource(ABC):
 
     @abstractmethod
     def load(self, seed: int) -> CurveTable:
-        """The curves that are measured with this seed."""
+        """The curves for a seed."""
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,23 @@ class PublishedCurves(CurveSource):
     read: Callable[[], CurveTable]
 
     def num_budgets(self) -> int:
-        """Number of budgets; reads them.
+        """Number of budgets; reads the files.
 
         Raises:
-            MissingData: A file is not there.
-            DamagedFile: A file is not the published one.
+            MissingData: A file is missing.
+            DamagedFile: A file differs from the published one.
         """
         return len(self.read().budgets)
 
     def load(self, seed: int) -> CurveTable:
-        """The curves, whatever the seed."""
+        """The curves; the seed is ignored."""
         return self.read()
 
 
 @checked
 @dataclass(frozen=True)
 class TrainedCurves(CurveSource):
-    """Small networks that are trained anew for each seed; see `train_small_networks`.
+    """Curves of small networks, trained again for each seed; see `train_small_networks`.
 
     Args:
         count: Number of networks.
@@ -80,19 +80,19 @@ class TrainedCurves(CurveSource):
         return self.epochs
 
     def load(self, seed: int) -> CurveTable:
-        """Trains them: networks, split of the images and batches follow from the seed."""
+        """Trains the networks; their architectures, the split of the images and the batches depend on the seed."""
         return train_small_networks(torch.Generator().manual_seed(seed), self.count, self.epochs)
 
 
 @dataclass(frozen=True)
 class CurveSet:
-    """Curves, and where they are looked at.
+    """Learning curves and the budgets at which they are observed.
 
     Args:
         name: Name in the tables.
-        source: Gives the curves.
-        checks: Numbers of budgets at which early stopping looks at a run.
-        seen: Those among them from which final values are predicted.
+        source: Source of the curves.
+        checks: Numbers of budgets at which early stopping decides.
+        seen: The subset of `checks` from which final values are predicted.
     """
 
     name: str
@@ -101,8 +101,8 @@ class CurveSet:
     seen: Sequence[int]
 
     def check(self) -> None:
-        """Raises `NagError` if data is missing, or there is nothing to look at or nothing left to predict."""
+        """Raises `NagError` if data is missing, or if the checks are out of range."""
         last = self.source.num_budgets() - 1
         if not self.seen or min(self.checks) < 1 or max(self.checks) > last or not set(self.seen) <= set(self.checks):
-            what = f"curves {self.name} cannot be looked at after {list(self.checks)} and {list(self.seen)} budgets"
-            raise InvalidRequest(what, f"Checks are numbers from 1 to {last}, and what is seen is some of them.")
+            what = f"curves {self.name} cannot be observed after {list(self.checks)} and {list(self.seen)} budgets"
+            raise InvalidRequest(what, f"Checks are numbers from 1 to {last}, and seen is a subset of them.")

@@ -1,4 +1,4 @@
-"""The suite `curves`: final values of training runs from their beginnings, and what stopping the others early saves."""
+"""The suite `curves`: learning-curve extrapolation and early stopping."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class CurvesSuite(Suite):
 
     Args:
         sets: Sets of curves.
-        seeds: Number of seeds of the split, the predictors, the orders and, where curves are trained, of those.
-        offset: Added to all seeds: the predictor was designed on splits with seeds from 0 on.
+        seeds: Number of seeds of the split, the predictors, the orders and the trained curves.
+        offset: Added to all seeds: the predictor was developed on splits with seeds from 0 on.
         share: Share of the groups whose runs train the predictors.
-        rules: Fitted predictor -> a rule of early stopping.
-        streams: Streams of runs of each seed: the test half, and it without its best, two best, and so on.
+        rules: Fitted predictor -> an early-stopping rule.
+        streams: Streams of runs for each seed: the test half, and the test half without its best, two best, and so on.
         orders: Random orders in which each stream is replayed.
 
     Raises:
@@ -64,7 +64,7 @@ class CurvesSuite(Suite):
     title = "Learning curves: extrapolation and early stopping"
     tables = (
         Table(
-            "final values from the beginnings of runs",
+            "prediction of final values",
             (
                 Column("mae", "mean absolute error", ".4f"),
                 Column("median_error", "median absolute error", ".4f"),
@@ -74,13 +74,13 @@ class CurvesSuite(Suite):
             ("epochs=*",),
         ),
         Table(
-            "runs stopped early",
+            "early stopping",
             (
                 Column("epochs_saved", "epochs saved"),
-                Column("epochs_saved_all", "training half counted"),
+                Column("epochs_saved_all", "including the training half"),
                 Column("runs_stopped", "runs stopped"),
                 Column("recall", "best run kept"),
-                Column("recall_whole", "of the whole half"),
+                Column("recall_whole", "best run of the test half kept"),
                 Column("regret", "regret", ".4f"),
             ),
             ("delta=*",),
@@ -91,37 +91,37 @@ class CurvesSuite(Suite):
         if not 0 < self.share < 1:
             raise InvalidRequest(f"the suite trains on a share of {self.share:g}", "It lies between 0 and 1.")
         for rule in self.rules:
-            rule(CurvePredictor(CurveScale(maximise=True), [1]))  # raises for a rule that cannot be
+            rule(CurvePredictor(CurveScale(maximise=True), [1]))  # raises for an invalid rule
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         return (
-            f"Runs of one architecture form a group; {self.share:.0%} of the groups, at random, train the predictors with "
-            "their complete runs (their number is the *labels*), and all else is measured on the runs of the others. A curve "
-            "is the validation loss in nats (`nas_bench_nlp`: a word; `small_networks`: an image) or the validation accuracy "
-            "as a fraction (`nasbench101_budgets`), the final value the same of the test data after the last epoch. "
-            "`epochs=5 of 50` have been seen of a run. Of `nasbench101_budgets` each budget is a separate training with its "
-            "own learning-rate schedule, and a mean of three: `epochs=4+12 of 108` are two trainings, no two points on the way "
-            "to the third. *Last value* takes the last value seen as the final one and uses no labels; *shifted* adds the "
-            "median gain of the training runs to it, on a logarithmic scale; at the whole curve (`epochs=50 of 50`) both say "
-            "how far validation and test differ. *Default* chooses, for each number of budgets, among *shifted*, ridge "
-            "regression, a Gaussian process and support vectors by cross-validation, from the curve and from facts of the "
-            "architecture (operations, depth, parameters; of small networks the learning rate too); *no architecture* does so "
-            "from the curve alone, and *architecture alone* from a curve that tells nothing (`epochs=0`).\n\n"
+            f"Runs of one architecture form a group; the complete runs of a random {self.share:.0%} of the groups train the "
+            "predictors (their number is the *labels*), and everything is measured on the runs of the others. A curve is the "
+            "validation loss in nats (`nas_bench_nlp`: per word; `small_networks`: per image) or the validation accuracy as a "
+            "fraction (`nasbench101_budgets`); the final value is the same metric on test data after the last epoch. "
+            "`epochs=5 of 50`: five epochs of a run are observed. In `nasbench101_budgets` each budget is a separate training "
+            "with its own learning-rate schedule, and a mean of three: `epochs=4+12 of 108` are two trainings, not two points "
+            "of the third. *Last value* predicts the last value seen and uses no labels; *shifted* adds the median gain of the "
+            "training runs, on a logarithmic scale; at the whole curve (`epochs=50 of 50`) both measure the difference between "
+            "validation and test. *Default* selects, for each number of budgets, among *shifted*, ridge regression, a Gaussian "
+            "process and support vectors by cross-validation, with the curve and features of the architecture (operations, "
+            "depth, parameters; for small networks also the learning rate); *no architecture* uses the curve only, and "
+            "*architecture alone* only the features (`epochs=0`).\n\n"
             f"Early stopping replays complete runs one after the other in {self.orders} random orders. At a check, a run is "
-            "stopped that with probability delta is no better than the best before it, by the held-out residuals of the best "
+            "stopped if with probability delta it is no better than the best run before, by the held-out residuals of the best "
             "share `good` of the training runs (0.95 and 0.5 by default; `good=1`, all of them, is as published). Streams are "
-            f"the test runs, and the same without their 1 to {self.streams - 1} best ones, lest all hang on one run; they "
-            "overlap. *Best run kept*: share of streams and orders whose best run was trained to its end; *of the whole half*: "
-            "the same of the stream that leaves none out. As many epochs spent on complete runs at random would keep the best "
-            "with a probability of 1 - epochs saved. *Training half counted*: saved of the epochs of both halves, where the "
-            "predictor's own runs are all complete and, if separate, trained for every budget. *Regret*: by how much the best "
-            "run is better than the best one kept.\n\n"
-            f"Seeds count from {self.offset} (`seed=` adds to it). Predictor and rule were designed on splits of the two "
-            "published sets with seeds 0 to 4: the halves are others, the runs are the same; variants of both were measured "
-            "on seeds 100 to 104 before. Small networks and the split of their images are drawn anew for each seed, and "
-            "no default was chosen on them."
+            f"the test runs, and the same without their 1 to {self.streams - 1} best, so that results do not depend on a "
+            "single run; they overlap. *Best run kept*: share of streams and orders whose best run was trained to the end; "
+            "*best run of the test half kept*: the same for the stream of all test runs. Spending as many epochs on random "
+            "complete runs would keep the best with a probability of 1 - epochs saved. *Including the training half*: share "
+            "saved of the epochs of both halves, where the predictor's training runs are all complete and, if separate, "
+            "trained for every budget. *Regret*: difference between the best run and the best run kept.\n\n"
+            f"Seeds start at {self.offset} (`seed=` is added). Predictor and rule were developed on splits of the two "
+            "published sets with seeds 0 to 4: the splits differ, the runs are the same; variants of both were measured on "
+            "seeds 100 to 104 before. Small networks and the split of their images are drawn again for each seed, and no "
+            "default was chosen on them."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -134,7 +134,7 @@ class CurvesSuite(Suite):
         return cells
 
     def measure(self, context: CellContext) -> list[Measurement]:
-        """Predicts final values of one set from the first budgets, and replays early stopping."""
+        """Predicts final values of one set from the first budgets, and simulates early stopping."""
         (curves,) = self.sets
         halves = CurveHalves.of(curves.source.load(context.seed), self.share, context.seed)
         default, shifted = halves.fit(curves.checks), halves.fit(curves.checks, [LastValue()])
@@ -147,7 +147,7 @@ class CurvesSuite(Suite):
         return found
 
     def _stopped(self, rule: EarlyStopping, halves: CurveHalves) -> dict[str, float]:
-        """What the rule does to the streams, on average."""
+        """Mean metrics of a rule over the streams."""
         found = [_replayed(rule, halves, halves.without_best(count), self.orders) for count in range(self.streams)]
         means = {metric: fmean(each[metric] for each in found) for metric in found[0]}
         return {**means, "recall_whole": found[0]["recall"]}
@@ -155,45 +155,45 @@ class CurvesSuite(Suite):
 
 def _predictions(curves: CurveSet, halves: CurveHalves, default: CurvePredictor, shifted: CurvePredictor) -> list[Measurement]:
     """Errors of each method's predictions after each number of budgets."""
-    bare = halves.fit(curves.seen, with_features=False)
-    blind, every = halves.blind(), len(halves.test.budgets)
-    said: list[tuple[str, int, Prediction | None]]
-    said = [("architecture alone", 0, blind.predict(blind.fit([1]), 1))]
+    without = halves.fit(curves.seen, with_features=False)
+    constant, every = halves.constant(), len(halves.test.budgets)
+    predictions: list[tuple[str, int, Prediction | None]]
+    predictions = [("architecture alone", 0, constant.predict(constant.fit([1]), 1))]
     for seen in curves.seen:
-        said.append(("default", seen, halves.predict(default, seen)))
-        said.append(("no architecture", seen, halves.predict(bare, seen, with_features=False)))
-        said += [(_SHIFTED, seen, halves.predict(shifted, seen)), ("last value", seen, None)]
+        predictions.append(("default", seen, halves.predict(default, seen)))
+        predictions.append(("no architecture", seen, halves.predict(without, seen, with_features=False)))
+        predictions += [(_SHIFTED, seen, halves.predict(shifted, seen)), ("last value", seen, None)]
     whole = halves.fit([every], [LastValue()])
-    said += [(_SHIFTED, every, halves.predict(whole, every)), ("last value", every, None)]
+    predictions += [(_SHIFTED, every, halves.predict(whole, every)), ("last value", every, None)]
     found = []
-    for method, seen, prediction in said:
+    for method, seen, prediction in predictions:
         labels = 0 if prediction is None else len(halves.train)
         values = _errors(halves, seen, prediction)
         found += measurements(curves.name, "", method, _epochs(halves.test, seen), values, labels)
     return found
 
 
-def _errors(halves: CurveHalves, seen: int, said: Prediction | None) -> dict[str, float]:
-    """How far predictions after so many budgets are from the final values; None predicts the last value seen."""
-    mean = halves.seen(seen)[:, -1] if said is None else said.mean
-    away = (mean - halves.final).abs()
+def _errors(halves: CurveHalves, seen: int, predicted: Prediction | None) -> dict[str, float]:
+    """Errors of predictions after a number of budgets; None predicts the last value seen."""
+    mean = halves.seen(seen)[:, -1] if predicted is None else predicted.mean
+    error = (mean - halves.final).abs()
     values = {
-        "mae": float(away.mean()),
-        "median_error": float(away.quantile(0.5)),
+        "mae": float(error.mean()),
+        "median_error": float(error.quantile(0.5)),
         "spearman": float(spearmanr(mean.numpy(), halves.final.numpy()).statistic),
     }
-    within = {} if said is None else {"within_std": float((away <= said.measurement_std).double().mean())}
+    within = {} if predicted is None else {"within_std": float((error <= predicted.measurement_std).double().mean())}
     return {**values, **within}
 
 
 def _epochs(table: CurveTable, seen: int) -> str:
-    """What was seen, in words."""
+    """The setting of a number of budgets."""
     budgets = table.budgets[:seen] if table.separate else table.budgets[:seen][-1:]
     return f"epochs={'+'.join(f'{budget:g}' for budget in budgets) or 0} of {table.budgets[-1]:g}"
 
 
 def _replayed(rule: EarlyStopping, halves: CurveHalves, runs: CurveTable, orders: int) -> dict[str, float]:
-    """What the rule does to one stream, on average over its orders."""
+    """Mean metrics of a rule on one stream over its orders."""
     tensor = torch.from_numpy
     stream = CompleteRuns(tensor(runs.values), tensor(runs.final), tensor(runs.budgets), tensor(runs.features), runs.separate)
     replay = simulate_early_stopping(rule, stream, torch.Generator().manual_seed(halves.seed), orders)
@@ -208,7 +208,7 @@ def _replayed(rule: EarlyStopping, halves: CurveHalves, runs: CurveTable, orders
 
 
 def _saved_of_all(saved: float, train: CurveTable, runs: CurveTable, rule: EarlyStopping) -> float:
-    """Share of the epochs of training runs and stream that is not spent, where `saved` is that of the stream."""
-    full, looked = float(train.budgets[-1]), train.budgets[: rule.predictor.points[-1]]
-    complete = full + (float(looked.sum()) if train.separate else 0.0)
+    """Share saved of the epochs of training runs and stream, from the share `saved` of the stream."""
+    full, checked_at = float(train.budgets[-1]), train.budgets[: rule.predictor.points[-1]]
+    complete = full + (float(checked_at.sum()) if train.separate else 0.0)
     return 1 - (len(train) * complete + len(runs) * full * (1 - saved)) / ((len(train) + len(runs)) * full)

@@ -1,4 +1,4 @@
-"""The suite `extrapolation`: from a narrow part of a table to far beyond it, every label counted."""
+"""The suite `extrapolation`: samples beyond the training set by reward fine-tuning, with every label counted."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _RUNS: dict[str, tuple[Literal["worst", "random", "best"], bool]] = {
 
 @dataclass(frozen=True)
 class ExtrapolationSuite(Suite):
-    """Pretrains on a slice of a table without its labels, then fine-tunes by the table with a budget of labels.
+    """Pretrains on a slice of a table without labels, then fine-tunes with a budget of the table's labels.
 
     Args:
         generator: (space=..., data=...) -> an untrained discrete generator.
         tasks: Task -> number of seeds of slice, training, fine-tuning and samples.
-        training: Length and speed of the pretraining.
-        finetuning: The fine-tuning.
+        training: Options of the pretraining.
+        finetuning: Options of the fine-tuning.
         budget: Labels of each fine-tuning.
         share: Share of the table to pretrain on.
         samples: Fresh samples before and after.
@@ -56,31 +56,31 @@ class ExtrapolationSuite(Suite):
         Table(
             "before and after fine-tuning",
             (
-                Column("ceiling", "ceiling of the training set", ".2f"),
-                Column("train_mean", "its mean", ".2f"),
+                Column("ceiling", "best of the training set", ".2f"),
+                Column("train_mean", "mean of the training set", ".2f"),
                 Column("before_mean", "mean before", ".2f"),
                 Column("after_mean", "mean after", ".2f"),
-                Column("before_beyond", "beyond the ceiling before", ".2f"),
-                Column("after_beyond", "after", ".2f"),
+                Column("before_beyond", "share beyond the training set before", ".2f"),
+                Column("after_beyond", "share beyond the training set after", ".2f"),
                 Column("after_best", "best sample after", ".2f"),
                 Column("best_found", "best labelled", ".2f"),
-                Column("random_best", "best of as many random labels", ".2f"),
-                Column("beyond_ceiling", "best labelled beyond the ceiling by", ".2f"),
-                Column("after_distinct", "functions in 1,000 samples", ".0f"),
+                Column("random_best", "best of equally many random labels", ".2f"),
+                Column("beyond_ceiling", "gain of the best labelled over the training set", ".2f"),
+                Column("after_distinct", "distinct functions in 1,000 samples", ".0f"),
             ),
         ),
     )
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         return (
-            f"A generator is pretrained without labels on {100 * self.share:g} % of the table (whole functional "
-            "classes, so a little less or more), those of worst, of random or of best search metric; then fine-tuned by "
-            f"policy gradient with at most {self.budget} labels of the table's search metric, twins counted once. "
-            f"Values are of the report metric; {self.samples} fresh samples before and after are looked up for this "
-            "table only. Beyond: share of them better than the best of the training set. The labels that chose the slice "
-            "are not counted. As many uniformly random labels stand beside."
+            f"A generator is pretrained without labels on about {100 * self.share:g} % of the table (complete canonical "
+            "classes), those with the worst, random or best search metric; then fine-tuned by policy gradient with at most "
+            f"{self.budget} labels of the table's search metric, equivalent architectures counted once. Values are of the "
+            f"report metric; {self.samples} new samples before and after fine-tuning are looked up for this table only. "
+            "*Share beyond the training set*: share of them better than its best. The labels that determine the slice are "
+            "not counted. The baseline is an equal number of uniformly random labels."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -93,16 +93,16 @@ class ExtrapolationSuite(Suite):
         return cells
 
     def measure(self, task_name: str, run: str, context: CellContext) -> list[Measurement]:
-        """Pretrains, fine-tunes and looks up."""
-        (which, turned), seed = _RUNS[run], context.seed
+        """Pretrains, fine-tunes and looks up the samples."""
+        (which, minimise), seed = _RUNS[run], context.seed
         task, fabric = load_task(task_name), make_fabric(context.accelerator)
         rows = slice_of(task, which, self.share, seed)
         watch = Stopwatch()
         generator = pretrain(task, rows, self.generator, self.training, fabric, NullTracker(), seed)
         pretraining = watch.cpu
-        goal = inverted(task) if turned else task
-        found = extrapolate(goal, generator, rows, self.finetuning, self.budget, seed, samples=self.samples)
+        target = inverted(task) if minimise else task
+        found = extrapolate(target, generator, rows, self.finetuning, self.budget, seed, samples=self.samples)
         draws = torch.randperm(len(task.rows), generator=torch.Generator().manual_seed(seed))[: self.budget]
-        random_best = goal.metrics[0].best(task.report_values[task.rows[draws.numpy()]])
+        random_best = target.metrics[0].best(task.report_values[task.rows[draws.numpy()]])
         values = {**found.as_metrics(), "pretraining_cpu_seconds": pretraining, "random_best": random_best}
         return measurements(task.space.name, task.name, run, "", values, values["labels_used"])

@@ -1,4 +1,4 @@
-"""The suite `generation`: how well each diffusion process learns a search space, and what sampling costs."""
+"""The suite `generation`: sample quality and sampling cost of each diffusion process on a search space."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _ON_CURVE = ("validity_raw", "tv_ops", "tv_edges", "tv_depth")
 
 @dataclass(frozen=True)
 class OtherProcesses:
-    """What is computed of the processes beside the main one.
+    """Training and samples of the processes other than the main one.
 
     Args:
-        training: Length and speed of the training.
+        training: Options of the training.
         samples: Samples of each trained generator.
     """
 
@@ -43,21 +43,21 @@ class OtherProcesses:
 
 @dataclass(frozen=True)
 class GenerationSuite(Suite):
-    """Trains each process on a part of each space and measures its samples beside uniform draws.
+    """Trains each process on a part of each space and compares its samples with uniform draws.
 
     Args:
         processes: Name -> (space=..., data=...) -> an untrained generator.
-        seeds: Space -> number of seeds of a process that `more_seeds` does not name; of the split, training and samples.
-        training: Length and speed of the training.
+        seeds: Space -> number of seeds of split, training and samples, for processes that are not in `more_seeds`.
+        training: Options of the training.
         more_seeds: Process -> space -> number of seeds.
         samples: Samples of each trained generator.
-        step_samples: Samples of each point of the curve over sampler steps.
-        steps: Sampler steps on the curve.
+        step_samples: Samples for each point of the curve over sampler steps.
+        steps: Sampler steps of the curve.
         train_fraction: Share of the space to train on, split by canonical hash.
-        others: Training and number of samples of the processes that `more_seeds` does not name, which have no curve; None
-            for those of the others.
-        parameters: Space -> (task, metric) of a table that knows the parameters of its architectures, without which nothing is
-            computed; of other spaces the modelled cost is compared.
+        others: Training and number of samples of processes that are not in `more_seeds`, which have no curve; None to treat
+            them alike.
+        parameters: Space -> (task, metric) of the required table of parameter counts; modelled costs are compared in other
+            spaces.
 
     Raises:
         InvalidRequest: A number is out of range.
@@ -82,7 +82,7 @@ class GenerationSuite(Suite):
             if any(not isinstance(value, int) or value < 1 for value in values):
                 raise InvalidRequest(f"{name} is {getattr(self, name)}", "It must be at least 1.")
         if not 0 < self.train_fraction < 1:
-            raise InvalidRequest(f"train_fraction is {self.train_fraction}", "Novelty needs a part that is not trained on.")
+            raise InvalidRequest(f"train_fraction is {self.train_fraction}", "Novelty needs a held-out part: use 0.5.")
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -92,7 +92,7 @@ class GenerationSuite(Suite):
         distances = [Column(name, title, ".4f") for name, title in _DISTANCES.items()]
         cost = (
             Column("network_evaluations", "network evaluations", ".0f"),
-            Column("samples_per_cpu_second", "samples a CPU second", ".0f"),
+            Column("samples_per_cpu_second", "samples per CPU second", ".0f"),
             Column("train_cpu_seconds", "training CPU s", ".0f"),
             Column("sampling_cpu_seconds", "sampling CPU s", ".1f"),
         )
@@ -105,19 +105,22 @@ class GenerationSuite(Suite):
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         steps = self.training.max_steps or f"{STEPS_PER_POSITION} (for each free position)"
-        others = self.others
-        fewer = f" ({others.training.max_steps} and {others.samples:,} samples where it is not the main one)" if others else ""
+        fewer = (
+            f" ({others.training.max_steps} and {others.samples:,} samples for processes other than the main one)"
+            if (others := self.others)
+            else ""
+        )
         return (
             f"Each generator is trained for {steps} steps{fewer}, batches of {self.training.batch_size}, on "
-            f"{100 * self.train_fraction:g} % of the space, split by canonical hash so that functional twins stay on "
-            f"one side; {self.samples:,} raw samples are drawn once and nothing is repaired. `samples=N` measures the "
-            "first N: validity of raw samples; distinct architectures, distinct functions and architectures that were "
-            "not trained on among the valid ones; total-variation distances to the whole space of operations, of edges "
-            "between levels, of the longest path of what is computed, and of the parameter count. *Uniform draws* are "
-            "what as many independent uniform draws as there are valid samples give (exact for shares, one simulated set "
-            "a seed for distances), *training set* is the distance of the training half itself. `steps=N` draws "
+            f"{100 * self.train_fraction:g} % of the space, split by canonical hash so that equivalent architectures are in "
+            f"the same part; {self.samples:,} raw samples are drawn once and not repaired. `samples=N` measures the first N: "
+            "validity of raw samples; among the valid ones, the shares of distinct architectures, of distinct functions and of "
+            "architectures outside the training set; total-variation distances to the whole space, for operations, edges "
+            "between levels, the longest path of the reduced graph, and the parameter count. *Uniform draws* are the expected "
+            "values for as many independent uniform draws as there are valid samples (exact for shares, one simulated set per "
+            "seed for distances); *training set* is the distance of the training half itself. `steps=N` draws "
             f"{self.step_samples:,} samples with N network evaluations each."
         )
 
@@ -137,7 +140,7 @@ class GenerationSuite(Suite):
         return cells
 
     def _check(self, process: str, name: str) -> None:
-        """Builds a generator and drops it, so that wrong options fail before any work."""
+        """Builds a generator once, so that invalid options fail before any computation."""
         space = load_space(name)
         try:
             self.processes[process](space=space, data=space.to_dags([]))
@@ -147,7 +150,7 @@ class GenerationSuite(Suite):
             raise InvalidRequest(f"cannot build process {process}: {error}", "Check its options.") from error
 
     def _only(self, process: str, space: str) -> GenerationSuite:
-        """What a cell of this process and space depends on."""
+        """The suite reduced to the settings of one process and space."""
         parameters = {space: self.parameters[space]} if space in self.parameters else {}
         processes = {process: self.processes[process]}
         alone = replace(self, processes=processes, seeds={}, more_seeds={}, others=None, parameters=parameters)
@@ -156,7 +159,7 @@ class GenerationSuite(Suite):
         return replace(alone, training=self.others.training, samples=self.others.samples, steps=())
 
     def measure(self, space_name: str, context: CellContext) -> list[Measurement]:
-        """Trains a generator of the one process, or takes the one that is there, and measures samples of it."""
+        """Trains a generator of the process (or loads the shared one) and measures its samples."""
         ((process, make),) = self.processes.items()
         space = load_space(space_name)
         path = trained_generator(context, space, make, self.training, process, fraction=self.train_fraction)
@@ -174,7 +177,7 @@ class GenerationSuite(Suite):
 
 
 def _cost(path: Path, samples: int, cpu: float) -> dict[str, float]:
-    """What training took, and so many samples in so many CPU seconds."""
+    """Cost of training and of sampling."""
     return {
         "network_evaluations": metric_of(path, "network_evaluations"),
         "train_cpu_seconds": metric_of(path, "train_cpu_seconds"),
@@ -186,7 +189,7 @@ def _cost(path: Path, samples: int, cpu: float) -> dict[str, float]:
 def _quality(
     raw: DagBatch, trained: TrainedGenerator, whole: WholeSpace, seed: int, metrics: Sequence[str]
 ) -> dict[str, float]:
-    """Metrics of raw samples, with their references and those of the training set."""
+    """Metrics of raw samples with those of uniform draws and of the training set."""
     found = sample_metrics(trained.space, raw, trained.reference, seed).values
     found = {**found, **whole.distances(raw[trained.space.is_valid(raw)], seed)}
     names = [name + suffix for name in metrics for suffix in ("", "_reference", "_train")]

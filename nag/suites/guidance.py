@@ -1,4 +1,4 @@
-"""The suite `guidance`: what steering with a few labels is worth, against baselines at equal budget."""
+"""The suite `guidance`: guided generation with few labels, against baselines at equal budget."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _FINETUNED = "reward fine-tuning"
 
 @dataclass(frozen=True)
 class GuidanceSuite(Suite):
-    """Steers one generator a space by a predictor of few labels, in every way there is.
+    """Compares guidance methods on one generator per space, with a predictor of few labels.
 
     Args:
         generators: Family -> (space=..., data=...) -> an untrained generator; one is called `default`. Trained with seed 0.
         predictor: (space=..., seed=...) -> an untrained predictor.
-        methods: Name -> guidance; `default` is the one that the baselines get the budget of.
+        methods: Name -> guidance; the budget of `default` is that of the baselines.
         tasks: Task -> number of seeds of labels, predictor and samples.
-        training: Length and speed of the generators' training.
-        families: Name of a method -> family of its generator; `default` where it is not named.
+        training: Options of the generators' training.
+        families: Method -> family of its generator, if not `default`.
         finetuning: Reward fine-tuning; None for none.
         labels: Labels of each task.
         samples: Architectures to generate.
-        compared: Names of the methods to run; all where empty.
-        only: Method -> the tasks that it runs on; all where it is not named.
-        conditional_steps: Training steps that teach the generator its condition, for classifier-free guidance.
+        compared: Names of the methods to run; all if empty.
+        only: Method -> the tasks that it runs on, if not all.
+        conditional_steps: Training steps of the conditional generator, for classifier-free guidance.
         name: Name of the suite.
     """
 
@@ -70,7 +70,7 @@ class GuidanceSuite(Suite):
                 Column("true_mean", "mean value", ".4g"),
                 Column("true_best", "best value", ".4g"),
                 Column("regret", "regret", ".3g"),
-                Column("functional_uniqueness", "functions", ".2f"),
+                Column("functional_uniqueness", "distinct functions", ".2f"),
                 Column("predictor_evaluations", "predictor evaluations", ".0f"),
                 Column("sampling_cpu_seconds", "sampling CPU s", ".1f"),
             ),
@@ -79,16 +79,16 @@ class GuidanceSuite(Suite):
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         return (
-            f"{self.labels} labels of the task's search metric train one predictor a seed; {self.samples} "
-            "architectures are returned by each method and looked up. Percentiles are those of the report metric in the "
-            "whole table (50 is chance); the percentile of the search metric, which the labels are of, stands beside. "
-            "Generators are trained once on uniform draws of the space, without labels (seed 0). *Best of N* keeps the "
-            "best distinct functions of as many unguided samples as the default guidance makes predictor evaluations; "
-            "*whole space* ranks every architecture by the predictor, which no method here may do; *mutation* draws "
-            "one-edit neighbours of the ten best labelled. Functions: share of functionally distinct samples. Scores are "
-            "expected percentiles under the predictor, in every row. Guidance was developed with seeds 100 to 102."
+            f"One predictor per seed is trained on {self.labels} labels of the task's search metric; each method returns "
+            f"{self.samples} architectures, which are looked up. Percentiles are those of the report metric in the whole "
+            "table (50 is chance); the percentile of the search metric, which the labels come from, is reported as well. "
+            "Generators are trained once on uniform draws of the space, without labels (seed 0). *Best of N* keeps the best "
+            "distinct functions of as many unguided samples as the default guidance makes predictor evaluations; *whole "
+            "space* ranks every architecture by the predictor, which the other methods cannot do; *mutation* draws one-edit "
+            "neighbours of the ten best labelled. *Distinct functions*: share of functionally distinct samples. All methods "
+            "use expected percentiles under the predictor as scores. Guidance was developed with seeds 100 to 102."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -96,7 +96,7 @@ class GuidanceSuite(Suite):
         names = [*self.methods, *([_FINETUNED] if self.finetuning is not None else [])]
         names = [name for name in names if not self.compared or name in self.compared]
         if "default" not in names:
-            raise InvalidRequest("the suite has no method 'default'", "The baselines get its budget.")
+            raise InvalidRequest("the suite has no method 'default'", "Add it: the baselines have its budget.")
         cells = []
         for task, seeds in self.tasks.items():
             load_task(task)
@@ -108,7 +108,7 @@ class GuidanceSuite(Suite):
         return cells
 
     def measure(self, task_name: str, method: str, context: CellContext) -> list[Measurement]:
-        """Runs one method on one task; with `default`, the baselines are measured too."""
+        """Runs one method on one task; `default` also runs the baselines."""
         task = load_task(task_name)
         predictor = trained_predictor(context, task, self.predictor, self.labels)
         family = self.families.get(method, "default")

@@ -1,4 +1,4 @@
-"""Guided generation for an unseen task: what a meta-predictor is worth to it beside the same labels alone."""
+"""Guided generation for an unseen task: a meta-predictor against a predictor of the same labels from scratch."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ __all__ = ["GuidedTransfer"]
 
 @dataclass(frozen=True)
 class GuidedTransfer:
-    """How samples are drawn for an unseen task.
+    """Guided sampling for an unseen task.
 
     Args:
         make_generator: (space=..., data=...) -> the untrained generator.
-        training: Length and speed of its training, without labels.
-        make_scratch: (space=..., seed=...) -> an untrained predictor that sees the labels alone.
-        guidance: How to steer.
+        training: Options of its training, without labels.
+        make_scratch: (space=..., seed=...) -> an untrained predictor for the target's labels alone.
+        guidance: The guidance.
         labels: Labels of the target task.
         samples: Architectures to generate.
         seeds: Number of seeds.
@@ -52,8 +52,8 @@ class GuidedTransfer:
 
         Args:
             task: The target.
-            trained: A meta-predictor that never saw it.
-            context: Seed of labels, predictors and samples; that of the generator, which it keeps, is 0.
+            trained: A meta-predictor that was not trained on it.
+            context: Seed of labels, predictors and samples; stores the generator, whose seed is 0.
         """
         path = trained_generator(context, task.space, self.make_generator, self.training)
         generator = load_generator(path, context.device).generator
@@ -69,7 +69,7 @@ class GuidedTransfer:
         return found
 
     def _predictors(self, task: Task, trained: TrainedMetaPredictor, seed: int) -> dict[str, TrainedPredictor]:
-        """Method -> its predictor of the target."""
+        """Method -> its predictor for the target."""
         rows = np.random.default_rng(seed).permutation(task.rows)[: self.labels]
         labels = task.table.dags[torch.from_numpy(rows)], torch.from_numpy(task.search_values[rows])
         scratch = self.make_scratch(space=task.space, seed=seed)

@@ -33,20 +33,20 @@ _Values = dict[str, float]
 
 @dataclass(frozen=True)
 class LimitsSuite(Suite):
-    """Guides under limits on each of some secondary metrics of a task, and toward fronts.
+    """Guided generation under limits on secondary metrics of a task, and toward Pareto fronts.
 
     Args:
         task: Name of the task.
         generator: (space=..., data=...) -> an untrained generator; it is trained once, with seed 0.
         predictor: (space=..., seed=...) -> an untrained predictor of the search metric.
         side_predictor: (space=..., seed=...) -> an untrained predictor of a secondary metric.
-        guidance: How to steer under a limit.
-        front: How to steer toward a front.
-        training: Length and speed of the generator's training.
+        guidance: Guidance under a limit.
+        front: Guidance toward a front.
+        training: Options of the generator's training.
         metrics: Secondary metrics that are limited.
-        percentiles: Percentiles of the secondary metric, in the whole table, that are the limits.
+        percentiles: Limits, as percentiles of the secondary metric in the whole table.
         seeds: Number of seeds of labels, predictors and samples.
-        labels: Labels of the search metric, and as many of each secondary metric.
+        labels: Number of labels of the search metric, and of each secondary metric.
         samples: Architectures to generate.
     """
 
@@ -69,13 +69,13 @@ class LimitsSuite(Suite):
         Table(
             "under a limit",
             (
-                Column("kept", "share that keeps the true limit"),
+                Column("kept", "share within the true limit"),
                 Column("best", "best true value", ".2f"),
-                Column("optimum", "table's optimum under the limit", ".2f"),
+                Column("optimum", "optimum of the table within the limit", ".2f"),
                 Column("gap", "gap", ".2f"),
                 Column("mean", "mean true value", ".2f"),
                 Column("returned", "returned", ".0f"),
-                Column("functional_uniqueness", "functions", ".2f"),
+                Column("functional_uniqueness", "distinct functions", ".2f"),
                 Column("predictor_evaluations", "predictor evaluations", ".0f"),
                 Column("sampling_cpu_seconds", "CPU s", ".1f"),
             ),
@@ -84,10 +84,10 @@ class LimitsSuite(Suite):
         Table(
             "fronts",
             (
-                Column("hypervolume_ratio", "hypervolume over the true front's"),
-                Column("hypervolume_ratio_nadir", "the same above the front's worst corner"),
+                Column("hypervolume_ratio", "hypervolume relative to the true front"),
+                Column("hypervolume_ratio_nadir", "the same with the nadir of the true front as reference"),
                 Column("returned", "returned", ".0f"),
-                Column("front_size", "on the true front of those returned", ".0f"),
+                Column("front_size", "returned and on the true front", ".0f"),
                 Column("sampling_cpu_seconds", "CPU s", ".1f"),
             ),
             ("front of*",),
@@ -96,17 +96,17 @@ class LimitsSuite(Suite):
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         return (
-            f"{self.labels} labels of the search metric and {self.labels} of the side metric, of the same "
-            "architectures, train two predictors; the margin of the limit is calibrated on those labels alone. Limits "
-            f"are percentiles {', '.join(map(str, self.percentiles))} of the side metric in the table; {self.samples} "
-            "architectures are generated and those not predicted to keep the limit with the margin are dropped "
-            f"(`returned` counts the rest); a share of {BOUNDARY:g} of them is drawn with the limit at even odds. *Best of "
-            "N* does the same with as many unguided samples as the default makes predictor evaluations. `all limits` is "
-            "the mean over the side metric's limits. Fronts: report metric up, side metric down; hypervolume of the true "
-            "values of what is returned over that of the whole table's front, above the table's worst values and, "
-            "stricter, above the worst corner of the true front."
+            f"Two predictors are trained on {self.labels} labels of the search metric and {self.labels} of the secondary "
+            "metric, of the same architectures; the margin of the limit is calibrated on those labels. Limits are percentiles "
+            f"{', '.join(map(str, self.percentiles))} of the secondary metric in the table; {self.samples} architectures are "
+            "generated and those not predicted to be within limit and margin are dropped (`returned` counts the rest); "
+            f"{BOUNDARY:.0%} of them are drawn with a risk of one half at the limit. *Best of N* does the same with as "
+            "many unguided samples as the default makes predictor evaluations. `all limits` is the mean over the limits of the "
+            "secondary metric. Fronts: the report metric is maximised and the secondary metric minimised; hypervolume of the "
+            "true values of the returned architectures divided by that of the whole table's front, with the worst values of "
+            "the table as reference point and, stricter, the nadir point of the true front."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -115,12 +115,12 @@ class LimitsSuite(Suite):
         for metric in self.metrics:
             if metric not in task.secondary_metrics:
                 hint = did_you_mean(metric, task.secondary_metrics)
-                raise InvalidRequest(f"task {task.name} has no side metric '{metric}'", hint)
+                raise InvalidRequest(f"task {task.name} has no secondary metric '{metric}'", hint)
             cells += options.cells(self.seeds, partial(self.measure, metric), metric)
         return cells
 
     def measure(self, metric: str, context: CellContext) -> list[Measurement]:
-        """All limits of one secondary metric, and its front."""
+        """Measures all limits of one secondary metric, and its front."""
         task = load_task(self.task)
         accuracy = trained_predictor(context, task, self.predictor, self.labels)
         side = trained_predictor(context, task, self.side_predictor, self.labels, metric)
@@ -147,7 +147,7 @@ class LimitsSuite(Suite):
     def _limited(
         self, task: Task, metric: str, bound: float, generator: Any, context: CellContext, target: GuidanceTarget
     ) -> _Values:
-        """What samples under a limit are worth, and what they cost."""
+        """True values and cost of samples under a limit."""
         table, watch = task.table, Stopwatch()
         dags = target.sample(generator, self.samples, context.rng()).kept.to("cpu")
         cpu = watch.cpu
@@ -172,7 +172,7 @@ class LimitsSuite(Suite):
     def _front(
         self, task: Task, metric: str, generator: Any, context: CellContext, accuracy: TrainedPredictor, side: TrainedPredictor
     ) -> _Values:
-        """What samples toward a front are worth."""
+        """Quality and cost of samples toward a front."""
         table, watch = task.table, Stopwatch()
         objective = Objective((accuracy.metric, Metric(metric, maximise=False)), pareto=True)
         target = make_guidance_target(task.space, objective, [accuracy, side], self.front, self.samples)

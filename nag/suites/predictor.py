@@ -1,4 +1,4 @@
-"""The suite `predictor`: how well predictors rank a whole table from a few labels, what each part is worth, what it costs."""
+"""The suite `predictor`: rank correlation and cost of predictors of a whole table from few labels, with ablations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PredictorMethod:
 
     Args:
         make: (space=..., seed=...) -> the untrained predictor; also proxies=... where there are any.
-        proxies: Columns of the table, which cost no training, that join the features.
+        proxies: Training-free columns of the table that are added to the features.
     """
 
     make: Callable[..., Predictor]
@@ -63,8 +63,8 @@ class PredictorSuite(Suite):
 
     Args:
         methods: Name -> the method.
-        runs: What is computed of them.
-        extra: Name -> (space=..., seed=...) -> an untrained predictor of one's own, which joins each run.
+        runs: Parts of the comparison.
+        extra: Name -> (space=..., seed=...) -> an untrained predictor of the user, added to each run.
     """
 
     methods: Mapping[str, PredictorMethod]
@@ -75,11 +75,11 @@ class PredictorSuite(Suite):
     title = "Predictors from few labels"
     protocol = (
         "Labels of the task's search metric are drawn at random; a predictor is fitted to them and ranks all other "
-        "architectures of the table by that metric (*all other*, the usual random split of the literature), and, among "
-        "these, those alone that share no canonical class with a labelled one (*no twins*, the split by canonical hash). "
-        "Hyper-parameters are the defaults everywhere. *Tau that label noise allows*: the rank correlation of the "
-        "table with itself plus noise of the spread found inside canonical classes, on normal scores; what no "
-        "predictor can be expected to pass by much. Times are CPU-seconds with one thread, features included."
+        "architectures of the table by that metric (*all other*, the usual random split of the literature), and the subset "
+        "of these without an equivalent labelled architecture (*no twins*, the split by canonical hash). All "
+        "hyper-parameters are the defaults. *Noise ceiling of tau*: the rank correlation of the table with itself plus noise "
+        "of the standard deviation within canonical classes, on normal scores; an approximate upper bound for any "
+        "predictor. Times are CPU seconds with one thread, including features."
     )
     tables = (
         Table(
@@ -90,7 +90,7 @@ class PredictorSuite(Suite):
                 Column("spearman", "Spearman, all other"),
                 Column("kendall_tau_report", "tau with the report metric"),
                 Column("precision_at_10pct", "precision in the top 10 %"),
-                Column("tau_ceiling", "tau that label noise allows"),
+                Column("tau_ceiling", "noise ceiling of tau"),
                 Column("fit_cpu_seconds", "fit CPU s", ".1f"),
                 Column("score_cpu_seconds", "score the table CPU s", ".1f"),
             ),
@@ -123,7 +123,7 @@ def measure_predictor(
         name: Name of the method.
         method: The method.
         num_labels: Number of labels.
-        context: Seed of labels and predictor, and where it is fitted.
+        context: Seed of labels and predictor, and its device.
     """
     task, device = load_task(task_name), context.device
     table, values = task.table, task.search_values
@@ -153,10 +153,10 @@ def measure_predictor(
 
 
 def noise_ceiling(task: Task) -> float | None:
-    """Kendall's tau of the search values with themselves plus one more noise of the size found inside canonical classes.
+    """Kendall's tau of the search values with themselves plus noise of the standard deviation within canonical classes.
 
-    None where no class has two members. On normal scores, in which the spread is pooled over all classes; as the values
-    hold noise already, the true ceiling is a little lower.
+    None if no class has two members. On normal scores, with the variance pooled over all classes; because the values are
+    already noisy, the true ceiling is slightly lower.
     """
     rows, classes = task.rows, task.table.canonical[task.rows]
     scores = NormalScores().fit(torch.from_numpy(task.search_values[rows])).numpy()

@@ -1,4 +1,4 @@
-"""The suite `proxies`: training-free scores against published ones and against what training finds, and what they cost."""
+"""The suite `proxies`: training-free scores against published scores and trained accuracy, and their cost."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class ProxyRun:
     """A part of the comparison: proxies that score networks of one size.
 
     Args:
-        setting: How the networks are called in the tables.
+        setting: Name of the networks in the tables.
         proxies: Names of the proxies.
-        builder: Makes the networks.
-        batch_size: Images that they see.
-        initialisations: Initial weights that a score is averaged over.
-        normal: Whether weights have the normal law of published synflow and naswot, rather than PyTorch's own.
+        builder: Builds the networks.
+        batch_size: Number of images.
+        initialisations: Number of initialisations that a score is averaged over.
+        normal: Whether weights are normally distributed, as in published synflow and naswot, or initialised by PyTorch.
 
     Raises:
-        InvalidRequest: No such proxy, or a number is too small.
+        InvalidRequest: A proxy is unknown, or a number is too small.
     """
 
     setting: str
@@ -65,7 +65,7 @@ class ProxyRun:
 
 @dataclass(frozen=True)
 class _Scores:
-    """Scores (n,) of a draw, how many networks were measured for them, and their CPU seconds."""
+    """Scores (n,) of random architectures, the number of networks behind them, and their CPU seconds."""
 
     values: np.ndarray
     networks: int
@@ -78,17 +78,17 @@ class ProxiesSuite(Suite):
     """Scores untrained networks of random architectures, and compares the scores with a table.
 
     Args:
-        runs: Proxies, and the networks that they see.
+        runs: Proxies, and the networks that they score.
         combinations: Name -> proxies whose mean normal score is measured too; each must be in one run.
         task: A table with the search metric to predict.
-        data_set: Images that networks see.
-        released: Proxy -> column of the table with values that others computed.
+        data_set: Images of the batch.
+        released: Proxy -> column of the table with published scores.
         count: Number of random architectures.
-        seeds: Number of draws, each with its own initial weights.
-        part: Architectures that are scored at a time, and lost by a kill.
+        seeds: Number of random sets, each with its own initial weights.
+        part: Architectures that are scored and stored at once.
 
     Raises:
-        InvalidRequest: A number is too small, a proxy is in no run or in two.
+        InvalidRequest: A number is too small, or a proxy is in no run or in two.
     """
 
     runs: Sequence[ProxyRun]
@@ -106,11 +106,11 @@ class ProxiesSuite(Suite):
         Table(
             "scores of untrained networks",
             (
-                Column("spearman_released", "Spearman with released values", ".4f"),
+                Column("spearman_released", "Spearman with published values", ".4f"),
                 Column("spearman", "Spearman with accuracy"),
                 Column("kendall_tau", "tau with accuracy"),
                 Column("spearman_top", f"Spearman, best {_TOP} %"),
-                Column("networks_per_cpu_second", "architectures a CPU-s", ".3g"),
+                Column("networks_per_cpu_second", "architectures per CPU second", ".3g"),
                 Column("networks", "networks measured", ".0f"),
             ),
         ),
@@ -120,24 +120,24 @@ class ProxiesSuite(Suite):
         names = [name for run in self.runs for name in run.proxies]
         for name in (*names, *(name for combined in self.combinations.values() for name in combined)):
             if names.count(name) != 1:
-                raise InvalidRequest(f"proxy '{name}' is in {names.count(name)} runs", "Let each be in one.")
+                raise InvalidRequest(f"proxy '{name}' is in {names.count(name)} runs", "Name each in exactly one.")
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         runs = "; ".join(
             f"*{run.setting}*: {run.batch_size} images, scores averaged over {run.initialisations} draws of "
             + ("normal weights of variance 2 / fan-out" if run.normal else "PyTorch's own initial weights")
             for run in self.runs
         )
         return (
-            f"{self.count} random architectures of the task's table; untrained networks see one random batch of "
-            f"{self.data_set} ({runs}). Parameters and multiply-accumulates need one network. Functional "
-            "twins in the draw share one network, but for proxies that also see what carries no signal (params, flops, "
-            "naswot, zen). *Released values*: the same proxy as others published it, in the table. *Accuracy*: the task's "
-            f"search metric; *best {_TOP} %*: among the architectures of the draw that are truly best. Combinations are mean "
-            "normal scores of ranks. *Architectures a CPU-second*: building and initialising the networks included, one "
-            "thread; where other work shared the machine they are too low."
+            f"{self.count} random architectures of the task's table; untrained networks are scored on one random batch of "
+            f"{self.data_set} ({runs}). Parameters and multiply-accumulates need one network. Functionally equivalent "
+            "architectures share one network, except for proxies that depend on parts without effect (params, flops, naswot, "
+            "zen). *Published values*: the published scores of the same proxy, from the table. *Accuracy*: the task's search "
+            f"metric; *best {_TOP} %*: among the truly best of them. Combinations are mean normal scores of ranks. "
+            "*Architectures per CPU second*: with one thread, including building and initialising the networks; too low if "
+            "other processes shared the machine."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
@@ -154,7 +154,7 @@ class ProxiesSuite(Suite):
         return [cell for of_seed in zip(*cells, strict=True) for cell in of_seed]
 
     def measure_proxy(self, name: str, context: CellContext) -> list[Measurement]:
-        """Scores the draw by one proxy."""
+        """Scores the architectures by one proxy."""
         task, rows, scores = load_task(self.task), self._draw(context), self._scores(name, context)
         values = _against(task, rows, scores.values)
         if name in self.released:
@@ -165,12 +165,12 @@ class ProxiesSuite(Suite):
         return measurements(task.space.name, task.name, name, self._run_of(name).setting, values)
 
     def measure_combination(self, name: str, context: CellContext) -> list[Measurement]:
-        """Scores the draw by the mean normal score of several proxies."""
+        """Scores the architectures by the mean normal score of several proxies."""
         task, proxies = load_task(self.task), self.combinations[name]
         found = [self._scores(proxy, context) for proxy in proxies]
         combined = combined_scores(torch.from_numpy(np.stack([scores.values for scores in found], 1)))
         values = _against(task, self._draw(context), combined.numpy())
-        # an architecture needs one network for each of the proxies
+        # an architecture needs one network for each proxy
         values["networks_per_cpu_second"] = 1 / sum(max(scores.cpu_seconds, 1e-9) / scores.networks for scores in found)
         return measurements(task.space.name, task.name, name, " + ".join(proxies), values)
 
@@ -178,11 +178,11 @@ class ProxiesSuite(Suite):
         return next(run for run in self.runs if name in run.proxies)
 
     def _draw(self, context: CellContext) -> np.ndarray:
-        """Rows of the drawn architectures, (n,)."""
+        """Rows of the random architectures, (n,)."""
         return np.random.default_rng(context.seed).permutation(load_task(self.task).rows)[: self.count]
 
     def _scores(self, name: str, context: CellContext) -> _Scores:
-        """Scores of the draw by one proxy; those of earlier, killed runs are taken over."""
+        """Scores of the architectures by one proxy; those of earlier, killed runs are reused."""
         task, run, rows = load_task(self.task), self._run_of(name), self._draw(context)
         twins = task.table.canonical[rows] if proxy_named(name).functional else rows
         first, where = np.unique(twins, return_index=True, return_inverse=True)[1:]
@@ -199,7 +199,7 @@ class ProxiesSuite(Suite):
 
 
 def _scored(task: Task, trial: ProxyTrial, rows: Sequence[int], part: str, context: CellContext) -> dict[str, Any]:
-    """`scores` of some rows of the table, and the `cpu_seconds` that they cost."""
+    """`scores` of some rows of the table, and their `cpu_seconds`."""
 
     def build(folder: RunFolder) -> None:
         folder.start()

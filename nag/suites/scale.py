@@ -1,4 +1,4 @@
-"""The suite `scale`: time and memory as graphs grow, and generation of real computation graphs."""
+"""The suite `scale`: time and memory by number of nodes, and generation of real computation graphs."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _DISTANCES = {
 
 @dataclass(frozen=True)
 class ScaleSuite(Suite):
-    """How far the generator reaches.
+    """Measures a generator on large graphs.
 
     Args:
         generator: (space=..., data=...) -> an untrained generator.
-        training: Length and speed of the training on real graphs.
+        training: Options of the training on real graphs.
         sizes: Numbers of nodes.
         steps: Network evaluations of a sample at each size.
         task: The task whose table holds real graphs.
@@ -60,16 +60,16 @@ class ScaleSuite(Suite):
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """Time and memory by size, the fitted law, and real graphs."""
+        """Time and memory by size, the fitted exponents, and real graphs."""
         growth = (
-            Column("train_seconds_per_step", "s a training step of 4 graphs", ".3f"),
+            Column("train_seconds_per_step", "s per training step of 4 graphs", ".3f"),
             Column("train_peak_mb", "peak MB, training", ".0f"),
-            Column("seconds_per_sample", "s a sample", ".3f"),
+            Column("seconds_per_sample", "s per sample", ".3f"),
             Column("sample_peak_mb", "peak MB, sampling", ".0f"),
-            Column("network_share", "network's share of a sampling step", ".2f"),
-            Column("attention_share", "of it, node states and attention", ".2f"),
+            Column("network_share", "share of the network in a sampling step", ".2f"),
+            Column("attention_share", "share of attention and node states in the network", ".2f"),
         )
-        law = (
+        exponents = (
             Column("train_exponent", "exponent of training time", ".2f"),
             Column("sample_exponent", "exponent of sampling time", ".2f"),
             Column("memory_exponent", "exponent of training memory", ".2f"),
@@ -80,22 +80,22 @@ class ScaleSuite(Suite):
         lines = (Baseline("_reference", "training graphs"),)
         return (
             Table("time and memory by number of nodes", growth, ("nodes=*",)),
-            Table("growth", law, ("fit",)),
+            Table("growth", exponents, ("fit",)),
             Table("real computation graphs", (*quality, *distances, *valid), ("held out",), lines),
         )
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         return PROTOCOL.format(steps=self.steps) + (
-            " Real graphs: grouped by canonical hash, a fifth of the classes held "
-            "out; uniqueness, novelty and distances to the held-out graphs are those of all samples, valid or not, beside the "
-            "distances of the training graphs; which samples are valid depends on their size, so the distances of the valid "
-            "ones alone stand apart. Nothing is repaired."
+            " Real graphs: grouped by canonical hash, with a fifth of the classes held out; uniqueness, novelty and distances "
+            "to the held-out graphs are over all samples, valid or not, with the distances of the training graphs as "
+            "reference. Validity depends on the size, so distances of the valid samples alone are reported separately. Nothing "
+            "is repaired."
         )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for the sizes, one a seed for the real graphs."""
+        """One cell for the sizes, and one per seed for the real graphs."""
         layered = LayeredGraphs(self.generator, tuple(self.sizes), self.steps)
         cells = replace(options, seeds=1).cells(1, layered.measure, "layered")
         if not self.real_seeds:
@@ -105,10 +105,10 @@ class ScaleSuite(Suite):
         return cells + options.cells(self.real_seeds, alone.measure, self.task)
 
     def measure(self, context: CellContext) -> list[Measurement]:
-        """Trains on four fifths of the classes of real graphs and compares samples with the others."""
+        """Trains on four fifths of the classes of real graphs and compares samples with the held-out fifth."""
         table = load_task(self.task).table
         split = split_by_class(table.canonical, fraction=0.8, seed=context.seed)
-        first = table.first_rows  # one graph a class
+        first = table.first_rows  # one graph of each class
         train, held_out = (table.dags[torch.from_numpy(np.intersect1d(rows, first))] for rows in (split.train, split.test))
         path = trained_generator(context, table.space, self.generator, self.training, self.task, graphs=train)
         generator, watch = load_generator(path, context.device).generator, Stopwatch()
@@ -125,18 +125,18 @@ class ScaleSuite(Suite):
 
 
 def sample_distances(space: SearchSpace, raw: DagBatch, train: DagBatch, held_out: DagBatch) -> dict[str, float]:
-    """Quality of samples beside held-out graphs, over all samples and over the valid ones alone.
+    """Quality of samples relative to held-out graphs, over all samples and over the valid ones alone.
 
-    Which samples are valid depends on their size, so that distances of the valid ones alone are those of another set.
+    Validity depends on the size, so that the valid samples alone have another distribution of sizes.
 
     Args:
         space: The search space.
-        raw: Samples as generated.
+        raw: Raw samples.
         train: The training graphs, whose distances are the reference.
-        held_out: What samples are compared with.
+        held_out: The graphs to compare with.
 
     Returns:
-        Metric -> value; `NAME_valid` is NAME over the valid samples alone and is missing where there are none.
+        Metric -> value; `NAME_valid` is NAME over the valid samples alone, omitted if there are none.
     """
     valid, known, num_ops = space.is_valid(raw), space.function_codes(train), len(space.vocabulary)
     found = {"validity_raw": float(valid.double().mean())}

@@ -1,4 +1,4 @@
-"""The suite `search`: how few queries lead to the best architecture, strategy by strategy."""
+"""The suite `search`: queries that each strategy needs to find the best architectures of a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.predictors import RankedPredictor
 from nag.suites.running.cells import Cell, cell_key
-from nag.suites.search_cells import FAVOURITES, Generation, Make, Search, Source, measure_favourites
+from nag.suites.search_cells import BEST, Generation, Make, Search, Source, measure_best
 from nag.suites.search_front import FrontRun
 from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import load_task
@@ -21,16 +21,16 @@ __all__ = ["SearchRun", "SearchSuite"]
 
 @dataclass(frozen=True)
 class SearchRun:
-    """A part of the comparison: strategies that search for tasks.
+    """A part of the comparison: some strategies on some tasks.
 
     Args:
         tasks: Names of the tasks.
         strategies: Names of the strategies.
         seeds: Number of seeds.
-        proxies: Training-free columns of the tasks' tables that strategies may see.
-        sources: Task -> another task that a meta-predictor has learned; none where it is not named.
-        source_labels: How many of its labels; None for all.
-        queries: Length of a search.
+        proxies: Training-free columns of the tasks' tables that strategies may use.
+        sources: Task -> source task of a meta-predictor; tasks that are not named have none.
+        source_labels: Number of labels of the source task; None for all.
+        queries: Number of queries of a search.
         generator: Whether strategies get a generator of the space.
     """
 
@@ -45,8 +45,8 @@ class SearchRun:
 
 
 _FRONT = (
-    Column("hypervolume_ratio", "hypervolume over the true front's"),
-    Column("hypervolume_ratio_nadir", "above the front's worst corner"),
+    Column("hypervolume_ratio", "hypervolume relative to the true front"),
+    Column("hypervolume_ratio_nadir", "the same with the nadir of the true front as reference"),
     Column("front_found", "points of the true front", ".1f"),
     Column("search_cpu_seconds", "search, CPU s", ".1f"),
 )
@@ -58,12 +58,12 @@ class SearchSuite(Suite):
 
     Args:
         strategies: Name -> (problem=..., seed=...) -> a strategy.
-        source: (space=..., seed=...) -> an untrained predictor of a task that another one learns from.
-        generation: How a generator is trained for strategies that take one.
-        runs: What is computed.
+        source: (space=..., seed=...) -> an untrained predictor of a source task.
+        generation: Training of the generator for strategies that use one.
+        runs: Parts of the comparison.
         regrets: Numbers of queries after which regret is measured.
         front: Searches for a Pareto front; None for none.
-        extra: Name -> (problem=..., seed=...) -> a strategy of one's own, which joins each run.
+        extra: Name -> (problem=..., seed=...) -> a strategy of the user, added to each run.
     """
 
     strategies: Mapping[str, Make]
@@ -76,45 +76,45 @@ class SearchSuite(Suite):
 
     name = "search"
     title = "Search"
-    medians = ("queries_to_optimum", "queries_to_top")  # have no end where the goal is not reached: a mean would not do
+    medians = ("queries_to_optimum", "queries_to_top")  # unbounded if the target is not reached, so that no mean exists
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """Queries, regret and cost; strategies that score the whole space apart from those that never do."""
+        """Queries, regret and cost; strategies that enumerate the space apart from those that do not."""
         columns = (
             Column("queries_to_optimum_median", "median queries to the optimum", "g"),
             Column("reached_optimum", "reached", ".2f"),
             Column("queries_to_top_median", "to the top 0.1 %", "g"),
             *(Column(f"regret_{number}", f"regret at {number}", ".3g") for number in self.regrets),
-            *(Column(f"search_regret_{number}", f"by the search metric, at {number}", ".3g") for number in self.regrets),
+            *(Column(f"search_regret_{number}", f"search regret at {number}", ".3g") for number in self.regrets),
             Column("best_value", "report metric at the end", ".4g"),
             Column("labels_of_other_tasks", "labels of other tasks", ".0f"),
             Column("network_train_cpu_seconds", "training networks, CPU s", ".0f"),
             Column("search_cpu_seconds", "search, CPU s", ".1f"),
         )
         return (
-            Table("strategies that may score every architecture", columns, ("whole space",)),
-            Table("strategies that never enumerate the space", columns, ("scalable",)),
+            Table("strategies that enumerate the space", columns, ("whole space",)),
+            Table("strategies that do not enumerate the space", columns, ("scalable",)),
             Table("the best by the search metric", columns, ("whole table",)),
             Table("two objectives", _FRONT, ("front*",)),
         )
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         text = (
-            "Each query is one function (canonical hash) that was not asked before; strategies see its search metric alone and "
-            "are asked for one at a time. *Optimum*: the first query whose report metric is the table's best; *top 0.1 %*: "
-            "whose report metric has percentile 99.9; a search that ends before counts as never, so that a median may be "
-            "none. *Regret*: the table's best report metric less that of the best query by the search metric; where the two "
-            f"differ, even the table's best by the search metric and the mean of its {FAVOURITES} best, which stand by "
-            "themselves, have some, and regret *by the search metric* stands beside. Hyper-parameters are the defaults "
-            "everywhere, chosen on seeds from 1000 on. Labels are those of the task; *labels of other tasks* were bought "
-            "before, for a meta-predictor (`trees_large` for the source task), and stand in the method's name."
+            "Each query is a new function (canonical hash); strategies observe its search metric only and propose one "
+            "architecture at a time. *Optimum*: the first query whose report metric is the table's best; *top 0.1 %*: the first"
+            " with percentile 99.9; a search that ends before counts as infinite, so that a median may not "
+            "exist. *Regret*: the table's best report metric minus that of the best query by the search metric; where the two "
+            f"metrics differ, even the table's best by the search metric and the mean of its {BEST} best (shown separately) "
+            "have regret, and *search regret*, in the search metric, is reported too. All hyper-parameters are the defaults, "
+            "chosen on seeds from 1000 on. Labels are those of the task; *labels of other tasks*, named in the method, were "
+            "used before to train a meta-predictor (`trees_large` for the source task)."
         )
         for columns in dict.fromkeys(tuple(run.proxies) for run in self.runs if run.proxies):
             tasks = dict.fromkeys(task for run in self.runs if tuple(run.proxies) == columns for task in run.tasks)
-            text += f" Training-free columns that strategies may see on {', '.join(tasks)}: {', '.join(columns)}."
+            text += f" Training-free columns that strategies may use on {', '.join(tasks)}: {', '.join(columns)}."
         if self.front is not None:
             text += f" {self.front.protocol}"
         return text
@@ -129,10 +129,8 @@ class SearchSuite(Suite):
             for task, name in product(run.tasks, dict.fromkeys([*run.strategies, *self.extra])):
                 for cell in self._cells(run, task, name, options):
                     cells.setdefault(cell.key, cell)
-        favourites = [
-            Cell(cell_key(task, "favourites"), 0, partial(measure_favourites, task, tuple(self.regrets))) for task in tasks
-        ]
-        return [*cells.values(), *favourites, *self._front_cells(options)]
+        best = [Cell(cell_key(task, "best"), 0, partial(measure_best, task, tuple(self.regrets))) for task in tasks]
+        return [*cells.values(), *best, *self._front_cells(options)]
 
     def _cells(self, run: SearchRun, task: str, name: str, options: SuiteOptions) -> list[Cell]:
         """A cell for each seed of one strategy on one task."""
@@ -140,8 +138,8 @@ class SearchSuite(Suite):
         generation = self.generation if run.generator else None
         own = (run.queries, tuple(self.regrets), tuple(run.proxies), source, generation)
         search = Search(task, name, self._strategy(name), *own)
-        taught = [f"after_{source.labels or 'all'}"] if source else []
-        return options.cells(run.seeds, search.measure, task, name, *taught)
+        transfer = [f"after_{source.labels or 'all'}"] if source else []
+        return options.cells(run.seeds, search.measure, task, name, *transfer)
 
     def _front_cells(self, options: SuiteOptions) -> list[Cell]:
         if self.front is None:

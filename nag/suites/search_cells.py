@@ -1,4 +1,4 @@
-"""Cells of the suite `search`: one search of a table, and what its favourites are worth."""
+"""Cells of the suite `search`: one search of a table, and the regret of the table's best by the search metric."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from nag.tasks import Objective, Task, load_task
 from nag.training import FitOptions
 from nag.workflows.proxies import proxies_of
 
-__all__ = ["FAVOURITES", "Generation", "Make", "Search", "Source", "measure_favourites"]
+__all__ = ["BEST", "Generation", "Make", "Search", "Source", "measure_best"]
 
-FAVOURITES = 20
-"""How many of the best by the search metric are measured by the report metric."""
+BEST = 20
+"""Number of architectures, best by the search metric, whose report metric is averaged."""
 
 _TOP = 99.9  # percentile
 
@@ -39,11 +39,11 @@ Make = Callable[..., Strategy]
 
 @dataclass(frozen=True)
 class Source:
-    """What other tasks teach before the first query.
+    """A source task of the meta-predictor that is trained before the first query.
 
     Args:
-        task: Name of the other task, of the same space.
-        labels: How many of its labels, at random; None for all.
+        task: Name of the source task, of the same space.
+        labels: Number of random labels; None for all.
         make: (space=..., seed=...) -> an untrained predictor of it.
     """
 
@@ -57,11 +57,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Generation:
-    """How a generator is trained, without labels.
+    """Training of a generator without labels.
 
     Args:
         make: (space=..., data=...) -> the untrained generator.
-        training: Length and speed of its training.
+        training: Options of its training.
     """
 
     make: Callable[..., Any]
@@ -76,11 +76,11 @@ class Search:
         task: Name of the task.
         name: Name of the strategy.
         make: (problem=..., seed=...) -> the strategy.
-        queries: Its length.
+        queries: Number of queries.
         regrets: Numbers of queries after which regret is measured.
-        proxies: Training-free columns that the strategy may see.
-        source: What teaches the task before the first query.
-        generation: How the strategy's generator is trained, with seed 0; None for none.
+        proxies: Training-free columns that the strategy may use.
+        source: Source task of a meta-predictor; None for none.
+        generation: Training of the strategy's generator, with seed 0; None for none.
     """
 
     task: str
@@ -93,9 +93,9 @@ class Search:
     generation: Generation | None = None
 
     def measure(self, context: CellContext) -> list[Measurement]:
-        """Searches once; the seed is that of the strategy, and of the labels that a source has sold."""
+        """Searches once, with the seed for the strategy and for the labels of the source task."""
         task = load_task(self.task)
-        prior, learned = self._prior(task, context)
+        prior, prior_cost = self._prior(task, context)
         generator, trained = self._generator(task, context)
         strategy = self.make(problem=_problem(self.task, self.proxies, prior, generator), seed=context.seed)
         before = cpu_seconds()
@@ -103,52 +103,52 @@ class Search:
         cost = cpu_seconds() - before
         values = {
             **_outcome(task, found, [n for n in self.regrets if n <= self.queries]),
-            "labels_of_other_tasks": learned.labels,
-            "network_train_cpu_seconds": trained,  # of the generator; tables cost none
+            "labels_of_other_tasks": prior_cost.labels,
+            "network_train_cpu_seconds": trained,  # of the generator; look-ups in tables train no networks
             "search_cpu_seconds": cost,
-            "meta_predictor_cpu_seconds": learned.cpu_seconds,
+            "meta_predictor_cpu_seconds": prior_cost.cpu_seconds,
         }
         method = f"{self.name}, {self.source}" if self.source else self.name
         setting = "scalable" if strategy.scalable else "whole space"
         return measurements(task.space.name, task.name, method, setting, values, len(found))
 
     def _generator(self, task: Task, context: CellContext) -> tuple[Path | None, float]:
-        """The generator that the strategy gets, and CPU seconds of training it."""
+        """The strategy's generator, and the CPU seconds of its training."""
         if self.generation is None:
             return None, 0.0
         path = trained_generator(context, task.space, self.generation.make, self.generation.training)
         return path, metric_of(path, "cpu_seconds")
 
-    def _prior(self, task: Task, context: CellContext) -> tuple[Predictor | None, _Learned]:
-        """The prior from the source task, and what it took."""
+    def _prior(self, task: Task, context: CellContext) -> tuple[Predictor | None, _PriorCost]:
+        """The prior from the source task, and its cost."""
         source = self.source
         if source is None:
-            return None, _Learned(0.0, 0.0)
+            return None, _PriorCost(0.0, 0.0)
         seed = 0 if source.labels is None else context.seed
-        bought = ([source.task], source.make, source.labels)
-        trained, path = trained_meta_predictor(context, source.task, *bought, Episodes(), seed)
+        sources = ([source.task], source.make, source.labels)
+        trained, path = trained_meta_predictor(context, source.task, *sources, Episodes(), seed)
         assert isinstance(trained.meta, MetaPredictor)
-        cost = _Learned(float(trained.metadata["labels_used"]), metric_of(path, "cpu_seconds"))
+        cost = _PriorCost(float(trained.metadata["labels_used"]), metric_of(path, "cpu_seconds"))
         return TransferPredictor(trained.meta, task.task_features), cost
 
 
 @dataclass(frozen=True)
-class _Learned:
-    """Labels of other tasks, and CPU seconds, that a prior took."""
+class _PriorCost:
+    """Labels of other tasks and CPU seconds that a prior was trained with."""
 
     labels: float
     cpu_seconds: float
 
 
-def measure_favourites(name: str, regrets: Sequence[int], context: CellContext) -> list[Measurement]:
-    """What the best architectures by the search metric are worth: where a search that finds them at once would stand."""
+def measure_best(name: str, regrets: Sequence[int], context: CellContext) -> list[Measurement]:
+    """Report metric and regret of the best architectures by the search metric: the limit of a perfect search."""
     task = load_task(name)
-    rows = task.distinct_rows  # a search is given each function once
+    rows = task.distinct_rows  # a search queries each function once
     order = np.argsort(-task.utility(task.search_values[rows]), kind="stable")
     found = []
-    for number in (1, FAVOURITES):
-        worth = float(task.report_values[rows][order[:number]].mean())
-        values = {**{f"regret_{n}": task.utility(task.best - worth) for n in regrets}, "best_value": worth}
+    for number in (1, BEST):
+        value = float(task.report_values[rows][order[:number]].mean())
+        values = {**{f"regret_{n}": task.utility(task.best - value) for n in regrets}, "best_value": value}
         method = f"the {number} best by {task.search_metric}" if number > 1 else f"the best by {task.search_metric}"
         found += measurements(task.space.name, task.name, method, "whole table", values, len(rows))
     return found
@@ -156,7 +156,7 @@ def measure_favourites(name: str, regrets: Sequence[int], context: CellContext) 
 
 @lru_cache(maxsize=1)
 def _problem(task: str, proxies: tuple[str, ...], prior: Predictor | None, generator: Path | None) -> Problem:
-    """The problem, the same for all seeds, so that what is known of the space is worked out once."""
+    """The problem, cached over seeds, so that properties of the space are computed once."""
     loaded = load_task(task)
     objective = Objective.single(loaded.search_metric, loaded.maximise)
     trained = None if generator is None else load_generator(generator, torch.device("cpu")).generator
@@ -165,7 +165,7 @@ def _problem(task: str, proxies: tuple[str, ...], prior: Predictor | None, gener
 
 
 def _outcome(task: Task, found: Sequence[Evaluation], regrets: Sequence[int]) -> dict[str, float | None]:
-    """How many queries led to the optimum, and what the best by the search metric were worth on the way."""
+    """Queries to the optimum, and the regret of the incumbents."""
     best = _incumbents(task, found)
     optimal = [e.report_value is not None and task.utility(e.report_value - task.best) >= -1e-9 for e in found]
     top = [e.percentile is not None and e.percentile >= _TOP for e in found]
@@ -181,7 +181,7 @@ def _outcome(task: Task, found: Sequence[Evaluation], regrets: Sequence[int]) ->
 
 
 def _incumbents(task: Task, found: Sequence[Evaluation]) -> list[Evaluation]:
-    """The best by the search metric after each query."""
+    """The best query by the search metric after each query."""
     best, incumbents = -math.inf, list[Evaluation]()
     for evaluation in found:
         value = -math.inf if evaluation.search_value is None else task.utility(evaluation.search_value)
@@ -200,6 +200,6 @@ def _regret(task: Task, evaluation: Evaluation) -> float | None:
 
 
 def _missed(task: Task, evaluation: Evaluation) -> float | None:
-    """By how much the search metric is below the best of the table."""
+    """Regret in the search metric."""
     best = float(task.utility(task.search_values[task.rows]).max())
     return None if evaluation.search_value is None else best - task.utility(evaluation.search_value)

@@ -1,4 +1,4 @@
-"""Cells of the suite `search` with two objectives, against NSGA-II of a library."""
+"""Cells of the suite `search` with two objectives, against Optuna's NSGA-II."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from nag.workflows.proxies import proxies_of
 
 __all__ = ["FrontRun"]
 
-_TRIALS = 100  # of NSGA-II for each query: most of what it asks again is not charged
+_TRIALS = 100  # maximum number of NSGA-II trials per query: repeated functions are not charged
 
 
 @dataclass(frozen=True)
 class FrontRun:
-    """A search for a Pareto front: the task's search metric, and a side metric to minimise.
+    """A search for a Pareto front: the task's search metric, and a secondary metric to minimise.
 
     Args:
         task: Name of the task.
-        minimise: The side metric.
-        strategies: Names of the strategies; NSGA-II is always beside them.
+        minimise: The secondary metric.
+        strategies: Names of the strategies; NSGA-II is added.
         seeds: Number of seeds.
-        queries: Length of a search.
-        proxies: Training-free columns that strategies may see.
-        population: Architectures in a generation of NSGA-II.
+        queries: Number of queries of a search.
+        proxies: Training-free columns that strategies may use.
+        population: Population size of NSGA-II.
     """
 
     task: str
@@ -52,13 +52,13 @@ class FrontRun:
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
+        """Measurement protocol."""
         return (
-            f"*Two objectives*: {self.task}, its search metric up and {self.minimise} down, {self.queries} queries; of the "
-            "queries that no other dominates by these two, the hypervolume of report metric and side metric, over that of the "
-            "whole table's front, once above the worst values of the table and once above the worst corner of the front. "
-            f"NSGA-II is Optuna's, with a population of {self.population}, the best of 10, 20 and 40 on other seeds; functions "
-            "that it asks again are not charged."
+            f"*Two objectives*: on {self.task}, the search metric is maximised and {self.minimise} minimised with "
+            f"{self.queries} queries; the hypervolume in report metric and secondary metric of the queries that are Pareto "
+            "optimal in the two objectives, divided by that of the whole table's front, with the worst values of the table as "
+            "reference point and with the nadir point of the front. NSGA-II is Optuna's, with a population of "
+            f"{self.population}, the best of 10, 20 and 40 on other seeds; functions that it repeats are not charged."
         )
 
     def measure(self, name: str, make: Make | None, context: CellContext) -> list[Measurement]:
@@ -80,18 +80,18 @@ class FrontRun:
             for values in ([e.search_value for e in seen], [e.report_value for e in seen])
         )
         table = points_of(task.utility(task.report_values), task.table.metric(side))
-        worth = FrontValues.of(reported[front(searched)], table)
+        quality = FrontValues.of(reported[front(searched)], table)
         values = {
-            "hypervolume_ratio": worth.hypervolume_ratio,
-            "hypervolume_ratio_nadir": worth.hypervolume_ratio_nadir,
-            "front_found": worth.found,
+            "hypervolume_ratio": quality.hypervolume_ratio,
+            "hypervolume_ratio_nadir": quality.hypervolume_ratio_nadir,
+            "front_found": quality.found,
             "queries": float(len(found)),
             "search_cpu_seconds": cost,
         }
         return measurements(task.space.name, task.name, name, f"front with {side}", values, len(found))
 
     def _queries(self, task: Task, make: Make, seed: int) -> Iterator[Evaluation]:
-        """What a strategy asks for."""
+        """The queries of a strategy."""
         metrics = (Metric(task.search_metric, task.maximise), Metric(self.minimise, maximise=False))
         columns = proxies_of(task, self.proxies) if self.proxies else None
         problem = Problem(task.space, Objective(metrics, pareto=True), columns, measurable=measurable(task))
@@ -100,12 +100,12 @@ class FrontRun:
 
 
 def _nsga(task: Task, run: FrontRun, seed: int) -> Iterator[Evaluation]:
-    """NSGA-II over the operations of a space whose wiring is fixed."""
+    """NSGA-II over the operations of a space with fixed edges."""
     require("optuna", extra="peers")
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    edges, names = _wiring(task)
+    edges, names = _fixed_edges(task)
     sampler = optuna.samplers.NSGAIISampler(population_size=run.population, seed=seed)
     study = optuna.create_study(directions=["maximize" if task.maximise else "minimize", "minimize"], sampler=sampler)
     evaluator, charged = TableEvaluator(task), set[str]()
@@ -113,7 +113,7 @@ def _nsga(task: Task, run: FrontRun, seed: int) -> Iterator[Evaluation]:
         trial = study.ask()
         ops = ("input", *(trial.suggest_categorical(f"node{i}", choices) for i, choices in enumerate(names)), "output")
         (evaluation,) = evaluator.evaluate([Architecture(ops, edges)])
-        assert evaluation.search_value is not None  # the task's table is whole
+        assert evaluation.search_value is not None  # the task's table is complete
         study.tell(trial, [evaluation.search_value, evaluation.side[run.minimise]])
         if evaluation.canonical_hash not in charged:
             charged.add(evaluation.canonical_hash)
@@ -122,15 +122,15 @@ def _nsga(task: Task, run: FrontRun, seed: int) -> Iterator[Evaluation]:
             return
 
 
-def _wiring(task: Task) -> tuple[tuple[tuple[int, int], ...], list[list[str]]]:
-    """The edges that all architectures of a space have, and the operations that each inner node may have.
+def _fixed_edges(task: Task) -> tuple[tuple[tuple[int, int], ...], list[list[str]]]:
+    """The edges of all architectures of a space, and the allowed operations of each inner node.
 
     Raises:
-        InvalidRequest: Architectures differ in their wiring.
+        InvalidRequest: Architectures differ in their edges.
     """
     space, size = task.space, task.space.max_nodes
     allowed = torch.triu(torch.ones(size, size, dtype=torch.bool), 1)
     if bool((space.masks.edges.all(-1) & allowed).any()) or int(task.table.dags.mask.sum(1).min()) < size:
-        raise InvalidRequest(f"NSGA-II takes spaces of one wiring, unlike {space.name}", "Choose a task of nasbench201.")
+        raise InvalidRequest(f"NSGA-II needs a space with fixed edges, unlike {space.name}", "Choose a task of nasbench201.")
     names = [[space.vocabulary[k] for k in row.nonzero().flatten().tolist()] for row in space.masks.nodes[size, 1 : size - 1]]
     return space.to_architectures(task.table.dags[:1])[0].edges, names

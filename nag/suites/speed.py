@@ -1,4 +1,4 @@
-"""The suite `speed`: architectures a second, against DiffusionNAG's method and against what the device could do at best."""
+"""The suite `speed`: sampling speed, against DiffusionNAG's method and against the roofline of the device."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from nag.training import FitOptions
 
 __all__ = ["SpeedMethod", "SpeedSuite", "measure_speed", "step_against_floor"]
 
-_COMPARED = 256  # samples whose quality is compared, as many as every method draws
-_PUBLISHED_RATE = 0.53  # architectures a CPU-second of DiffusionNAG's code: 256 cells, 2,000 network evaluations, one thread
-_PUBLISHED_TRAINING = 250_000 * 0.70  # its steps of 256, and CPU-seconds a step
+_COMPARED = 256  # samples whose quality is compared; every method draws at least as many
+_PUBLISHED_RATE = 0.53  # architectures per CPU second of DiffusionNAG's code: 256 cells, 2,000 network evaluations, one thread
+_PUBLISHED_TRAINING = 250_000 * 0.70  # its training steps (batches of 256) and CPU seconds per step
 _QUALITY = ("validity_raw", "uniqueness", "novelty", "functional_uniqueness")
 
 
@@ -35,8 +35,8 @@ class SpeedMethod:
 
     Args:
         make: (space=..., data=...) -> the untrained generator.
-        training: Length and speed of the training.
-        samples: Samples that are timed.
+        training: Options of the training.
+        samples: Number of timed samples.
         steps: Network evaluations; None for the generator's default.
     """
 
@@ -48,11 +48,11 @@ class SpeedMethod:
 
 @dataclass(frozen=True)
 class SpeedSuite(Suite):
-    """Times generators side by side in one run.
+    """Times generators one after the other in one process.
 
     Args:
-        methods: Space -> name -> what is timed.
-        batch: Graphs in a batch that the floor is measured on.
+        methods: Space -> name -> the timed method.
+        batch: Batch size for the roofline bound.
     """
 
     methods: Mapping[str, Mapping[str, SpeedMethod]]
@@ -61,43 +61,43 @@ class SpeedSuite(Suite):
     name = "speed"
     title = "Speed"
     protocol = (
-        "Each generator is trained on half of the space, split by canonical hash, and timed in one process, one "
-        "thread, nothing else running; the preset `diffusionnag` reruns DiffusionNAG's method inside this package "
-        "(variance-exploding SDE, 1,000 steps of two network evaluations, 12 layers) and is trained for as many "
-        f"steps as the default. The published code makes {_PUBLISHED_RATE} architectures a CPU-second (256 cells, "
-        f"2,000 evaluations, one thread) and trains for {_PUBLISHED_TRAINING:,.0f} CPU-seconds (250,000 steps of 0.70 "
-        "s). The floor of a step is the larger of its matrix products' operations over the rate of a large matrix "
-        "product, and the bytes of parameters, inputs and outputs over the rate of a large copy, both rates measured "
-        f"here. Quality is that of the first {_COMPARED} samples."
+        "Each generator is trained on half of the space, split by canonical hash, and timed in one process with one thread "
+        "and no other load; the preset `diffusionnag` reimplements DiffusionNAG's method (variance-exploding SDE, 1,000 "
+        "steps of two network evaluations, 12 layers) and is trained for as many steps as the default. The published code "
+        f"generates {_PUBLISHED_RATE} architectures per CPU second (256 cells, 2,000 evaluations, one thread) and trains for "
+        f"{_PUBLISHED_TRAINING:,.0f} CPU seconds (250,000 steps of 0.70 s). The roofline bound of a step is the larger of "
+        "its matrix products' operations divided by the rate of a large matrix product, and the bytes of parameters, inputs "
+        "and outputs divided by the rate of a large copy; both rates are measured on the same device. Quality is that of the "
+        f"first {_COMPARED} samples."
     )
     tables = (
         Table(
-            "architectures a second",
+            "architectures per second",
             (
-                Column("samples_per_cpu_second", "samples a CPU-s", ".4g"),
-                Column("samples_per_second", "samples a s", ".4g"),
-                Column("times_published", "times the published code's 0.53", ".0f"),
+                Column("samples_per_cpu_second", "samples per CPU s", ".4g"),
+                Column("samples_per_second", "samples per s", ".4g"),
+                Column("times_published", "speed-up over the published code (0.53)", ".0f"),
                 Column("network_evaluations", "network evaluations", ".0f"),
-                Column("train_cpu_seconds", "training CPU-s", ".0f"),
-                Column("published_training_over", "published training over it", ".0f"),
+                Column("train_cpu_seconds", "training CPU s", ".0f"),
+                Column("published_training_over", "training speed-up over the published code", ".0f"),
             ),
             ("timed",),
         ),
-        Table("their quality", tuple(Column(name, name) for name in _QUALITY), ("timed",)),
+        Table("sample quality", tuple(Column(name, name) for name in _QUALITY), ("timed",)),
         Table(
-            "one step against the device's floor",
+            "one step against the roofline bound",
             (
-                Column("step_seconds", "s a step", ".2e"),
-                Column("floor_seconds", "floor, s", ".2e"),
-                Column("times_floor", "times the floor", ".1f"),
-                Column("gflops_per_step", "GFLOP a step", ".2f"),
+                Column("step_seconds", "s per step", ".2e"),
+                Column("floor_seconds", "bound, s", ".2e"),
+                Column("times_floor", "step over bound", ".1f"),
+                Column("gflops_per_step", "GFLOP per step", ".2f"),
             ),
             ("floor",),
         ),
     )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell a space and seed: all its methods, one after the other in one process."""
+        """One cell for each space and seed, which runs all methods one after the other."""
         cells = []
         for name, methods in self.methods.items():
             space = load_space(name).name
@@ -106,12 +106,12 @@ class SpeedSuite(Suite):
 
 
 def measure_speed(space_name: str, methods: Mapping[str, SpeedMethod], batch: int, context: CellContext) -> list[Measurement]:
-    """Trains what is not there, then times everything in a row.
+    """Trains the missing generators, then times all of them.
 
     Args:
         space_name: Name of the space.
-        methods: Name -> what is timed.
-        batch: Graphs in a batch that the floor is measured on.
+        methods: Name -> the timed method.
+        batch: Batch size for the roofline bound.
         context: Seed of split, training and samples, and the device.
     """
     space, rows = load_space(space_name), list[Measurement]()
@@ -148,13 +148,13 @@ def _timed(method: SpeedMethod, path: Path, context: CellContext) -> dict[str, f
 
 @torch.no_grad()
 def step_against_floor(generator: Generator, batch: int, seed: int, compiled: Generator | None = None) -> dict[str, float]:
-    """One step of the sampler on a full batch, beside the least time that the device could take.
+    """Time of one step of the sampler on a full batch, and its roofline bound.
 
     Args:
-        generator: The generator, on the device; its operations are counted.
+        generator: The generator on the device; its operations are counted.
         batch: Number of graphs.
         seed: Seed of the graphs.
-        compiled: The same generator with a compiled network, which is timed in its place.
+        compiled: The same generator with a compiled network, which is timed instead.
     """
     device = generator.sizes.device
     rng = torch.Generator(device=device).manual_seed(seed)

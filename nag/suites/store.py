@@ -1,4 +1,4 @@
-"""The suite `store`: what the store of evaluations takes on, in results a second and in look-ups among many rows."""
+"""The suite `store`: throughput of the evaluation store, and look-up time among many rows."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _RESULT = trials.Measurement(0.5, 0.5, {"params_m": 1.0}, [{"epoch": float(i), "
 
 @dataclass(frozen=True)
 class NoTrial:
-    """A trial that takes no time, so that the store's share is all there is."""
+    """A trial that takes no time, so that only the store is measured."""
 
     fingerprint: str = "none"
 
     def run(self, arch: Architecture, seed: int, on_progress: OnProgress = ignore_progress) -> trials.Measurement:
-        """The same result for all."""
+        """Returns the same result for all architectures."""
         return _RESULT
 
 
@@ -50,10 +50,10 @@ class StoreSuite(Suite):
     """Measures the store on a SQLite file in the suite's folder.
 
     Args:
-        evaluations: Evaluations that are requested, claimed and completed.
-        workers: Processes that do so.
-        rows: Rows among which records are looked up.
-        look_ups: Records that are looked up at once.
+        evaluations: Number of evaluations that are requested, claimed and completed.
+        workers: Number of worker processes.
+        rows: Number of rows of the store for look-ups.
+        look_ups: Number of records that are looked up at once.
     """
 
     evaluations: int
@@ -64,19 +64,18 @@ class StoreSuite(Suite):
     name = "store"
     title = "Store of evaluations"
     protocol = (
-        "A SQLite file on the disk of the output folder, write-ahead mode, full synchronisation: a result counts when "
-        "the disk has acknowledged it. *Completed*: requests are entered, claimed by worker processes of the local "
-        "executor, measured by a trial that returns at once a curve of twelve epochs, completed and read back; the "
-        "time is that of the whole run, start of the processes included, after a run that lets the executor import "
-        "this package. *Look-ups*: keys drawn at random from all rows, in one call; the median of five calls, each of "
-        "other keys and with a new connection; *with curves* adds the time to decode all results. Rows have an "
-        "architecture of eight nodes and the same result."
+        "A SQLite file on the disk of the output folder, in write-ahead mode with full synchronisation. *Completed*: "
+        "requests are entered, claimed by worker processes of the local executor, measured by a trial that immediately "
+        "returns a curve of twelve epochs, completed and read back; the time is that of the whole run, including the start of "
+        "the processes, after a warm-up run that imports the package. *Look-ups*: random keys of all rows, in one call; the "
+        "median of five calls, each with other keys and a new connection; *with curves* includes decoding all results. All "
+        "rows have an architecture of eight nodes and the same result."
     )
     tables = (
         Table(
-            "completed evaluations a second",
+            "completed evaluations per second",
             (
-                Column("evaluations_per_second", "evaluations a s", ".0f"),
+                Column("evaluations_per_second", "evaluations per s", ".0f"),
                 Column("seconds", "s", ".2f"),
                 Column("evaluations", "evaluations", ".0f"),
             ),
@@ -98,12 +97,12 @@ class StoreSuite(Suite):
     )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """Two cells a seed."""
+        """Two cells for each seed."""
         pairs = zip(options.cells(1, self.complete, "completed"), options.cells(1, self.look_up, "look_ups"), strict=True)
         return [cell for pair in pairs for cell in pair]
 
     def complete(self, context: CellContext) -> list[Measurement]:
-        """Completes evaluations by the local executor."""
+        """Times the completion of evaluations by the local executor."""
         seed = context.seed
         with _empty_store(context.folder) as store:
             executor = LocalExecutor(workers=self.workers)
@@ -113,7 +112,7 @@ class StoreSuite(Suite):
             records = executor.run(store, NoTrial(), requests)
             seconds = time.perf_counter() - start
         if any(record.measurement != _RESULT for record in records):
-            raise RuntimeError("the store did not give back what was entered")
+            raise RuntimeError("the store returned other results than those entered")
         values = {
             "evaluations_per_second": self.evaluations / seconds,
             "seconds": seconds,
@@ -122,7 +121,7 @@ class StoreSuite(Suite):
         return measurements("", _TASK, "sqlite", f"processes={self.workers}", values)
 
     def look_up(self, context: CellContext) -> list[Measurement]:
-        """Looks records up among many."""
+        """Times look-ups among many rows."""
         rng, seconds = random.Random(context.seed), defaultdict[str, list[float]](list)
         with _empty_store(context.folder) as store:
             store.add((_request(context.seed, i), _RESULT) for i in range(self.rows))
@@ -141,14 +140,14 @@ class StoreSuite(Suite):
 
 
 def _looked_up(store: EvaluationStore, keys: Sequence[EvaluationKey], new: Request) -> dict[str, float]:
-    """Seconds of each operation on a store; one record is added."""
+    """Seconds of each operation on a store; adds one record."""
     start = time.perf_counter()
     found = store.find(keys)
     read = time.perf_counter() - start
     right = [record.measurement == _RESULT for record in found.values()]
     decoded = time.perf_counter() - start
     if found.keys() != set(keys) or not all(right):
-        raise RuntimeError("the store did not find what was entered")
+        raise RuntimeError("the store found other records than those entered")
     start = time.perf_counter()
     store.states(keys)
     states = time.perf_counter() - start
@@ -167,7 +166,7 @@ def _request(seed: int, number: int) -> Request:
 
 @contextmanager
 def _empty_store(results: Path) -> Iterator[EvaluationStore]:
-    """A store on the disk that the results are on; it is gone afterwards."""
+    """A temporary store on the disk of the results."""
     results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".store", dir=results) as folder:
         store = EvaluationStore(Path(folder) / "store.db")

@@ -1,4 +1,4 @@
-"""The suite: settings, the cells that are computed with them, and how their numbers are shown."""
+"""The suite: settings, the cells to compute, and the tables of their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Baseline", "Column", "Suite", "SuiteOptions", "Table"]
 
 @dataclass(frozen=True)
 class SuiteOptions:
-    """What a user asks a suite for, beside its settings.
+    """Options of a run that are not settings of the suite.
 
     Args:
         preset: `full`, `quick` or another choice of settings.
@@ -34,16 +34,16 @@ class SuiteOptions:
     device: str = "cpu"
 
     def seeds_from(self, default: int) -> range:
-        """The seeds to compute where the suite itself wants `default` of them."""
+        """The seeds to compute: `default` of them unless the user gives a number."""
         return range(self.first_seed, self.first_seed + (default if self.seeds is None else self.seeds))
 
     def cells(self, seeds: int, measure: Callable[[CellContext], Sequence[Measurement]], *key: str) -> list[Cell]:
         """One cell a seed.
 
         Args:
-            seeds: Number of seeds where the user does not say.
+            seeds: Number of seeds unless the user gives one.
             measure: Computes the cell.
-            key: Parts of its key, which the seed follows.
+            key: Parts of its key; the seed is appended.
         """
         return [Cell(cell_key(*key, f"seed{seed}"), seed, measure, self.device) for seed in self.seeds_from(seeds)]
 
@@ -70,11 +70,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A line above the methods, for metrics that come with a value to compare with.
+    """A row above the methods with reference values of the metrics.
 
     Args:
-        suffix: The line shows `<metric><suffix>` in the column of each metric.
-        title: What the line is called.
+        suffix: The row shows `<metric><suffix>` in the column of each metric.
+        title: Name of the row.
 
     Example:
         >>> from nag.suites import Baseline
@@ -88,13 +88,13 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Table:
-    """A Markdown table, made for each space and task that has such rows.
+    """A Markdown table for each space and task with matching rows.
 
     Args:
         title: Its heading.
-        columns: What it shows, beside labels, seeds and CPU seconds.
-        settings: The settings that it shows, as patterns with `*`.
-        baselines: Lines above the methods.
+        columns: Its metrics; labels, seeds and CPU seconds are added.
+        settings: Patterns (with `*`) of the settings that it shows.
+        baselines: Reference rows above the methods.
 
     Example:
         >>> from nag.suites import Baseline, Column, Table
@@ -110,11 +110,11 @@ class Table:
 
 
 class Suite(ABC):
-    """One comparison: a frozen dataclass, whose fields are its settings.
+    """One comparison: a frozen dataclass whose fields are its settings.
 
-    `cells` says what is to be computed: each cell binds a method of the suite, or a function, that measures it. What a cell
-    binds is all that its result depends on: cells are computed again when that changes. A suite's YAML file names the class
-    and its settings; those under `presets` hold for the preset of that name, the others for all.
+    `cells` lists what to compute: each cell binds a method of the suite, or a function, together with everything that its
+    result depends on; a cell is computed again when that changes. A suite's YAML file names the class and its settings; those
+    under `presets` apply to the preset of that name, the others to all presets.
 
     Example:
         >>> from nag.suites import Column, Measurement, Suite, SuiteOptions, Table
@@ -123,7 +123,7 @@ class Suite(ABC):
         >>> class Answers(Suite):
         ...     name, title = "answers", "Answers"
         ...     tables = (Table("Answers", (Column("answer", "answer"),)),)
-        ...     protocol = "The answer is looked up."
+        ...     protocol = "The answer is read from a book."
         ...     def cells(self, options):
         ...         return options.cells(2, measure, "mine")
         >>> [cell.key for cell in Answers().cells(SuiteOptions())]
@@ -133,7 +133,7 @@ class Suite(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Name, as rows and files have it."""
+        """Name in rows and file names."""
 
     @property
     @abstractmethod
@@ -143,21 +143,21 @@ class Suite(ABC):
     @property
     @abstractmethod
     def protocol(self) -> str:
-        """How the numbers come about: splits, sizes, baselines, references; a paragraph."""
+        """Measurement protocol in prose: splits, sizes, baselines and references."""
 
     @property
     @abstractmethod
     def tables(self) -> tuple[Table, ...]:
-        """How its rows are shown."""
+        """Tables of its page."""
 
     @property
     def medians(self) -> tuple[str, ...]:
-        """Metrics whose median over the seeds is a row too: counts without end, of which there is no mean."""
+        """Metrics that also get a median over the seeds: counts that are unbounded where a target is not reached."""
         return ()
 
     @abstractmethod
     def cells(self, options: SuiteOptions) -> Sequence[Cell]:
-        """All cells, in the order of the tables; user's mistakes are found here, before any work.
+        """All cells, in the order of the tables; user errors are raised here, before any computation.
 
         Raises:
             NagError: A setting is wrong, or data is missing.

@@ -1,4 +1,4 @@
-"""The suite `transfer`: a task that was never seen, from its descriptor and a few labels."""
+"""The suite `transfer`: prediction for an unseen task from its task features and few labels."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ __all__ = ["TransferRun", "TransferSuite"]
 
 @dataclass(frozen=True)
 class TransferRun:
-    """Some tasks, each of which is the target in turn.
+    """Target tasks with their source tasks.
 
     Args:
         targets: Names of the targets.
-        sources: Names of the source tasks, of which the target itself is left out.
+        sources: Names of the source tasks; a target is never its own source.
     """
 
     targets: Sequence[str]
     sources: Sequence[str]
 
     def pairs(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Each target, and the tasks that it is predicted from.
+        """Each target with its source tasks.
 
         Raises:
-            InvalidRequest: A target without sources.
+            InvalidRequest: A target has no sources.
         """
         found = [(target, tuple(name for name in self.sources if name != target)) for target in self.targets]
         for target, sources in found:
@@ -53,18 +53,18 @@ class TransferRun:
 
 @dataclass(frozen=True)
 class TransferSuite(Suite):
-    """Leaves each task out, and predicts it from the others.
+    """Leaves each task out and predicts it from the others.
 
     Args:
         source: (space=..., seed=...) -> an untrained predictor of a source task; that of the meta-predictor has seed 0.
         runs: Targets and sources.
-        adapters: How adapters learn the source tasks, where there are several; None for none.
+        adapters: Training of adapters, for targets with several sources; None for none.
         labels: Numbers of target labels.
         seeds: Number of seeds of the target's labels.
-        proposed: Architectures that are proposed.
-        num_train: Architectures whose labels are bought in every source task; all if None.
-        episodes: How the prior is learned.
-        guided: How samples are drawn for the targets of the first run; None for none.
+        proposed: Number of top predictions to evaluate.
+        num_train: Number of labels of each source task; all if None.
+        episodes: Options of fitting the prior.
+        guided: Guided sampling for the targets of the first run; None for none.
     """
 
     source: Callable[..., Any]
@@ -85,9 +85,9 @@ class TransferSuite(Suite):
             (
                 Column("kendall_tau", "tau"),
                 Column("spearman", "Spearman"),
-                Column("proposed_percentile", "mean percentile of the proposed", ".1f"),
-                Column("best_percentile", "percentile of the best proposed", ".2f"),
-                Column("regret", "regret of the best proposed", ".3g"),
+                Column("proposed_percentile", "mean percentile of the top predictions", ".1f"),
+                Column("best_percentile", "percentile of the best of them", ".2f"),
+                Column("regret", "regret of the best of them", ".3g"),
             ),
             ("k=*",),
         ),
@@ -105,38 +105,37 @@ class TransferSuite(Suite):
 
     @property
     def protocol(self) -> str:
-        """How the numbers come about."""
-        bought = "all labels" if self.num_train is None else f"{self.num_train} labels"
+        """Measurement protocol."""
+        labels = "all labels" if self.num_train is None else f"{self.num_train} labels"
         adapters = self._adapters()
         about_adapters = (
             ""
             if adapters is None
             else (
-                f"*Adapters (AIO-P)* learn {adapters.num_train} labels of each source task, the first "
-                "as a frozen network and each other as a small one that reads it; they see no descriptor. "
+                f"*Adapters (AIO-P)* are trained on {adapters.num_train} labels of each source task: a network on the first "
+                "task, which is then frozen, and a small network on its states for each other; they use no task features. "
             )
         )
         return (
-            f"The target task is left out; a meta-predictor learns from {bought} of the other tasks' search metrics and from "
-            "descriptors of their data, then sees the target's descriptor and k random labels of its search metric. "
-            "Everything is measured by that metric on all architectures that were not labelled; percentiles are those of "
-            f"the table (50 is chance), of the {self.proposed} architectures that are predicted best. *Mean rank* ranks "
-            "by the mean rank in the other tasks' tables, *nearest task* by the table of the task with the most similar "
-            "descriptor; both read whole tables and no target label. *GP from scratch* sees the k labels alone. "
-            f"{about_adapters}Guided "
-            "samples are drawn by one generator of the space, trained without labels, with the default guidance, toward "
-            "what each predictor makes of the labels; their percentiles are those of the report metric."
+            f"The target task is left out; a meta-predictor is trained on {labels} of the other tasks' search metrics and on "
+            "features of their data, and conditioned on the target's task features and k random labels of its search metric. "
+            "All metrics are by that metric on all architectures without a label; percentiles are those of the table (50 is "
+            f"chance), for the {self.proposed} best predicted architectures. *Mean rank* ranks by the mean rank in the other "
+            "tasks' tables, *nearest task* by the table of the task with the most similar features; both read whole tables "
+            "and no target label. *GP from scratch* is fitted to the k labels only. "
+            f"{about_adapters}Guided samples are drawn by one generator of the space, trained without labels, with the "
+            "default guidance and each predictor; their percentiles are those of the report metric."
         )
 
     def _adapters(self) -> AdapterTransfer | None:
-        """The adapters, which buy no more labels of a source task than the meta-predictor does."""
+        """The adapters, with at most as many labels of a source task as the meta-predictor."""
         if self.adapters is None or self.num_train is None:
             return self.adapters
         return replace(self.adapters, num_train=min(self.adapters.num_train, self.num_train))
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
-        """One cell for each target and seed; those of guided samples, and those of adapters, are cells of their own."""
-        alone = replace(self, runs=(), adapters=None)  # what a cell depends on
+        """One cell for each target and seed; guided samples and adapters are separate cells."""
+        alone = replace(self, runs=(), adapters=None)
         ranking = replace(alone, guided=None)
         pairs = [pair for run in self.runs for pair in run.pairs()]
         cells = list[Cell]()
@@ -180,7 +179,7 @@ class TransferSuite(Suite):
         return found
 
     def measure_guided(self, target: str, sources: Sequence[str], context: CellContext) -> list[Measurement]:
-        """Generates for the target with the meta-predictor and without."""
+        """Generates for the target with and without the meta-predictor."""
         assert self.guided is not None
         return self.guided.measure(load_task(target), self._trained(target, sources, context), context)
 
@@ -190,7 +189,7 @@ class TransferSuite(Suite):
 
 
 def _from_tables(task: Task, sources: Sequence[str], meta: MetaPredictor) -> dict[str, np.ndarray]:
-    """Predictions (R,) that are read from the tables of the source tasks."""
+    """Predictions (R,) from the tables of the source tasks."""
     tasks = [load_task(name) for name in sources]
     looked_up = np.stack([task.utility(source.table.values(source.search_metric, task.table.dags)) for source in tasks], 1)
     return {"mean rank": _mean_rank(looked_up), "nearest task": looked_up[:, meta.tasks.index(_nearest(meta, task))]}
@@ -203,6 +202,6 @@ def _mean_rank(values: np.ndarray) -> np.ndarray:
 
 
 def _nearest(meta: MetaPredictor, task: Task) -> str:
-    """The source task whose descriptor is the most similar."""
+    """The source task with the most similar task features."""
     distance = (meta.tasks_features - meta.scaled(task.task_features)).square().sum(1)
     return meta.tasks[int(distance.argmin())]

@@ -9,7 +9,7 @@ from nag.evaluation import TableEvaluator
 from nag.search import ForbiddenMetric, LocalSearch, Problem, RandomSearch
 from nag.search.study.loop import queries
 from nag.suites import CellContext
-from nag.suites.search_cells import Search, measure_favourites
+from nag.suites.search_cells import Search, measure_best
 from nag.suites.search_front import FrontRun
 from nag.tasks import Objective, load_task
 
@@ -37,14 +37,14 @@ def test_regret_is_that_of_the_best_by_the_search_metric_and_counts_begin_at_one
     assert found["labels_of_other_tasks"] == 0
 
 
-def test_the_favourites_of_the_search_metric_are_judged_by_the_report_metric(tmp_path):
+def test_the_best_by_the_search_metric_are_measured_by_the_report_metric(tmp_path):
     task = load_task(TASK)
-    found = {(m.method, m.metric): m.value for m in measure_favourites(TASK, (10, 50), CellContext(tmp_path))}
+    found = {(m.method, m.metric): m.value for m in measure_best(TASK, (10, 50), CellContext(tmp_path))}
     best = sorted(task.rows, key=lambda row: -task.search_values[row])
     for number, method in ((1, "the best by valid_perf"), (20, "the 20 best by valid_perf")):
-        worth = found[method, "best_value"]
-        assert worth == pytest.approx(task.report_values[best[:number]].mean())
-        assert found[method, "regret_10"] == found[method, "regret_50"] == pytest.approx(task.best - worth) != 0
+        value = found[method, "best_value"]
+        assert value == pytest.approx(task.report_values[best[:number]].mean())
+        assert found[method, "regret_10"] == found[method, "regret_50"] == pytest.approx(task.best - value) != 0
 
 
 @pytest.mark.slow
@@ -74,7 +74,7 @@ def test_the_same_budget_for_strategies_and_for_the_library(tmp_path):
     assert again["hypervolume_ratio"] == found["hypervolume_ratio"]
 
 
-def test_nsga_needs_a_space_of_one_wiring(tmp_path):
+def test_nsga_needs_a_space_with_fixed_edges(tmp_path):
     run = FrontRun(TASK, "latency", [], queries=5)
-    with pytest.raises(InvalidRequest, match="one wiring"):
+    with pytest.raises(InvalidRequest, match="fixed edges"):
         run.measure("NSGA-II", None, CellContext(tmp_path))

@@ -286,7 +286,7 @@ def test_the_curves_suite_finds_mistakes_before_any_work(suite_of, tmp_path):
         suite_of("curves", "full").cells(SuiteOptions())
     quick = suite_of("curves")
     for points in ({"checks": [3, 8, 15, 30]}, {"checks": [0, 3, 8, 15]}, {"seen": []}, {"seen": [4]}):
-        with pytest.raises(InvalidRequest, match="cannot be looked at"):
+        with pytest.raises(InvalidRequest, match="cannot be observed"):
             replace(quick, sets=[replace(quick.sets[0], **points)]).cells(SuiteOptions())
     for change in ({"share": 1.0}, {"streams": 0}, {"rules": [partial(EarlyStopping, delta=2.0)]}):
         with pytest.raises(InvalidRequest):

@@ -67,7 +67,7 @@ def proxies() -> str:
     for method, setting in found.keys("method", "setting"):
         of = {"method": method, "setting": setting}
         lines.append([method, setting, *(found.cell(form, name, **of) for name, form in zip(names, forms, strict=True))])
-    header = ["score", "networks", "Spearman with released values", "Spearman with accuracy", "tau with accuracy"]
+    header = ["score", "networks", "Spearman with published values", "Spearman with accuracy", "tau with accuracy"]
     return markdown([*header, "Spearman, best tenth", "architectures a CPU-s"], lines)
 
 

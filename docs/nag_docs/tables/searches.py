@@ -26,7 +26,7 @@ def search() -> str:
         lines.append([task, setting, method, found.seeds(**of, metric="reached_optimum"), *values, found.labels(**of), *cost])
     header = [
         "task",
-        "sees",
+        "setting",
         "strategy",
         "seeds",
         "queries to the optimum",

@@ -1,1 +1,1 @@
-"""What suites measure with: trained models, samples, curves, fronts and speed."""
+"""Shared parts of the suites: trained models, samples, curves, fronts and timing."""

@@ -1,4 +1,4 @@
-"""What the suite `calibration` draws from a table for one fit: labels to fit, labels to calibrate, and test labels."""
+"""Random split of a table for the suite `calibration`: labels for fitting, for calibration and for testing."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["CalibrationDraw"]
 
 @dataclass(frozen=True)
 class CalibrationDraw:
-    """Rows of a table in random order, each of a canonical class of its own: those that one fit uses.
+    """Random rows of a table for one fit, one row of each canonical class.
 
     Args:
         task: The task.
         make: (space=..., seed=...) -> the untrained predictor.
         seed: Seed of rows, predictors and splits.
-        device: Where predictors live.
+        device: Device of the predictors.
         fitted: (labels,) int64, rows that a predictor is fitted to.
-        others: (calibration + test,) int64, rows that calibrate and test.
-        calibration: How many of the others calibrate.
+        others: (calibration + test,) int64, rows for calibration and test.
+        calibration: Number of calibration rows.
     """
 
     task: Task
@@ -43,14 +43,14 @@ class CalibrationDraw:
     def of(
         cls, task: Task, make: Callable[..., Predictor], sizes: tuple[int, int, int], seed: int, context: CellContext
     ) -> CalibrationDraw:
-        """Draws one row of each canonical class, and of these what is needed.
+        """Draws one row of each canonical class, up to the given sizes.
 
         Args:
             task: The task.
             make: (space=..., seed=...) -> the untrained predictor.
-            sizes: How many rows are fitted, how many calibrate and how many test at most.
+            sizes: Numbers of rows for fitting and calibration, and the maximum for testing.
             seed: Seed of rows, predictors and splits.
-            context: Where predictors live.
+            context: Has the device of the predictors.
         """
         rng = np.random.default_rng(seed)
         shuffled = rng.permutation(task.rows)
@@ -59,39 +59,39 @@ class CalibrationDraw:
         return cls(task, make, seed, context.device, rows[: sizes[0]], rows[sizes[0] :], sizes[1])
 
     @cached_property
-    def goals(self) -> Tensor:
-        """The search metric of each row of the table, more being better."""
+    def targets(self) -> Tensor:
+        """The search metric of each row of the table, sign-adjusted so that greater is better."""
         return torch.tensor(self.task.utility(self.task.search_values))
 
     @property
-    def bought(self) -> Tensor:
-        """Rows of all labels on the one split of those methods that fit to calibration labels too."""
+    def labelled(self) -> Tensor:
+        """All labelled rows, for methods that also fit to calibration labels, on a single split."""
         return torch.cat([self.fitted, self.others[: self.calibration]])
 
     @property
-    def spare(self) -> Tensor:
-        """The test rows on that split."""
+    def unlabelled(self) -> Tensor:
+        """The test rows of that split."""
         return self.others[self.calibration :]
 
     def splits(self, number: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Positions among the others: those that calibrate and those that test, at random."""
+        """Random splits of the positions of the others, into calibration and test."""
         for _ in range(number):
             order = torch.randperm(len(self.others), generator=rng)
             yield order[: self.calibration], order[self.calibration :]
 
     def predict(self, fitted: Tensor, rows: Tensor) -> Prediction:
-        """What a predictor that is fitted to some rows says of others."""
+        """Fits a predictor to some rows and predicts others."""
         dags = self.task.table.dags
         predictor = self.make(space=self.task.table.space, seed=self.seed).to(self.device)
-        predictor.fit(dags[fitted].to(self.device), self.goals[fitted])
+        predictor.fit(dags[fitted].to(self.device), self.targets[fitted])
         return predictor.predict(dags[rows].to(self.device)).to("cpu")
 
     def cross(self, folds: int) -> tuple[CrossConformalIntervals, list[Prediction]]:
-        """Intervals that all labels fit and calibrate, and what the predictor of each fold says of the test rows."""
-        bought, rows = self.bought, torch.cat([self.bought, self.spare])
-        own = torch.arange(len(bought))
+        """Cross-conformal intervals from all labels, and the predictions of each fold's predictor for the test rows."""
+        labelled, rows = self.labelled, torch.cat([self.labelled, self.unlabelled])
+        own = torch.arange(len(labelled))
         fold = own % folds
-        said = [self.predict(bought[fold != number], rows) for number in range(folds)]
-        held_out = Prediction.cat(said)[fold * len(rows) + own]
-        conformal = CrossConformalIntervals.calibrate(held_out, self.goals[bought], fold)
-        return conformal, [p[len(bought) :] for p in said]
+        predictions = [self.predict(labelled[fold != number], rows) for number in range(folds)]
+        held_out = Prediction.cat(predictions)[fold * len(rows) + own]
+        conformal = CrossConformalIntervals.calibrate(held_out, self.targets[labelled], fold)
+        return conformal, [p[len(labelled) :] for p in predictions]

@@ -1,4 +1,4 @@
-"""The runs of one cell of the suite `curves`: those that train predictors, and those that test them."""
+"""Training and test runs of one cell of the suite `curves`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class CurveHalves:
     """Runs split by group.
 
     Args:
-        train: Complete runs that train predictors.
-        test: R runs whose beginnings are shown.
+        train: Complete runs that predictors are fitted to.
+        test: R runs of which predictors see the first values.
         seed: Seed of the split and of predictors.
     """
 
@@ -38,7 +38,7 @@ class CurveHalves:
 
         Args:
             table: The runs.
-            share: Share of the groups whose runs train.
+            share: Share of the groups that are used for training.
             seed: Seed of the split and of predictors.
         """
         split = split_by_class(table.groups, fraction=share, seed=seed)
@@ -64,17 +64,17 @@ class CurveHalves:
         return predictor
 
     def predict(self, predictor: CurvePredictor, budgets: int, with_features: bool = True) -> Prediction:
-        """What a predictor says of the test runs after so many budgets."""
+        """Predicted final values of the test runs after a number of budgets."""
         features = torch.from_numpy(self.test.features) if with_features else None
         return predictor.predict(self.seen(budgets), features)
 
-    def blind(self) -> CurveHalves:
-        """The same runs with curves that tell nothing."""
+    def constant(self) -> CurveHalves:
+        """The same runs with constant curves, so that only features are informative."""
         value = float(np.median(self.train.final))
         train, test = (replace(t, values=np.full_like(t.values, value)) for t in (self.train, self.test))
         return CurveHalves(train, test, self.seed)
 
     def without_best(self, count: int) -> CurveTable:
-        """The test runs without their best ones, best first."""
+        """The test runs without the best `count`, best first."""
         order = np.argsort(-Metric("final", self.test.maximise).utility(self.test.final), kind="stable")
         return self.test.take(order[count:])

@@ -1,4 +1,4 @@
-"""How far the shapes and the sizes of samples are from those of the whole space."""
+"""Total-variation distances of the depth and size of samples to those of the whole space."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ def total_variation(sample: Tensor, whole: Tensor) -> float:
 
     Args:
         sample: (B,) values.
-        whole: (W,) values; if they are more than 256 different ones, both samples are compared in 256 bins that hold
-            equal shares of these.
+        whole: (W,) values; with more than 256 distinct values, both samples are compared in 256 quantile bins of these.
 
     Returns:
-        Half the sum of the absolute differences of shares, 0 to 1; 1 for an empty sample.
+        Half the sum of the absolute differences of frequencies, 0 to 1; 1 for an empty sample.
     """
     if len(sample) == 0:
         return 1.0
@@ -46,12 +45,12 @@ def total_variation(sample: Tensor, whole: Tensor) -> float:
 
 @dataclass(frozen=True)
 class WholeSpace:
-    """All architectures of a space (or 100,000 uniform draws where they are too many), described by numbers.
+    """Statistics of all architectures of a space, or of 100,000 uniform draws if they cannot be enumerated.
 
     Args:
         space: The search space.
         everything: The architectures.
-        train: (W,) bool, which of them were trained on.
+        train: (W,) bool, the training set.
         trained: `tv_ops_train` and `tv_edges_train`, distances of the training set as `sample_metrics` defines them.
         numbers: Metric -> function from B architectures to (B,) numbers.
         whole: The same numbers of `everything`.
@@ -68,7 +67,7 @@ class WholeSpace:
     def of(
         cls, space: SearchSpace, reference: SpaceReference, parameters: Callable[[DagBatch], Tensor] | None = None
     ) -> WholeSpace:
-        """Gathers the numbers: `tv_depth` always, `tv_params` where parameters or a cost model are known."""
+        """Computes the statistics: `tv_depth` always, `tv_params` if parameters or a cost model are known."""
         everything = enumerate_space(space) if is_enumerable(space) else sample_uniform(space, _DRAWS, 0)
         numbers: dict[str, Callable[[DagBatch], Tensor]] = {"tv_depth": lambda dags: _depths(space, dags)}
         cost = next(iter(space.costs), None)
@@ -86,15 +85,14 @@ class WholeSpace:
         return cls(space, everything, train, trained, numbers, whole)
 
     def distances(self, dags: DagBatch, seed: int) -> dict[str, float]:
-        """Distances of samples to the whole space, of as many uniform draws, and of the training set.
+        """Distances of samples to the whole space, of an equally large uniform sample, and of the training set.
 
-        `tv_depth` compares the lengths of the longest path (edges) of what the architectures compute, with identities
-        contracted and dead ends dropped; `tv_params` their modelled costs, such as multiply-accumulates, which grow
-        with the parameters.
+        `tv_depth` compares the lengths of the longest path (edges) of the reduced graphs, with identities contracted and
+        dead ends dropped; `tv_params` the parameter counts, or modelled costs such as multiply-accumulates.
 
         Args:
             dags: Valid samples.
-            seed: Of the uniform draws.
+            seed: Seed of the uniform draws.
         """
         fresh = sample_uniform(self.space, max(len(dags), 1), seed)
         values = dict(self.trained)
@@ -107,16 +105,16 @@ class WholeSpace:
 
 
 def parameter_counts(source: Sequence[str]) -> Callable[[DagBatch], Tensor] | None:
-    """Looks parameter counts up in a table.
+    """Function that looks up parameter counts in a table.
 
     Args:
         source: Task and metric; empty for none.
 
     Returns:
-        Architectures -> (B,) numbers; None where no table is named.
+        Architectures -> (B,) numbers; None if no table is named.
 
     Raises:
-        MissingData: The table is not there.
+        MissingData: The table is missing.
         InvalidRequest: It has no such metric.
     """
     if not source:

@@ -1,4 +1,4 @@
-"""How near what was found is to the true front of a table, by a metric that should be great and one that should be small."""
+"""Quality of a Pareto front relative to the true front of a table, for one metric to maximise and one to minimise."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ class FrontValues:
 
 
 def points_of(up: np.ndarray, down: np.ndarray) -> torch.Tensor:
-    """(P, 2) float64, more being better, of what was measured by both metrics."""
+    """(P, 2) float64, greater is better, without points that lack one of the metrics."""
     points = np.stack([up, -down], 1)
     return torch.from_numpy(points[np.isfinite(points).all(1)])

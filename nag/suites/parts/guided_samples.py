@@ -1,4 +1,4 @@
-"""The ways to get samples for a task with a predictor of few labels, and what the samples are worth."""
+"""Guided sampling methods and baselines for a predictor of few labels, with the true values of their samples."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of a method, with what they cost.
+    """Samples of a method and their cost.
 
     Args:
-        dags: The valid ones.
-        raw: How many were drawn.
-        scored: Predictor evaluations.
+        dags: The valid samples.
+        raw: Number of samples drawn.
+        scored: Number of predictor evaluations.
         cpu: CPU seconds.
     """
 
@@ -48,16 +48,16 @@ class Samples:
     cpu: float
 
     def values(self, task: Task) -> dict[str, float]:
-        """Metric -> value; what only valid samples have is missing where there are none."""
+        """Metric -> value; metrics of valid samples are omitted if there are none."""
         cost = {
             "validity": len(self.dags) / self.raw,
             "predictor_evaluations": float(self.scored),
             "sampling_cpu_seconds": self.cpu,
         }
-        return {**(self._worth(task) if len(self.dags) else {}), **cost}
+        return {**(self._quality(task) if len(self.dags) else {}), **cost}
 
-    def _worth(self, task: Task) -> dict[str, float]:
-        """What valid samples are worth."""
+    def _quality(self, task: Task) -> dict[str, float]:
+        """True values of the valid samples."""
         table = task.table
         values, searched = table.values(task.report_metric, self.dags), table.values(task.search_metric, self.dags)
         values, searched = values[np.isfinite(values)], searched[np.isfinite(searched)]
@@ -76,7 +76,7 @@ class Samples:
 
 
 class _Counted:
-    """A predictor's score of architectures, and how many it has scored."""
+    """Score function of a predictor that counts its evaluations."""
 
     def __init__(self, task: Task, predictor: TrainedPredictor) -> None:
         self.count, self._score = 0, predictor_score(task.space, predictor)
@@ -88,13 +88,13 @@ class _Counted:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Draws samples for a task in several ways, all with the cell's seed.
+    """Sampling methods for a task, all with the cell's seed.
 
     Args:
         task: The task.
         generator: A generator of its space.
         predictor: A predictor of its search metric.
-        labels: How many labels the predictor has seen.
+        labels: Number of labels of the predictor.
         count: Number of samples.
         context: Seed and device.
     """
@@ -107,32 +107,32 @@ class Sampling:
     context: CellContext
 
     def guided(self, guidance: GuidanceMethod) -> Samples:
-        """Samples of the generator, steered by the predictor."""
+        """Samples of the generator, guided by the predictor."""
         score, watch = _Counted(self.task, self.predictor), Stopwatch()
         dags = guidance.sample(self.generator, self.count, self.context.rng(), score).to("cpu")
         return Samples(dags[self.task.space.is_valid(dags)], len(dags), score.count, watch.cpu)
 
     def conditioned(self, guidance: GuidanceMethod, condition: ClassifierFree, make: Callable[..., Any], steps: int) -> Samples:
-        """Teaches a copy of the generator a predicted quantile of its own samples, then asks for high ones.
+        """Trains a copy of the generator on predicted quantiles of its own samples, then samples at a high quantile.
 
         Args:
-            guidance: How to ask.
-            condition: What the copy is told.
+            guidance: Guidance that conditions the copy.
+            condition: The condition that the copy is trained on.
             make: (space=..., data=..., conditions=...) -> the untrained copy.
             steps: Training steps.
         """
         space, before, names = self.task.space, cpu_seconds(), tuple(condition.condition)
         with seeded(self.context.seed):
             copy = make(space=space, data=space.to_dags([]), conditions=names)
-        copy.load_state_dict(self.generator.state_dict(), strict=False)  # what the condition needs starts at zero
+        copy.load_state_dict(self.generator.state_dict(), strict=False)  # weights of the condition start at zero
         pseudo = self.generator.sample(_PSEUDO_LABELLED, self.context.rng())
         pseudo = pseudo[space.is_valid(pseudo)]
         score = predictor_score(space, self.predictor)
         feed = GraphBatchSampler(pseudo, _BATCH, quantiles(pseudo, dict.fromkeys(names, score)))
 
         def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:
-            dags, told = feed.draw(rng)
-            return {"loss": feed.weight(dags) * module.loss(dags, rng, told).total}
+            dags, conditions = feed.draw(rng)
+            return {"loss": feed.weight(dags) * module.loss(dags, rng, conditions).total}
 
         options, fabric = (
             FitOptions(max_steps=steps, batch_size=_BATCH, learning_rate=1e-3),
@@ -150,7 +150,7 @@ class Sampling:
         return replace(found, scored=reward.count, cpu=cpu_seconds() - before)
 
     def whole_space(self) -> Samples:
-        """The best of the whole table by the predictor, distinct functions."""
+        """The best distinct functions of the whole table by the predictor."""
         watch, space, dags = Stopwatch(), self.task.space, self.task.table.dags
         score = predictor_score(space, self.predictor)
         values = torch.cat([score(dags[part]).cpu() for part in torch.arange(len(dags)).split(4096)])
@@ -159,7 +159,7 @@ class Sampling:
         return Samples(dags[rows], len(rows), len(dags), watch.cpu)
 
     def mutated(self) -> Samples:
-        """One-edit neighbours of the best labelled architectures, distinct functions, in random order."""
+        """Distinct one-edit neighbours of the best labelled architectures, in random order."""
         task, watch = self.task, Stopwatch()
         space, table = task.space, task.table
         rows = buy_labels(task, self.labels, self.context.seed).train

@@ -1,4 +1,4 @@
-"""Time and memory of training and sampling as graphs grow."""
+"""Time and memory of training and sampling by number of nodes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ _GRAPHS = 4
 _FIT_FROM = 64
 PROTOCOL = (
     f"Random layered graphs with {_OPS - 2} operations; a training step is forward, backward and optimiser on "
-    f"{_GRAPHS} graphs; a sample takes {{steps}} network evaluations, drawn two at a time, "
-    "each as long as the first step, which is timed. Each size runs in a process of its own, whose greatest memory "
-    "beyond what it held before is the peak. Exponents are slopes of "
-    f"log-log fits from {_FIT_FROM} nodes on."
+    f"{_GRAPHS} graphs; a sample takes {{steps}} network evaluations in a batch of two; the first step is timed and "
+    "multiplied. Each size runs in a separate process; peak memory is the increase of its maximum resident size. "
+    f"Exponents are slopes of log-log fits from {_FIT_FROM} nodes on."
 )
-"""How the numbers come about; `steps` is to be filled in."""
+"""Measurement protocol, with a placeholder for `steps`."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class LayeredGraphs:
     steps: int = 64
 
     def measure(self, context: CellContext) -> list[Measurement]:
-        """Times and memory at each size, each in a fresh process, and the laws that fit them."""
+        """Time and memory at each size, each in a new process, and the exponents of power-law fits."""
         found: dict[str, dict[str, float]] = {}
         for size in self.sizes:
             values: dict[str, float] = {}
@@ -67,7 +66,7 @@ class LayeredGraphs:
         return [m for setting, values in found.items() for m in measurements("layered", "", "default", setting, values)]
 
     def made(self, size: int, seed: int, accelerator: str) -> tuple[Any, DagBatch, torch.device]:
-        """Generator and graphs of one size, on the device, and the device."""
+        """Generator and graphs of one size on the device, and the device."""
         torch.set_num_threads(1)
         device = make_fabric(accelerator).device
         space = layered_space(size, _OPS)

@@ -1,4 +1,4 @@
-"""Trained models that several cells of a suite share, each trained once."""
+"""Trained models that several cells of a suite share; each is trained once."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def trained_generator(
     """Trains a generator without labels.
 
     Args:
-        context: Keeps it.
+        context: Stores the run folder.
         space: The space.
         make: (space=..., data=...) -> the untrained generator.
-        training: Length and speed of its training.
-        family: What the generator is called.
-        fraction: Share of the space to train on, split by canonical hash with the cell's seed; None for uniform draws of all of
-            it with seed 0, which serve every cell.
-        graphs: Architectures to train on in place of the space's; they follow from the family and the cell's seed.
+        training: Options of the training.
+        family: Name of the generator.
+        fraction: Share of the space to train on, split by canonical hash with the cell's seed; None for uniform draws of the
+            whole space with seed 0, shared by all cells.
+        graphs: Architectures to train on instead; they must be determined by the family and the cell's seed.
 
     Returns:
         Path of `generator.safetensors`.
@@ -64,14 +64,14 @@ def trained_generator(
 def trained_predictor(
     context: CellContext, task: Task, make: Callable[..., Predictor], labels: int, metric: str | None = None
 ) -> TrainedPredictor:
-    """Trains a predictor on labels of a task, all drawn with the cell's seed.
+    """Trains a predictor on random labels of a task, drawn with the cell's seed.
 
     Args:
-        context: Keeps it.
+        context: Stores the run folder.
         task: The task.
         make: (space=..., seed=...) -> the untrained predictor.
         labels: Number of labels.
-        metric: A secondary metric to predict, less being better; the search metric if None.
+        metric: A secondary metric to predict (to be minimised); the search metric if None.
     """
 
     def build(run: RunFolder) -> None:
@@ -95,12 +95,12 @@ def trained_meta_predictor(
     """Trains a meta-predictor on other tasks.
 
     Args:
-        context: Keeps it.
-        name: What it is called.
+        context: Stores the run folder.
+        name: Name of the meta-predictor.
         sources: Names of the source tasks.
         make: (space=..., seed=...) -> an untrained predictor of a source task.
-        labels: Architectures whose labels are bought in every source task; all if None.
-        episodes: How the prior is learned.
+        labels: Number of labels of each source task; all if None.
+        episodes: Options of fitting the prior.
         seed: Seed of labels and training.
 
     Returns:
@@ -117,5 +117,5 @@ def trained_meta_predictor(
 
 
 def metric_of(product: Path, name: str) -> float:
-    """A number of the run that left a file, such as `cpu_seconds`."""
+    """An entry of the `metrics.json` beside a checkpoint, such as `cpu_seconds`."""
     return float(read_json(product.with_name("metrics.json"))[name])

@@ -1,4 +1,4 @@
-"""Rank correlation of predictions with the values of a task, and the quality of the first proposals."""
+"""Rank correlation of predictions with the true values of a task, and the quality of the top predictions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["measure_ranking"]
 
 
 def measure_ranking(task: Task, predicted: np.ndarray, others: np.ndarray, proposed: int) -> dict[str, float]:
-    """Rank correlations, and percentiles and regret of what is predicted best, by the search metric.
+    """Rank correlations, and percentiles and regret of the top predictions, by the search metric.
 
     Args:
         task: The task.
         predicted: (R,) predictions of all rows of its table, greater is better.
-        others: Rows to measure on: those that were not labelled.
-        proposed: Number of architectures that are proposed.
+        others: Rows to evaluate on: those without a label.
+        proposed: Number of top predictions.
     """
     values = task.search_values
     good = task.utility(values)

@@ -1,4 +1,4 @@
-"""What a device could do at best: a floor for the time of a computation, counted from its operations and its bytes."""
+"""Roofline model of a device: a lower bound on the time of a computation from its operations and memory traffic."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _SIDE, _BYTES = 2048, 1 << 28
 
 @dataclass(frozen=True)
 class Roofline:
-    """Rates that a device was seen to reach (Williams et al. 2009).
+    """Measured peak rates of a device (Williams et al. 2009).
 
     Args:
-        flops: Floating-point operations a second, of a large matrix product.
-        bandwidth: Bytes a second, of a large copy (read and written).
+        flops: Floating-point operations per second of a large matrix product.
+        bandwidth: Bytes per second of a large copy (read and written).
     """
 
     flops: float
     bandwidth: float
 
     def floor(self, flops: float, moved: float) -> float:
-        """Least seconds for so many operations and so many bytes that must be moved."""
+        """Lower bound in seconds for a number of operations and of bytes moved."""
         return max(flops / self.flops, moved / self.bandwidth)
 
 
 def seconds_of(work: Callable[[], object], device: torch.device, repeats: int = 3) -> float:
-    """Median wall seconds of a piece of work, after one run to warm up; waits for the device before and after."""
+    """Median wall seconds of a function after one warm-up run, synchronised with the device."""
 
     def wait() -> None:
         if device.type == "cuda":
@@ -51,7 +51,7 @@ def seconds_of(work: Callable[[], object], device: torch.device, repeats: int = 
 
 
 def measure_roofline(device: torch.device, dtype: torch.dtype = torch.float32) -> Roofline:
-    """Measures both rates; `dtype` is the one of the matrix product."""
+    """Measures both rates; `dtype` is that of the matrix product."""
     side = _SIDE if device.type == "cpu" else 4 * _SIDE
     a, b = torch.randn(2, side, side, device=device).to(dtype)
     size = _BYTES if device.type == "cpu" else 8 * _BYTES
@@ -63,12 +63,12 @@ def measure_roofline(device: torch.device, dtype: torch.dtype = torch.float32) -
 
 
 def count_flops(work: Callable[[], object]) -> float:
-    """Floating-point operations of the matrix products in a piece of work."""
+    """Floating-point operations of the matrix products in a function."""
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
 
 
 def parameter_bytes(module: nn.Module) -> float:
-    """Bytes of a module's parameters, which each evaluation reads once at least."""
+    """Bytes of a module's parameters, which each evaluation reads at least once."""
     return float(sum(p.numel() * p.element_size() for p in module.parameters()))

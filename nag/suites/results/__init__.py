@@ -1,1 +1,1 @@
-"""Rows and pages of results, and which of them a later version would not give."""
+"""Rows and pages of results, and the fixes that outdated them."""

@@ -1,4 +1,4 @@
-"""The page `results.md`: a table for each space and task, methods as rows, metrics as columns."""
+"""The page `results.md`: a table for each space and task, with methods as rows and metrics as columns."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def results_page(title: str, header: Mapping[str, str], protocol: str, tables: S
 
     Args:
         title: Its heading.
-        header: Facts about the run, by name.
-        protocol: How the numbers come about.
-        tables: What to show.
-        rows: All rows; each line says with which version it was measured, and whether a later one would not give it.
+        header: Properties of the run: name -> text.
+        protocol: The measurement protocol.
+        tables: The tables to show.
+        rows: All rows; each line shows the version that measured it, with a mark if a later fix changes it.
     """
     parts = [f"# {title}", "\n".join(f"- {name}: {text}" for name, text in header.items()), protocol]
-    parts.append("Numbers are mean ± sample standard deviation over the seeds; a dash stands for what was not measured.")
+    parts.append("Values are mean ± sample standard deviation over the seeds; a dash means not measured.")
     for space, task in dict.fromkeys((row.space, row.task) for row in rows):
         here = [row for row in rows if (row.space, row.task) == (space, task)]
         for table in tables:
@@ -36,7 +36,7 @@ def results_page(title: str, header: Mapping[str, str], protocol: str, tables: S
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of a table: a method, a setting, and the row of each metric."""
+    """One line of a table: a method, a setting, and the row for each metric."""
 
     method: str
     setting: str
@@ -47,13 +47,13 @@ class _Line:
         return [self.found[column.metric] for column in table.columns if column.metric in self.found]
 
     def version(self, table: Table) -> str:
-        """The version that measured it, with a mark where a later one would not give it."""
+        """The version that measured it, with a mark if a later fix changes it."""
         rows = self.known(table)
         return min(row.version for row in rows) + (f" {MARK}" if fixes_of(map(vars, rows)) else "")
 
 
 def _lines_of(table: Table, rows: Iterable[Row]) -> list[_Line]:
-    """The lines that have a metric of the table."""
+    """The lines with at least one metric of the table."""
     groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         if any(fnmatchcase(row.setting, pattern) for pattern in table.settings):
@@ -63,7 +63,7 @@ def _lines_of(table: Table, rows: Iterable[Row]) -> list[_Line]:
 
 
 def _table(table: Table, lines: Sequence[_Line]) -> str:
-    """A Markdown table; settings and labels only where they tell something."""
+    """A Markdown table; the columns of settings and labels are omitted if empty."""
     columns = {"method": [line.method for line in lines]}
     if any(line.setting for line in lines):
         columns["setting"] = [line.setting for line in lines]
@@ -83,13 +83,13 @@ def _table(table: Table, lines: Sequence[_Line]) -> str:
 
 
 def _note(table: Table, lines: Sequence[_Line]) -> str:
-    """What the mark of a version means in a table; empty where no line has it."""
+    """Explanation of the mark of outdated versions; empty if no line has it."""
     changed = fixes_of(vars(row) for line in lines for row in line.known(table))
     return f"{MARK} A later version gives other numbers: {'; '.join(changed)}." if changed else ""
 
 
 def _baselines(table: Table, lines: Sequence[_Line], with_setting: bool, width: int) -> list[list[str]]:
-    """A line for each baseline and setting, from the method with the most seeds; `results.json` has those of every method."""
+    """A line for each baseline and setting, from the method with the most seeds; `results.json` has all of them."""
     found = []
     for baseline in table.baselines:
         for setting in dict.fromkeys(line.setting for line in lines):

@@ -1,4 +1,4 @@
-"""Which results a later version would not give: the fixes of each version, and the rows that they reach."""
+"""Outdated results: the fixes of each version, and the rows that they change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["FIXES", "MARK", "Fix", "fixes_of", "is_older"]
 
 MARK = "†"
-"""Stands behind what a later version would not give."""
+"""Suffix of outdated versions."""
 
 _NETWORKS = "default,gnn,transformer,proxies,undirected,squared,hinge,listwise,pretrained"
 _STEERED = "percentile_*,search_percentile_mean,true_*,regret,functional_uniqueness"
@@ -19,12 +19,12 @@ _RANKED = "kendall_tau*,spearman,precision_at_10pct,tau_ceiling"
 
 @dataclass(frozen=True)
 class Fix:
-    """A change of what a suite measures.
+    """A fix that changed the results of suites.
 
     Args:
         version: The first version with it.
         what: What changed.
-        reaches: Suite -> the rows that it reaches: patterns of methods, and of metrics, each separated by commas.
+        reaches: Suite -> the rows that it changes: patterns of methods, and of metrics, each separated by commas.
     """
 
     version: str
@@ -32,7 +32,7 @@ class Fix:
     reaches: Mapping[str, tuple[str, str]]
 
     def reaches_row(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row was measured before the fix, and is one that it changes."""
+        """Whether a row was measured before the fix and is changed by it."""
         patterns = self.reaches.get(str(row["suite"]))
         if patterns is None or not is_older(str(row.get("version", "0.1.0")), self.version):
             return False
@@ -73,7 +73,7 @@ FIXES = (
     ),
     Fix(
         "0.1.1",
-        "twisted particles are one population, weighed and resampled together",
+        "twisted particles are one population, weighted and resampled together",
         {"guidance": ("particles", f"{_STEERED},validity")},
     ),
     Fix(
@@ -86,7 +86,7 @@ FIXES = (
     ),
     Fix(
         "0.1.1",
-        "acquisition functions see the spread of the function, not that of a measurement",
+        "acquisition functions use the standard deviation of the function, not of a measurement",
         {"search": ("bananas", "*regret_*,queries_to_*,reached_optimum,best_value")},
     ),
     Fix("0.1.1", "precision at 10 % under ties is an expectation", {"predictor": ("*", "precision_at_10pct")}),
@@ -99,11 +99,11 @@ FIXES = (
         {"scale": ("*", "validity_raw,uniqueness,novelty,tv_*,w1_*")},
     ),
 )
-"""From the changelog, section "Numbers that changed, and why"; those that change timings alone are left out."""
+"""From the changelog, section "Numbers that changed, and why", without those that change timings only."""
 
 
 def fixes_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What changed since some rows were measured that reaches them, each once, with the version.
+    """The fixes since some rows were measured that change them, each once, with the version.
 
     Args:
         rows: Rows of `results.json`.
@@ -113,7 +113,7 @@ def fixes_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def is_older(version: str, than: str) -> bool:
-    """Whether a version came before another.
+    """Whether a version precedes another.
 
     Example:
         >>> is_older("0.1.9", "0.1.10"), is_older("0.2.0", "0.1.1")

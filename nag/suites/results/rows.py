@@ -1,4 +1,4 @@
-"""From the measurements of single seeds to the rows of `results.json`."""
+"""Rows of `results.json`: measurements aggregated over seeds."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Row:
     Args:
         suite: Name of the suite.
         space: Search space.
-        task: Task; empty where there is none.
-        method: What is compared.
-        setting: Under which circumstances.
-        metric: What was measured.
-        mean: Mean over the seeds that have a value; None if none has.
-        std: Sample standard deviation; None for less than two values.
+        task: Task; may be empty.
+        method: The compared method.
+        setting: Experimental condition.
+        metric: The metric.
+        mean: Mean over the seeds with a value; None if there is none.
+        std: Sample standard deviation; None for fewer than two values.
         seeds: Number of values.
         labels: Mean number of labels that the result consumed.
-        cpu_seconds: Mean cost of a cell that the row comes from.
+        cpu_seconds: Mean CPU seconds of the cells behind the row.
         version: Version of nag that measured it.
 
     Example:
@@ -57,11 +57,11 @@ class Row:
     seeds: int
     labels: float
     cpu_seconds: float
-    version: str = "0.1.0"  # rows of that version do not say it
+    version: str = "0.1.0"  # rows of that version lack the field
 
     @property
     def name(self) -> tuple[str, str, str, str, str]:
-        """What was measured of what: rows of one name replace each other."""
+        """Identity of the row: rows with the same name replace each other."""
         return self.space, self.task, self.method, self.setting, self.metric
 
 
@@ -71,7 +71,7 @@ def aggregate(suite: str, results: Sequence[CellResult], medians: Collection[str
     Args:
         suite: Name of the suite.
         results: Finished cells.
-        medians: Metrics that also get a row `<metric>_median`, where no value counts as one beyond all others.
+        medians: Metrics that also get a row `<metric>_median`, in which a missing value counts as infinite.
 
     Example:
         >>> from nag.suites import CellResult, Measurement, aggregate
@@ -98,31 +98,31 @@ def read_rows(path: Path, suite: str) -> list[Row]:
 
     Args:
         path: The file.
-        suite: The suite that they have to be of.
+        suite: The expected suite.
 
     Raises:
         MissingData: No such file.
-        DamagedFile: It holds no rows, or those of another suite.
+        DamagedFile: The content is not rows, or belongs to another suite.
     """
     try:
         rows = TypeAdapter(list[Row]).validate_python(read_json(path))
     except ValidationError as error:
-        raise DamagedFile(f"'{path}' holds no rows of a suite: {explain(error)[0]}", "Give a results.json.") from error
+        raise DamagedFile(f"'{path}' has no rows of a suite: {explain(error)[0]}", "Give a results.json.") from error
     other = next((row.suite for row in rows if row.suite != suite), None)
     if other is not None:
-        raise DamagedFile(f"'{path}' holds rows of suite {other}", f"Give the results.json of a run of suite {suite}.")
+        raise DamagedFile(f"'{path}' has rows of suite {other}", f"Give the results.json of a run of suite {suite}.")
     return rows
 
 
 def combined(earlier: Sequence[Row], new: Sequence[Row]) -> list[Row]:
-    """Earlier rows, replaced by new ones of the same name, then all other new rows."""
+    """Earlier rows, replaced by new rows with the same name, followed by the other new rows."""
     found = {row.name: row for row in earlier}
     found.update({row.name: row for row in new})
     return list(found.values())
 
 
 def count_reused(results: Sequence[CellResult], reused: Collection[str]) -> int:
-    """Number of rows that come from the cells with these keys alone."""
+    """Number of rows measured by the cells with these keys only."""
     return sum(all(result.key in reused for _, result in found) for found in _grouped(results).values())
 
 

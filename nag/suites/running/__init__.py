@@ -1,1 +1,1 @@
-"""Computes the cells of a suite: what is missing, in one or several processes."""
+"""Computation of the missing cells of a suite, in one or several processes."""

@@ -1,4 +1,4 @@
-"""Stage: compute a suite, or what is missing of it, and write its tables."""
+"""Stage: compute the missing cells of a suite and write its tables."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["Selection", "benchmark"]
 
 @dataclass(frozen=True)
 class Selection:
-    """The cells of a suite, and those that are to be computed now.
+    """The cells of a suite, and the subset to compute.
 
     Args:
         suite: The suite.
-        options: What is asked of it.
+        options: Options of the run.
         cells: All cells.
-        chosen: Those to compute.
+        chosen: The cells to compute.
 
     Example:
         >>> from nag.suites import Column, Measurement, Selection, Suite, SuiteOptions, Table
@@ -54,21 +54,21 @@ class Selection:
 
     @classmethod
     def of(cls, suite: Suite, options: SuiteOptions, only: Sequence[str] = ()) -> Selection:
-        """Plans a suite, so that mistakes are found before any work.
+        """Lists the cells, so that errors are raised before any computation.
 
         Args:
             suite: The suite.
-            options: What is asked of it.
-            only: Parts of keys; a cell is chosen if its key contains one of them, or if there are none.
+            options: Options of the run.
+            only: Parts of keys; a cell is chosen if its key contains one of them. All cells if empty.
 
         Raises:
             InvalidRequest: No cell is chosen.
-            NagError: The suite cannot do what is asked.
+            NagError: A setting is invalid, or data is missing.
         """
         cells = tuple(suite.cells(options))
         keys = [cell.key for cell in cells]
         if len(set(keys)) < len(keys):
-            raise ValueError(f"suite {suite.name} has two cells of one key")
+            raise ValueError(f"suite {suite.name} has two cells with the same key")
         unknown = next((part for part in only if not any(part in key for key in keys)), None)
         if unknown is not None or not cells:
             words = {word for key in keys for word in key.split(".")}
@@ -77,7 +77,7 @@ class Selection:
         return cls(suite, options, cells, chosen)
 
     def ordered(self, results: Mapping[str, CellResult]) -> list[CellResult]:
-        """Results by the key of their cell, in the order of the cells."""
+        """The results, in the order of the cells."""
         return [results[cell.key] for cell in self.cells if cell.key in results]
 
 
@@ -91,24 +91,24 @@ def benchmark(
     warn: Callable[[str], None],
     earlier: Path | None = None,
 ) -> Path:
-    """Computes the chosen cells that the folder does not hold yet; the tables show all that it holds then.
+    """Computes the chosen cells that are missing in the folder; the tables show all cells of the folder.
 
     Args:
         run: Run folder; gets `results.json`, `results.md` and, for each cell, `cells/<key>.json`.
         selection: The cells of a suite.
-        jobs: Processes at a time.
-        hardware: What it runs on, in words.
-        command: The command line that does the same.
-        warn: Is told in one line of a cell's file that cannot be used.
-        earlier: A `results.json` of before: the tables also show its rows that no cell of the folder has measured again, each
-            with the version that measured it.
+        jobs: Number of processes.
+        hardware: Description of the hardware.
+        command: The equivalent command line.
+        warn: Called with one line for each cell file that cannot be used.
+        earlier: An earlier `results.json`: its rows that no cell of the folder replaces are shown too, each with the version
+            that measured it.
 
     Returns:
         Path of `results.md`.
 
     Raises:
         InvalidRequest: The folder holds another suite or preset.
-        NagError: Cells failed by a user's mistake; the tables hold the others.
+        NagError: Cells failed because of a user error; the tables hold the others.
 
     Example:
         >>> import tempfile
@@ -169,7 +169,7 @@ def _summary(
 
 @dataclass(frozen=True)
 class _Page:
-    """Writes `results.json` and `results.md`, which are valid after every cell."""
+    """Writes `results.json` and `results.md` after every cell."""
 
     folder: Path
     selection: Selection
@@ -195,13 +195,13 @@ class _Page:
             "hardware": "; ".join(dict.fromkeys(result.hardware for result in results)) or "–",
             "seeds": ", ".join(map(str, seeds)) or "–",
             "cells": f"{len(results)} of {len(self.selection.cells)} computed, {cpu / 3600:.2f} CPU-hours, "
-            "what several share counted for each",
+            "shared models counted for each",
             **earlier,
         }
 
 
 def _check_folder(run: RunFolder) -> None:
-    """Keeps hours of cells from being replaced by those of another preset."""
+    """Raises `InvalidRequest` if the folder holds cells of another suite or preset."""
     path = run.path / "config.yaml"
     if not path.is_file() or not (run.path / "cells").is_dir():
         return
@@ -224,7 +224,7 @@ def _read_finished(cells: Sequence[Cell], folder: Path, warn: Callable[[str], No
         try:
             result = read_cell(cell, folder)
         except DamagedFile as error:
-            warn(f"{error.what}; cell {cell.key} counts as not computed")
+            warn(f"{error.what}; cell {cell.key} will be computed again")
             continue
         if result is not None:
             results[cell.key] = result

@@ -1,4 +1,4 @@
-"""The cell: the smallest part of a suite, computed at once and kept in a file of its own."""
+"""The cell: the smallest unit of a suite, computed as a whole and stored in its own file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]*")
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number, for one seed.
+    """One number for one seed.
 
     Args:
         space: Search space.
-        task: Task; empty where there is none.
-        method: What is compared.
-        setting: Under which circumstances, such as `budget=100`; empty where there is only one.
-        metric: What is measured; `<metric>_reference` is what uniform draws give.
-        value: The number; None where there is none (not reached, not defined). Numbers that are not finite become None.
+        task: Task; may be empty.
+        method: The compared method.
+        setting: Experimental condition, such as `budget=100`; empty if there is only one.
+        metric: The metric; `<metric>_reference` is its value for uniform draws.
+        value: The value; None if undefined or not reached. Non-finite values become None.
         labels: Labels that the result consumed.
 
     Example:
@@ -65,9 +65,9 @@ def measurements(
 
     Args:
         space: Search space.
-        task: Task; empty where there is none.
-        method: What is compared.
-        setting: Under which circumstances.
+        task: Task; may be empty.
+        method: The compared method.
+        setting: Experimental condition.
         values: Metric -> value.
         labels: Labels that the result consumed.
 
@@ -80,7 +80,7 @@ def measurements(
 
 
 def cell_key(*parts: str) -> str:
-    """Parts joined by dots, safe as the name of a file.
+    """The parts joined by dots; a valid file name.
 
     Example:
         >>> from nag.suites import cell_key
@@ -92,17 +92,17 @@ def cell_key(*parts: str) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """A part of a suite that is computed or not, never half.
+    """The unit of computation and resumption of a suite.
 
     Args:
-        key: Unique in its suite and safe as the name of a file.
+        key: Unique in its suite; a valid file name.
         seed: Seed of its randomness.
-        run: Measures; a function at the top level of a module, a method of a frozen object, or a partial of one with plain
+        run: Computes it: a function at the top level of a module, a method of a frozen object, or a partial of one with plain
             or frozen arguments, so that it can be sent to another process and its configuration can be compared.
-        accelerator: Kind of accelerator that it is computed on.
+        accelerator: Kind of accelerator.
 
     Raises:
-        ValueError: The key is not safe.
+        ValueError: The key is not a valid file name.
 
     Example:
         >>> from pathlib import Path
@@ -124,15 +124,15 @@ class Cell:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of all that its result depends on."""
+        """Digest of everything that its result depends on."""
         return fingerprint(self.key, self.seed, self.run, self.accelerator)
 
     def context(self, folder: Path) -> CellContext:
-        """What it is computed with, where results are kept in a folder."""
+        """Its context in a run folder."""
         return CellContext(folder, self.seed, self.accelerator)
 
     def path(self, folder: Path) -> Path:
-        """Where its result is kept."""
+        """Path of its result in a run folder."""
         return folder / "cells" / f"{self.key}.json"
 
 
@@ -143,10 +143,10 @@ class CellResult:
     Args:
         key: Key of the cell.
         seed: Its seed.
-        fingerprint: Digest of the configuration that it was computed with.
-        hardware: What it was computed on.
-        cpu_seconds: What it cost, with the products that it used.
-        measurements: What it found.
+        fingerprint: Digest of its configuration.
+        hardware: Description of the hardware.
+        cpu_seconds: CPU seconds, including those of the shared models that it used.
+        measurements: Its measurements.
 
     Example:
         >>> from nag.suites import CellResult, Measurement
@@ -169,16 +169,16 @@ _RESULT = TypeAdapter(CellResult)
 
 
 def compute_cell(cell: Cell, folder: Path, hardware: str) -> CellResult:
-    """Computes a cell and keeps its result.
+    """Computes a cell and stores its result.
 
     Raises:
-        ValueError: The cell measures one thing twice, which would count as two seeds.
+        ValueError: The cell measures something twice, which would count as two seeds.
     """
     watch, context = Stopwatch(), cell.context(folder)
     found = tuple(cell.run(context))
     names = [replace(measurement, value=None, labels=0) for measurement in found]
     if len(set(names)) < len(names):
-        raise ValueError(f"cell {cell.key} measures one thing twice")
+        raise ValueError(f"cell {cell.key} measures something twice")
     cpu = round(watch.cpu + context.earlier_cpu_seconds, 3)
     result = CellResult(cell.key, cell.seed, cell.fingerprint, hardware, cpu, found)
     write_json(cell.path(folder), asdict(result))
@@ -186,10 +186,10 @@ def compute_cell(cell: Cell, folder: Path, hardware: str) -> CellResult:
 
 
 def read_cell(cell: Cell, folder: Path) -> CellResult | None:
-    """The result of a cell that was computed before; None if it was not.
+    """The stored result of a cell; None if there is none.
 
     Raises:
-        DamagedFile: The file is damaged, or of another configuration.
+        DamagedFile: The file is damaged, or belongs to another configuration.
     """
     path = cell.path(folder)
     if not path.is_file():
@@ -197,7 +197,7 @@ def read_cell(cell: Cell, folder: Path) -> CellResult | None:
     try:
         result = _RESULT.validate_python(read_json(path))
     except ValidationError as error:
-        raise DamagedFile(f"'{shortened(str(path))}' holds no cell: {explain(error)[0]}") from error
+        raise DamagedFile(f"'{shortened(str(path))}' is not a result of a cell: {explain(error)[0]}") from error
     if result.fingerprint != cell.fingerprint:
         raise DamagedFile(f"'{path}' was computed with another configuration or version")
     return result

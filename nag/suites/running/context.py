@@ -1,4 +1,4 @@
-"""What a running cell may use: its seed and device, and expensive products that several cells share, built once."""
+"""Context of a running cell: seed, device, and trained models that several cells share."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["CellContext", "remove_unfinished"]
 
 @dataclass
 class CellContext:
-    """The output folder of a suite, as one cell sees it.
+    """Seed, device and output folder of a running cell.
 
     Args:
-        folder: The output folder.
+        folder: The output folder of the suite.
         seed: Seed of the cell.
         accelerator: Kind of accelerator, such as `cpu` or `cuda`.
-        earlier_cpu_seconds: CPU seconds that the products which the cell used had cost before; they count as its own.
+        earlier_cpu_seconds: CPU seconds of reused products, which are charged to the cell.
 
     Example:
         >>> from pathlib import Path
@@ -46,25 +46,25 @@ class CellContext:
 
     @property
     def device(self) -> torch.device:
-        """Where tensors live."""
+        """Device of the tensors."""
         return make_fabric(self.accelerator).device
 
     def rng(self, offset: int = 0) -> torch.Generator:
-        """A new random-number generator of the cell's seed, plus an offset, on the device."""
+        """A new random-number generator on the device, seeded with the cell's seed plus an offset."""
         return torch.Generator(device=self.device).manual_seed(self.seed + offset)
 
     def product(
         self, name: str, command: str, config: Mapping[str, Any], build: Callable[[RunFolder], object], seed: int | None = None
     ) -> Path:
-        """The run folder of a stage, which is run only if no cell has done so with the same configuration.
+        """The run folder of a stage, shared by all cells with the same configuration; the stage runs at most once.
 
-        It is built under another name and renamed when it is whole; of two processes that build it at once, the first
-        to finish wins.
+        It is built under a temporary name and renamed when complete; of two processes that build it at once, the first
+        to finish publishes it.
 
         Args:
-            name: What it is, safe as the name of a folder.
+            name: A valid folder name.
             command: Name of the stage.
-            config: All that the product depends on, beside seed and device.
+            config: Everything that the product depends on, except seed and device.
             build: Runs the stage in a run folder, up to its `metrics.json`.
             seed: Seed of the run; the cell's own if None.
 
@@ -80,7 +80,7 @@ class CellContext:
         if cost is not None:
             self.earlier_cpu_seconds += cost
             return path
-        shutil.rmtree(temporary, ignore_errors=True)  # of a killed process with the same number
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process with the same id
         try:
             build(run)
             if _cost(temporary) is None:
@@ -92,7 +92,7 @@ class CellContext:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what killed processes left of products; only for a suite that nobody is computing any more."""
+    """Removes partial products of killed processes; only valid while no process computes the suite."""
     for path in (folder / "products").glob(".*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""What a computation depends on, as plain values and as a digest."""
+"""The configuration of a computation as plain values and as a digest."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["fingerprint", "plain"]
 
 
 def plain(value: Any) -> Any:
-    """A value as nested dictionaries, lists, strings and numbers that say all that makes it what it is.
+    """A value as nested dictionaries, lists, strings and numbers that identify it.
 
     Functions and classes become their full names, partials and objects their names with arguments or attributes.
 
     Raises:
-        TypeError: The value holds something that has no such form, such as a lambda.
+        TypeError: The value contains something without such a form, such as a lambda.
 
     Example:
         >>> from pathlib import Path
@@ -61,6 +61,6 @@ def fingerprint(*values: Any) -> str:
 
 def _name(thing: Any) -> str:
     name = f"{thing.__module__}.{thing.__qualname__}"
-    if "<" in name:  # a lambda or a local function: another one has the same name, and no process pool can take it
+    if "<" in name:  # a lambda or a local function: names are not unique, and it cannot be sent to a process
         raise TypeError(f"{name} is not at the top level of a module")
     return name

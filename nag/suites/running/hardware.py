@@ -1,4 +1,4 @@
-"""The hardware that numbers were measured on, in words."""
+"""Description of the hardware that results are measured on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def hardware(device: str, threads: int) -> str:
     """Model of the processor, of the GPU if it is used, and the number of threads.
 
     Args:
-        device: Where tensors live.
+        device: Device of the tensors.
         threads: CPU threads of a process.
 
     Example:

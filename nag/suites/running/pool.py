@@ -1,4 +1,4 @@
-"""Computes the cells that are missing, one after another or in several processes."""
+"""Computes cells, sequentially or in several processes."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def run_cells(
     done_before: int = 0,
     finished: Callable[[CellResult], None] = lambda result: None,
 ) -> None:
-    """Computes cells and keeps each as a file when it is finished; a kill loses only those that are running.
+    """Computes cells and stores each in a file as soon as it is finished, so that a kill loses only the running ones.
 
     A cell that fails does not stop the others.
 
     Args:
         cells: The cells.
         folder: Output folder of the suite.
-        jobs: Processes at a time; 1 computes in this one.
-        tracker: Shows how many cells are done.
-        hardware: What the cells are computed on, in words.
-        done_before: Cells of earlier runs, for the count.
+        jobs: Number of processes; 1 computes in this process.
+        tracker: Shows the progress.
+        hardware: Description of the hardware.
+        done_before: Number of cells finished in earlier runs.
         finished: Called after each cell, in this process.
 
     Raises:
-        NagError: Cells failed by a user's mistake; raised when all others are done.
+        NagError: Cells failed because of a user error; raised when all others are finished.
         Exception: The first other error of a cell.
 
     Example:
@@ -77,7 +77,7 @@ def _in_turn(cells: Sequence[Cell], folder: Path, jobs: int, hardware: str) -> I
     for cell in cells:
         try:
             yield cell, compute_cell(cell, folder, hardware)
-        except Exception as error:  # told when the others are done
+        except Exception as error:  # reported when the others are finished
             yield cell, error
 
 
@@ -97,7 +97,7 @@ def _in_parallel(cells: Sequence[Cell], folder: Path, jobs: int, hardware: str) 
 
 
 def _prepare_worker() -> None:
-    """One thread a process, and no process that outlives a killed parent."""
+    """Limits the process to one thread, and ends it when its parent is killed."""
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
