@@ -13,9 +13,8 @@ from nag.evaluation.predicted import check_sources
 from nag.predictors import AdapterPredictor
 from nag.spaces import SearchSpace
 from nag.spaces.models import load_model, save_model
+from nag.suites import CellContext, Measurement, cell_key, measurements
 from nag.suites.parts.ranking import measure_ranking
-from nag.suites.running.cells import Measurement, cell_key, measurements
-from nag.suites.running.context import CellContext
 from nag.tasks import Task, load_task
 from nag.workflows.run import RunFolder
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist, fmean, stdev
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -26,10 +26,9 @@ from nag.predictors import (
     select,
     select_optimised,
 )
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 from nag.suites.parts.calibration_draw import CalibrationDraw
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Task, load_task
 
 __all__ = ["CalibrationSuite"]
@@ -41,7 +40,7 @@ _Found = defaultdict[tuple[str, str], list[dict[str, float]]]  # (method, settin
 
 @checked
 @dataclass(frozen=True)
-class CalibrationSuite(Suite):
+class CalibrationSuite(PagedSuite):
     """Compares conformal intervals and selections with the predictor's own normal distribution.
 
     Args:
@@ -78,56 +77,15 @@ class CalibrationSuite(Suite):
     percentile: NonNegative = 90.0
 
     name = "calibration"
-    title = "Coverage of conformal intervals and false discovery rate of conformal selection"
-    tables = (
-        Table(
-            "coverage of prediction intervals",
-            (
-                Column("coverage", "coverage"),
-                Column("coverage_spread", "its standard deviation over splits of one fit"),
-                Column("coverage_best", "coverage in the predicted top 10 %"),
-                Column("width", "mean width", ".4g"),
-                Column("width_median", "median width", ".4g"),
-            ),
-            ("coverage=*",),
-        ),
-        Table(
-            "selection with a false discovery rate of at most q",
-            (
-                Column("fdp", "false discovery proportion"),
-                Column("fdp_error", "its standard error"),
-                Column("power", "power"),
-                Column("selected", "selected", ".0f"),
-                Column("empty", "empty selections"),
-            ),
-            ("q=*", _ANY_LEVEL),
-        ),
-    )
 
     def __post_init__(self) -> None:
         for share in (*self.coverages, *self.levels, self.percentile / 100):
             if not 0 < share < 1:
                 raise InvalidRequest(f"the suite has a share of {share:g}", "It lies between 0 and 1.")
 
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        every = self.labels + self.calibration
-        return (
-            "One random architecture of each canonical class, so that no two are functionally equivalent, and labels of the "
-            f"search metric. A predictor is fitted to {self.labels} of them; of at most {self.calibration + self.test} "
-            f"random others, {self.calibration} are used for calibration and the rest for testing, in {self.splits} random "
-            f"splits for each fit. *Split conformal*: residuals in standard deviations; its {every} labels are those of fit "
-            "and calibration. *Normal*: predicted mean ± z predicted standard deviations, without calibration. The same "
-            f"number of labels used differently, on one split for each fit: *CV+* with {self.folds} folds, and the normal "
-            f"distribution of a predictor fitted to all {every}. Widths are in the unit of the metric. The coverage guarantee "
-            "holds for random architectures, not for the *predicted top 10 %*.\n\n"
-            f"Selections target architectures above percentile {self.percentile:g} of the table, in {self.fits} fits per seed "
-            "with as many splits as above: by conformal p-values of the predicted mean (Jin and Candes 2023), by the best of "
-            "four scores with homogeneous pruning (OptCS; Bai and Jin 2024), and by two naive rules without a guarantee. The "
-            "false discovery proportion of an empty selection is 0. *Power*: share of the architectures above the percentile "
-            "that are selected. The standard error is over fits, because splits of one fit are dependent."
-        )
+    def words(self) -> dict[str, Any]:
+        """The settings, and sums of them."""
+        return {**super().words(), "every": self.labels + self.calibration, "others": self.calibration + self.test}
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each task of intervals and seed, and one for each task of selections."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
+from typing import Any
 
 import torch
 from scipy.stats import spearmanr
@@ -22,11 +23,10 @@ from nag.predictors.learning_curves import (
     LastValue,
     simulate_early_stopping,
 )
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
 from nag.suites.curve_sets import CurveSet
+from nag.suites.page import PagedSuite
 from nag.suites.parts.curve_halves import CurveHalves
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks.tables.curves import CurveTable
 
 __all__ = ["CurvesSuite"]
@@ -36,7 +36,7 @@ _SHIFTED = "last value, shifted"
 
 @checked
 @dataclass(frozen=True)
-class CurvesSuite(Suite):
+class CurvesSuite(PagedSuite):
     """Compares the learning-curve predictor with the last value seen.
 
     Args:
@@ -61,31 +61,6 @@ class CurvesSuite(Suite):
     orders: Count = 15
 
     name = "curves"
-    title = "Learning curves: extrapolation and early stopping"
-    tables = (
-        Table(
-            "prediction of final values",
-            (
-                Column("mae", "mean absolute error", ".4f"),
-                Column("median_error", "median absolute error", ".4f"),
-                Column("spearman", "Spearman"),
-                Column("within_std", "within ± 1 std"),
-            ),
-            ("epochs=*",),
-        ),
-        Table(
-            "early stopping",
-            (
-                Column("epochs_saved", "epochs saved"),
-                Column("epochs_saved_all", "including the training half"),
-                Column("runs_stopped", "runs stopped"),
-                Column("recall", "best run kept"),
-                Column("recall_whole", "best run of the test half kept"),
-                Column("regret", "regret", ".4f"),
-            ),
-            ("delta=*",),
-        ),
-    )
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
@@ -93,36 +68,9 @@ class CurvesSuite(Suite):
         for rule in self.rules:
             rule(CurvePredictor(CurveScale(maximise=True), [1]))  # raises for an invalid rule
 
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        return (
-            f"Runs of one architecture form a group; the complete runs of a random {self.share:.0%} of the groups train the "
-            "predictors (their number is the *labels*), and everything is measured on the runs of the others. A curve is the "
-            "validation loss in nats (`nas_bench_nlp`: per word; `small_networks`: per image) or the validation accuracy as a "
-            "fraction (`nasbench101_budgets`); the final value is the same metric on test data after the last epoch. "
-            "`epochs=5 of 50`: five epochs of a run are observed. In `nasbench101_budgets` each budget is a separate training "
-            "with its own learning-rate schedule, and a mean of three: `epochs=4+12 of 108` are two trainings, not two points "
-            "of the third. *Last value* predicts the last value seen and uses no labels; *shifted* adds the median gain of the "
-            "training runs, on a logarithmic scale; at the whole curve (`epochs=50 of 50`) both measure the difference between "
-            "validation and test. *Default* selects, for each number of budgets, among *shifted*, ridge regression, a Gaussian "
-            "process and support vectors by cross-validation, with the curve and features of the architecture (operations, "
-            "depth, parameters; for small networks also the learning rate); *no architecture* uses the curve only, and "
-            "*architecture alone* only the features (`epochs=0`).\n\n"
-            f"Early stopping replays complete runs one after the other in {self.orders} random orders. At a check, a run is "
-            "stopped if with probability delta it is no better than the best run before, by the held-out residuals of the best "
-            "share `good` of the training runs (0.95 and 0.5 by default; `good=1`, all of them, is as published). Streams are "
-            f"the test runs, and the same without their 1 to {self.streams - 1} best, so that results do not depend on a "
-            "single run; they overlap. *Best run kept*: share of streams and orders whose best run was trained to the end; "
-            "*best run of the test half kept*: the same for the stream of all test runs. Spending as many epochs on random "
-            "complete runs would keep the best with a probability of 1 - epochs saved. *Including the training half*: share "
-            "saved of the epochs of both halves, where the predictor's training runs are all complete and, if separate, "
-            "trained for every budget. *Regret*: difference between the best run and the best run kept.\n\n"
-            f"Seeds start at {self.offset} (`seed=` is added). Predictor and rule were developed on splits of the two "
-            "published sets with seeds 0 to 4: the splits differ, the runs are the same; variants of both were measured on "
-            "seeds 100 to 104 before. Small networks and the split of their images are drawn again for each seed, and no "
-            "default was chosen on them."
-        )
+    def words(self) -> dict[str, Any]:
+        """The settings, and how many of the best runs are left out at most."""
+        return {**super().words(), "left_out": self.streams - 1}
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each set of curves and seed."""

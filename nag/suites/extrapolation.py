@@ -11,9 +11,8 @@ import torch
 
 from nag.diffusion import FineTuning
 from nag.evaluation import Stopwatch
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 from nag.tasks import load_task
 from nag.tracking import NullTracker
 from nag.training import FitOptions, make_fabric
@@ -29,7 +28,7 @@ _RUNS: dict[str, tuple[Literal["worst", "random", "best"], bool]] = {
 
 
 @dataclass(frozen=True)
-class ExtrapolationSuite(Suite):
+class ExtrapolationSuite(PagedSuite):
     """Pretrains on a slice of a table without labels, then fine-tunes with a budget of the table's labels.
 
     Args:
@@ -51,37 +50,10 @@ class ExtrapolationSuite(Suite):
     samples: int = 1000
 
     name = "extrapolation"
-    title = "Beyond the training set by reward fine-tuning"
-    tables = (
-        Table(
-            "before and after fine-tuning",
-            (
-                Column("ceiling", "best of the training set", ".2f"),
-                Column("train_mean", "mean of the training set", ".2f"),
-                Column("before_mean", "mean before", ".2f"),
-                Column("after_mean", "mean after", ".2f"),
-                Column("before_beyond", "share beyond the training set before", ".2f"),
-                Column("after_beyond", "share beyond the training set after", ".2f"),
-                Column("after_best", "best sample after", ".2f"),
-                Column("best_found", "best labelled", ".2f"),
-                Column("random_best", "best of equally many random labels", ".2f"),
-                Column("beyond_ceiling", "gain of the best labelled over the training set", ".2f"),
-                Column("after_distinct", "distinct functions in 1,000 samples", ".0f"),
-            ),
-        ),
-    )
 
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        return (
-            f"A generator is pretrained without labels on about {100 * self.share:g} % of the table (complete canonical "
-            "classes), those with the worst, random or best search metric; then fine-tuned by policy gradient with at most "
-            f"{self.budget} labels of the table's search metric, equivalent architectures counted once. Values are of the "
-            f"report metric; {self.samples} new samples before and after fine-tuning are looked up for this table only. "
-            "*Share beyond the training set*: share of them better than its best. The labels that determine the slice are "
-            "not counted. The baseline is an equal number of uniformly random labels."
-        )
+    def words(self) -> dict[str, Any]:
+        """The settings, with the share in percent."""
+        return {**super().words(), "percent": 100 * self.share}
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each task, run and seed."""

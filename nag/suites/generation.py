@@ -13,19 +13,17 @@ from nag.diffusion.generation import STEPS_PER_POSITION, TrainedGenerator, load_
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.graphs import DagBatch
 from nag.spaces import load_space
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 from nag.suites.parts.distances import WholeSpace, parameter_counts
 from nag.suites.parts.products import metric_of, trained_generator
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 from nag.training import FitOptions
 
 __all__ = ["GenerationSuite", "OtherProcesses"]
 
 _FIRST = 1000
-_QUALITY = {"validity_raw": "valid", "uniqueness": "unique", "functional_uniqueness": "unique functions", "novelty": "novel"}
-_DISTANCES = {"tv_ops": "TV operations", "tv_edges": "TV edges", "tv_depth": "TV depth", "tv_params": "TV parameters"}
 _ON_CURVE = ("validity_raw", "tv_ops", "tv_edges", "tv_depth")
+_ALL = (*_ON_CURVE, "uniqueness", "functional_uniqueness", "novelty", "tv_params")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class OtherProcesses:
 
 
 @dataclass(frozen=True)
-class GenerationSuite(Suite):
+class GenerationSuite(PagedSuite):
     """Trains each process on a part of each space and compares its samples with uniform draws.
 
     Args:
@@ -75,7 +73,6 @@ class GenerationSuite(Suite):
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     name = "generation"
-    title = "Generation without guidance"
 
     def __post_init__(self) -> None:
         for name, values in (("samples", [self.samples]), ("step_samples", [self.step_samples]), ("steps", self.steps)):
@@ -84,45 +81,13 @@ class GenerationSuite(Suite):
         if not 0 < self.train_fraction < 1:
             raise InvalidRequest(f"train_fraction is {self.train_fraction}", "Novelty needs a held-out part: use 0.5.")
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Quality at two numbers of samples, cost, and the curve over sampler steps."""
-        lines = (Baseline("_reference", "uniform draws"), Baseline("_train", "training set"))
-        shares = [Column(name, title) for name, title in _QUALITY.items()]
-        distances = [Column(name, title, ".4f") for name, title in _DISTANCES.items()]
-        cost = (
-            Column("network_evaluations", "network evaluations", ".0f"),
-            Column("samples_per_cpu_second", "samples per CPU second", ".0f"),
-            Column("train_cpu_seconds", "training CPU s", ".0f"),
-            Column("sampling_cpu_seconds", "sampling CPU s", ".1f"),
-        )
-        curve = tuple(column for column in [*shares, *distances] if column.metric in _ON_CURVE)
-        return (
-            Table("quality of samples", (*shares, *distances), ("samples=*",), lines),
-            Table("cost", cost, ("default sampler",)),
-            Table("few sampler steps", curve, ("steps=*",), lines[:1]),
-        )
-
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        steps = self.training.max_steps or f"{STEPS_PER_POSITION} (for each free position)"
+    def words(self) -> dict[str, Any]:
+        """The settings, with the share to train on in percent, and the training of all processes."""
+        others, steps = self.others, self.training.max_steps or f"{STEPS_PER_POSITION} (for each free position)"
         fewer = (
-            f" ({others.training.max_steps} and {others.samples:,} samples for processes other than the main one)"
-            if (others := self.others)
-            else ""
+            others and f" ({others.training.max_steps} and {others.samples:,} samples for processes other than the main one)"
         )
-        return (
-            f"Each generator is trained for {steps} steps{fewer}, batches of {self.training.batch_size}, on "
-            f"{100 * self.train_fraction:g} % of the space, split by canonical hash so that equivalent architectures are in "
-            f"the same part; {self.samples:,} raw samples are drawn once and not repaired. `samples=N` measures the first N: "
-            "validity of raw samples; among the valid ones, the shares of distinct architectures, of distinct functions and of "
-            "architectures outside the training set; total-variation distances to the whole space, for operations, edges "
-            "between levels, the longest path of the reduced graph, and the parameter count. *Uniform draws* are the expected "
-            "values for as many independent uniform draws as there are valid samples (exact for shares, one simulated set per "
-            "seed for distances); *training set* is the distance of the training half itself. `steps=N` draws "
-            f"{self.step_samples:,} samples with N network evaluations each."
-        )
+        return {**super().words(), "steps": steps, "fewer": fewer or "", "percent": 100 * self.train_fraction}
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each space, process and seed."""
@@ -169,7 +134,7 @@ class GenerationSuite(Suite):
         raw = trained.generator.sample(self.samples, context.rng()).to("cpu")
         values = {"default sampler": _cost(path, self.samples, watch.cpu)}
         for count in sorted({min(_FIRST, self.samples), self.samples}):
-            values[f"samples={count}"] = _quality(raw[:count], trained, whole, context.seed, (*_QUALITY, *_DISTANCES))
+            values[f"samples={count}"] = _quality(raw[:count], trained, whole, context.seed, _ALL)
         for steps in self.steps:
             raw = trained.generator.sample(self.step_samples, context.rng(1), steps=steps).to("cpu")
             values[f"steps={steps}"] = _quality(raw, trained, whole, context.seed, _ON_CURVE)

@@ -11,11 +11,10 @@ from nag.core.errors import InvalidRequest
 from nag.diffusion import ClassifierFree, FineTuning, GuidanceMethod, Unguided
 from nag.diffusion.generation import load_generator
 from nag.predictors import Predictor
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 from nag.suites.parts.guided_samples import Sampling
 from nag.suites.parts.products import trained_generator, trained_predictor
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import load_task
 from nag.training import FitOptions
 
@@ -25,7 +24,7 @@ _FINETUNED = "reward fine-tuning"
 
 
 @dataclass(frozen=True)
-class GuidanceSuite(Suite):
+class GuidanceSuite(PagedSuite):
     """Compares guidance methods on one generator per space, with a predictor of few labels.
 
     Args:
@@ -57,39 +56,7 @@ class GuidanceSuite(Suite):
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)
     conditional_steps: int = 300
     name: str = "guidance"
-
-    title = "Guided generation"
-    tables = (
-        Table(
-            "true values of the samples",
-            (
-                Column("percentile_mean", "mean percentile", ".1f"),
-                Column("percentile_best", "best", ".2f"),
-                Column("percentile_worst", "worst", ".1f"),
-                Column("search_percentile_mean", "mean percentile of the search metric", ".1f"),
-                Column("true_mean", "mean value", ".4g"),
-                Column("true_best", "best value", ".4g"),
-                Column("regret", "regret", ".3g"),
-                Column("functional_uniqueness", "distinct functions", ".2f"),
-                Column("predictor_evaluations", "predictor evaluations", ".0f"),
-                Column("sampling_cpu_seconds", "sampling CPU s", ".1f"),
-            ),
-        ),
-    )
-
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        return (
-            f"One predictor per seed is trained on {self.labels} labels of the task's search metric; each method returns "
-            f"{self.samples} architectures, which are looked up. Percentiles are those of the report metric in the whole "
-            "table (50 is chance); the percentile of the search metric, which the labels come from, is reported as well. "
-            "Generators are trained once on uniform draws of the space, without labels (seed 0). *Best of N* keeps the best "
-            "distinct functions of as many unguided samples as the default guidance makes predictor evaluations; *whole "
-            "space* ranks every architecture by the predictor, which the other methods cannot do; *mutation* draws one-edit "
-            "neighbours of the ten best labelled. *Distinct functions*: share of functionally distinct samples. All methods "
-            "use expected percentiles under the predictor as scores. Guidance was developed with seeds 100 to 102."
-        )
+    page = "guidance"
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each task, method and seed."""

@@ -16,9 +16,8 @@ from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, ada
 from nag.evaluation.predicted.objectives import predictor_score
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
+from nag.suites import CellContext, Measurement, measurements
 from nag.suites.parts.products import trained_generator
-from nag.suites.running.cells import Measurement, measurements
-from nag.suites.running.context import CellContext
 from nag.tasks import Task
 from nag.training import FitOptions
 

@@ -18,11 +18,10 @@ from nag.evaluation.margins import BOUNDARY
 from nag.evaluation.predicted import TrainedPredictor
 from nag.evaluation.predicted.objectives import complete_objective, make_guidance_target
 from nag.predictors import Predictor
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 from nag.suites.parts.fronts import FrontValues, points_of
 from nag.suites.parts.products import trained_generator, trained_predictor
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Limit, Metric, Objective, Task, load_task
 from nag.training import FitOptions
 
@@ -32,7 +31,7 @@ _Values = dict[str, float]
 
 
 @dataclass(frozen=True)
-class LimitsSuite(Suite):
+class LimitsSuite(PagedSuite):
     """Guided generation under limits on secondary metrics of a task, and toward Pareto fronts.
 
     Args:
@@ -64,50 +63,10 @@ class LimitsSuite(Suite):
     samples: int = 200
 
     name = "limits"
-    title = "Hard limits and fronts"
-    tables = (
-        Table(
-            "under a limit",
-            (
-                Column("kept", "share within the true limit"),
-                Column("best", "best true value", ".2f"),
-                Column("optimum", "optimum of the table within the limit", ".2f"),
-                Column("gap", "gap", ".2f"),
-                Column("mean", "mean true value", ".2f"),
-                Column("returned", "returned", ".0f"),
-                Column("functional_uniqueness", "distinct functions", ".2f"),
-                Column("predictor_evaluations", "predictor evaluations", ".0f"),
-                Column("sampling_cpu_seconds", "CPU s", ".1f"),
-            ),
-            ("*<=*", "all limits"),
-        ),
-        Table(
-            "fronts",
-            (
-                Column("hypervolume_ratio", "hypervolume relative to the true front"),
-                Column("hypervolume_ratio_nadir", "the same with the nadir of the true front as reference"),
-                Column("returned", "returned", ".0f"),
-                Column("front_size", "returned and on the true front", ".0f"),
-                Column("sampling_cpu_seconds", "CPU s", ".1f"),
-            ),
-            ("front of*",),
-        ),
-    )
 
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        return (
-            f"Two predictors are trained on {self.labels} labels of the search metric and {self.labels} of the secondary "
-            "metric, of the same architectures; the margin of the limit is calibrated on those labels. Limits are percentiles "
-            f"{', '.join(map(str, self.percentiles))} of the secondary metric in the table; {self.samples} architectures are "
-            "generated and those not predicted to be within limit and margin are dropped (`returned` counts the rest); "
-            f"{BOUNDARY:.0%} of them are drawn with a risk of one half at the limit. *Best of N* does the same with as "
-            "many unguided samples as the default makes predictor evaluations. `all limits` is the mean over the limits of the "
-            "secondary metric. Fronts: the report metric is maximised and the secondary metric minimised; hypervolume of the "
-            "true values of the returned architectures divided by that of the whole table's front, with the worst values of "
-            "the table as reference point and, stricter, the nadir point of the true front."
-        )
+    def words(self) -> dict[str, Any]:
+        """The settings, and the share of samples near the limit."""
+        return {**super().words(), "boundary": BOUNDARY}
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each secondary metric and seed."""

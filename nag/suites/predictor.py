@@ -15,9 +15,8 @@ from scipy.stats import kendalltau
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.evaluation import Stopwatch, ranking_metrics
 from nag.predictors import NormalScores, Predictor
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 from nag.tasks import Task, load_task
 from nag.workflows.proxies import proxies_of
 from nag.workflows.train_predictor import buy_labels
@@ -58,7 +57,7 @@ class PredictorRun:
 
 
 @dataclass(frozen=True)
-class PredictorSuite(Suite):
+class PredictorSuite(PagedSuite):
     """Fits predictors to random labels of a task's search metric and ranks all other architectures of its table.
 
     Args:
@@ -72,30 +71,6 @@ class PredictorSuite(Suite):
     extra: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     name = "predictor"
-    title = "Predictors from few labels"
-    protocol = (
-        "Labels of the task's search metric are drawn at random; a predictor is fitted to them and ranks all other "
-        "architectures of the table by that metric (*all other*, the usual random split of the literature), and the subset "
-        "of these without an equivalent labelled architecture (*no twins*, the split by canonical hash). All "
-        "hyper-parameters are the defaults. *Noise ceiling of tau*: the rank correlation of the table with itself plus noise "
-        "of the standard deviation within canonical classes, on normal scores; an approximate upper bound for any "
-        "predictor. Times are CPU seconds with one thread, including features."
-    )
-    tables = (
-        Table(
-            "rank correlation with all other architectures",
-            (
-                Column("kendall_tau", "tau, all other"),
-                Column("kendall_tau_no_twins", "tau, no twins"),
-                Column("spearman", "Spearman, all other"),
-                Column("kendall_tau_report", "tau with the report metric"),
-                Column("precision_at_10pct", "precision in the top 10 %"),
-                Column("tau_ceiling", "noise ceiling of tau"),
-                Column("fit_cpu_seconds", "fit CPU s", ".1f"),
-                Column("score_cpu_seconds", "score the table CPU s", ".1f"),
-            ),
-        ),
-    )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each task, method, number of labels and seed."""

@@ -23,9 +23,8 @@ from nag.evaluation.proxy_trial import LIMIT, ProxyTrial
 from nag.networks import Builder
 from nag.predictors import combined_scores
 from nag.proxies import proxy_named
-from nag.suites.running.cells import Cell, Measurement, cell_key, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, cell_key, measurements
+from nag.suites.page import PagedSuite
 from nag.tasks import Task, load_task
 from nag.workflows.run import RunFolder
 
@@ -62,6 +61,10 @@ class ProxyRun:
         for name in self.proxies:
             proxy_named(name)
 
+    def __str__(self) -> str:
+        weights = "normal weights of variance 2 / fan-out" if self.normal else "PyTorch's own initial weights"
+        return f"*{self.setting}*: {self.batch_size} images, scores averaged over {self.initialisations} draws of {weights}"
+
 
 @dataclass(frozen=True)
 class _Scores:
@@ -74,7 +77,7 @@ class _Scores:
 
 @checked
 @dataclass(frozen=True)
-class ProxiesSuite(Suite):
+class ProxiesSuite(PagedSuite):
     """Scores untrained networks of random architectures, and compares the scores with a table.
 
     Args:
@@ -101,20 +104,6 @@ class ProxiesSuite(Suite):
     part: Count = 50
 
     name = "proxies"
-    title = "Training-free proxies"
-    tables = (
-        Table(
-            "scores of untrained networks",
-            (
-                Column("spearman_released", "Spearman with published values", ".4f"),
-                Column("spearman", "Spearman with accuracy"),
-                Column("kendall_tau", "tau with accuracy"),
-                Column("spearman_top", f"Spearman, best {_TOP} %"),
-                Column("networks_per_cpu_second", "architectures per CPU second", ".3g"),
-                Column("networks", "networks measured", ".0f"),
-            ),
-        ),
-    )
 
     def __post_init__(self) -> None:
         names = [name for run in self.runs for name in run.proxies]
@@ -122,23 +111,9 @@ class ProxiesSuite(Suite):
             if names.count(name) != 1:
                 raise InvalidRequest(f"proxy '{name}' is in {names.count(name)} runs", "Name each in exactly one.")
 
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        runs = "; ".join(
-            f"*{run.setting}*: {run.batch_size} images, scores averaged over {run.initialisations} draws of "
-            + ("normal weights of variance 2 / fan-out" if run.normal else "PyTorch's own initial weights")
-            for run in self.runs
-        )
-        return (
-            f"{self.count} random architectures of the task's table; untrained networks are scored on one random batch of "
-            f"{self.data_set} ({runs}). Parameters and multiply-accumulates need one network. Functionally equivalent "
-            "architectures share one network, except for proxies that depend on parts without effect (params, flops, naswot, "
-            "zen). *Published values*: the published scores of the same proxy, from the table. *Accuracy*: the task's search "
-            f"metric; *best {_TOP} %*: among the truly best of them. Combinations are mean normal scores of ranks. "
-            "*Architectures per CPU second*: with one thread, including building and initialising the networks; too low if "
-            "other processes shared the machine."
-        )
+    def words(self) -> dict[str, Any]:
+        """The settings, and the networks of each run."""
+        return {**super().words(), "networks": "; ".join(map(str, self.runs))}
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each proxy and combination, and each seed."""

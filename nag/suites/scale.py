@@ -13,28 +13,18 @@ from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch, graph_distances
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
-from nag.suites.parts.layered_graphs import PROTOCOL, LayeredGraphs
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
+from nag.suites.parts.layered_graphs import LayeredGraphs
 from nag.suites.parts.products import metric_of, trained_generator
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 from nag.tasks import load_task, split_by_class
 from nag.training import FitOptions
 
 __all__ = ["ScaleSuite", "sample_distances"]
 
-_DISTANCES = {
-    "tv_ops": "TV operations",
-    "tv_in_degree": "TV in-degree",
-    "tv_out_degree": "TV out-degree",
-    "w1_depth": "W1 depth",
-    "w1_nodes": "W1 nodes",
-    "w1_edge_count": "W1 edges",
-}
-
 
 @dataclass(frozen=True)
-class ScaleSuite(Suite):
+class ScaleSuite(PagedSuite):
     """Measures a generator on large graphs.
 
     Args:
@@ -56,43 +46,6 @@ class ScaleSuite(Suite):
     samples: int = 300
 
     name = "scale"
-    title = "Large graphs"
-
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Time and memory by size, the fitted exponents, and real graphs."""
-        growth = (
-            Column("train_seconds_per_step", "s per training step of 4 graphs", ".3f"),
-            Column("train_peak_mb", "peak MB, training", ".0f"),
-            Column("seconds_per_sample", "s per sample", ".3f"),
-            Column("sample_peak_mb", "peak MB, sampling", ".0f"),
-            Column("network_share", "share of the network in a sampling step", ".2f"),
-            Column("attention_share", "share of attention and node states in the network", ".2f"),
-        )
-        exponents = (
-            Column("train_exponent", "exponent of training time", ".2f"),
-            Column("sample_exponent", "exponent of sampling time", ".2f"),
-            Column("memory_exponent", "exponent of training memory", ".2f"),
-        )
-        distances = tuple(Column(name, title) for name, title in _DISTANCES.items())
-        valid = tuple(Column(f"{column.metric}_valid", f"{column.title}, valid samples alone") for column in distances[-3:])
-        quality = tuple(Column(name, name) for name in ("validity_raw", "uniqueness", "novelty"))
-        lines = (Baseline("_reference", "training graphs"),)
-        return (
-            Table("time and memory by number of nodes", growth, ("nodes=*",)),
-            Table("growth", exponents, ("fit",)),
-            Table("real computation graphs", (*quality, *distances, *valid), ("held out",), lines),
-        )
-
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
-        return PROTOCOL.format(steps=self.steps) + (
-            " Real graphs: grouped by canonical hash, with a fifth of the classes held out; uniqueness, novelty and distances "
-            "to the held-out graphs are over all samples, valid or not, with the distances of the training graphs as "
-            "reference. Validity depends on the size, so distances of the valid samples alone are reported separately. Nothing "
-            "is repaired."
-        )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for the sizes, and one per seed for the real graphs."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, product
 from typing import Any
 
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.predictors import RankedPredictor
-from nag.suites.running.cells import Cell, cell_key
-from nag.suites.search_cells import BEST, Generation, Make, Search, Source, measure_best
+from nag.suites import Cell, Column, SuiteOptions, Table, cell_key
+from nag.suites.page import PagedSuite
+from nag.suites.search_cells import Generation, Make, Search, Source, measure_best
 from nag.suites.search_front import FrontRun
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import load_task
 
 __all__ = ["SearchRun", "SearchSuite"]
@@ -44,16 +44,8 @@ class SearchRun:
     generator: bool = False
 
 
-_FRONT = (
-    Column("hypervolume_ratio", "hypervolume relative to the true front"),
-    Column("hypervolume_ratio_nadir", "the same with the nadir of the true front as reference"),
-    Column("front_found", "points of the true front", ".1f"),
-    Column("search_cpu_seconds", "search, CPU s", ".1f"),
-)
-
-
 @dataclass(frozen=True)
-class SearchSuite(Suite):
+class SearchSuite(PagedSuite):
     """Searches tables, one query at a time.
 
     Args:
@@ -75,49 +67,28 @@ class SearchSuite(Suite):
     extra: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     name = "search"
-    title = "Search"
     medians = ("queries_to_optimum", "queries_to_top")  # unbounded if the target is not reached, so that no mean exists
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """Queries, regret and cost; strategies that enumerate the space apart from those that do not."""
-        columns = (
-            Column("queries_to_optimum_median", "median queries to the optimum", "g"),
-            Column("reached_optimum", "reached", ".2f"),
-            Column("queries_to_top_median", "to the top 0.1 %", "g"),
-            *(Column(f"regret_{number}", f"regret at {number}", ".3g") for number in self.regrets),
-            *(Column(f"search_regret_{number}", f"search regret at {number}", ".3g") for number in self.regrets),
-            Column("best_value", "report metric at the end", ".4g"),
-            Column("labels_of_other_tasks", "labels of other tasks", ".0f"),
-            Column("network_train_cpu_seconds", "training networks, CPU s", ".0f"),
-            Column("search_cpu_seconds", "search, CPU s", ".1f"),
+        """Tables of its page, with a column of each regret for each number of queries."""
+        return tuple(
+            replace(table, columns=tuple(chain.from_iterable(map(self._columns, table.columns)))) for table in super().tables
         )
-        return (
-            Table("strategies that enumerate the space", columns, ("whole space",)),
-            Table("strategies that do not enumerate the space", columns, ("scalable",)),
-            Table("the best by the search metric", columns, ("whole table",)),
-            Table("two objectives", _FRONT, ("front*",)),
-        )
+
+    def _columns(self, column: Column) -> list[Column]:
+        if "{n}" not in column.metric:
+            return [column]
+        return [Column(column.metric.format(n=n), column.title.format(n=n), column.format) for n in self.regrets]
 
     @property
     def protocol(self) -> str:
-        """Measurement protocol."""
-        text = (
-            "Each query is a new function (canonical hash); strategies observe its search metric only and propose one "
-            "architecture at a time. *Optimum*: the first query whose report metric is the table's best; *top 0.1 %*: the first"
-            " with percentile 99.9; a search that ends before counts as infinite, so that a median may not "
-            "exist. *Regret*: the table's best report metric minus that of the best query by the search metric; where the two "
-            f"metrics differ, even the table's best by the search metric and the mean of its {BEST} best (shown separately) "
-            "have regret, and *search regret*, in the search metric, is reported too. All hyper-parameters are the defaults, "
-            "chosen on seeds from 1000 on. Labels are those of the task; *labels of other tasks*, named in the method, were "
-            "used before to train a meta-predictor (`trees_large` for the source task)."
-        )
+        """Measurement protocol, with the training-free columns of each task."""
+        text = super().protocol
         for columns in dict.fromkeys(tuple(run.proxies) for run in self.runs if run.proxies):
             tasks = dict.fromkeys(task for run in self.runs if tuple(run.proxies) == columns for task in run.tasks)
             text += f" Training-free columns that strategies may use on {', '.join(tasks)}: {', '.join(columns)}."
-        if self.front is not None:
-            text += f" {self.front.protocol}"
-        return text
+        return text if self.front is None else f"{text} {self.front.protocol}"
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each task, strategy and seed."""

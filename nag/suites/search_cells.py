@@ -19,9 +19,8 @@ from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, 
 from nag.search import Problem, Strategy
 from nag.search.study.loop import queries
 from nag.search.study.measurable import measurable
+from nag.suites import CellContext, Measurement, measurements
 from nag.suites.parts.products import metric_of, trained_generator, trained_meta_predictor
-from nag.suites.running.cells import Measurement, measurements
-from nag.suites.running.context import CellContext
 from nag.tasks import Objective, Task, load_task
 from nag.training import FitOptions
 from nag.workflows.proxies import proxies_of

@@ -16,9 +16,8 @@ from nag.graphs import Architecture
 from nag.search import Problem
 from nag.search.study.loop import queries
 from nag.search.study.measurable import measurable
+from nag.suites import CellContext, Measurement, measurements
 from nag.suites.parts.fronts import FrontValues, points_of
-from nag.suites.running.cells import Measurement, measurements
-from nag.suites.running.context import CellContext
 from nag.suites.search_cells import Make
 from nag.tasks import Metric, Objective, Task, load_task
 from nag.workflows.proxies import proxies_of

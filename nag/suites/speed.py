@@ -14,11 +14,10 @@ from nag.diffusion import Generator
 from nag.diffusion.generation import load_generator
 from nag.evaluation import Stopwatch, sample_metrics
 from nag.spaces import load_space
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 from nag.suites.parts.products import metric_of, trained_generator
 from nag.suites.parts.roofline import count_flops, measure_roofline, parameter_bytes, seconds_of
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.training import FitOptions
 
 __all__ = ["SpeedMethod", "SpeedSuite", "measure_speed", "step_against_floor"]
@@ -47,7 +46,7 @@ class SpeedMethod:
 
 
 @dataclass(frozen=True)
-class SpeedSuite(Suite):
+class SpeedSuite(PagedSuite):
     """Times generators one after the other in one process.
 
     Args:
@@ -59,42 +58,6 @@ class SpeedSuite(Suite):
     batch: int = 2048
 
     name = "speed"
-    title = "Speed"
-    protocol = (
-        "Each generator is trained on half of the space, split by canonical hash, and timed in one process with one thread "
-        "and no other load; the preset `diffusionnag` reimplements DiffusionNAG's method (variance-exploding SDE, 1,000 "
-        "steps of two network evaluations, 12 layers) and is trained for as many steps as the default. The published code "
-        f"generates {_PUBLISHED_RATE} architectures per CPU second (256 cells, 2,000 evaluations, one thread) and trains for "
-        f"{_PUBLISHED_TRAINING:,.0f} CPU seconds (250,000 steps of 0.70 s). The roofline bound of a step is the larger of "
-        "its matrix products' operations divided by the rate of a large matrix product, and the bytes of parameters, inputs "
-        "and outputs divided by the rate of a large copy; both rates are measured on the same device. Quality is that of the "
-        f"first {_COMPARED} samples."
-    )
-    tables = (
-        Table(
-            "architectures per second",
-            (
-                Column("samples_per_cpu_second", "samples per CPU s", ".4g"),
-                Column("samples_per_second", "samples per s", ".4g"),
-                Column("times_published", "speed-up over the published code (0.53)", ".0f"),
-                Column("network_evaluations", "network evaluations", ".0f"),
-                Column("train_cpu_seconds", "training CPU s", ".0f"),
-                Column("published_training_over", "training speed-up over the published code", ".0f"),
-            ),
-            ("timed",),
-        ),
-        Table("sample quality", tuple(Column(name, name) for name in _QUALITY), ("timed",)),
-        Table(
-            "one step against the roofline bound",
-            (
-                Column("step_seconds", "s per step", ".2e"),
-                Column("floor_seconds", "bound, s", ".2e"),
-                Column("times_floor", "step over bound", ".1f"),
-                Column("gflops_per_step", "GFLOP per step", ".2f"),
-            ),
-            ("floor",),
-        ),
-    )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """One cell for each space and seed, which runs all methods one after the other."""

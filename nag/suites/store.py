@@ -18,9 +18,8 @@ from nag.evaluation import trial as trials
 from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.graphs import Architecture
-from nag.suites.running.cells import Cell, Measurement, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
+from nag.suites.page import PagedSuite
 
 __all__ = ["NoTrial", "StoreSuite"]
 
@@ -46,7 +45,7 @@ class NoTrial:
 
 
 @dataclass(frozen=True)
-class StoreSuite(Suite):
+class StoreSuite(PagedSuite):
     """Measures the store on a SQLite file in the suite's folder.
 
     Args:
@@ -62,39 +61,6 @@ class StoreSuite(Suite):
     look_ups: int
 
     name = "store"
-    title = "Store of evaluations"
-    protocol = (
-        "A SQLite file on the disk of the output folder, in write-ahead mode with full synchronisation. *Completed*: "
-        "requests are entered, claimed by worker processes of the local executor, measured by a trial that immediately "
-        "returns a curve of twelve epochs, completed and read back; the time is that of the whole run, including the start of "
-        "the processes, after a warm-up run that imports the package. *Look-ups*: random keys of all rows, in one call; the "
-        "median of five calls, each with other keys and a new connection; *with curves* includes decoding all results. All "
-        "rows have an architecture of eight nodes and the same result."
-    )
-    tables = (
-        Table(
-            "completed evaluations per second",
-            (
-                Column("evaluations_per_second", "evaluations per s", ".0f"),
-                Column("seconds", "s", ".2f"),
-                Column("evaluations", "evaluations", ".0f"),
-            ),
-            ("processes=*",),
-        ),
-        Table(
-            "look-ups",
-            (
-                Column("look_up_seconds", "records, s", ".3f"),
-                Column("decoded_seconds", "records with curves, s", ".3f"),
-                Column("state_seconds", "states, s", ".3f"),
-                Column("claim_seconds", "claim and complete one, s", ".4f"),
-                Column("look_ups", "look-ups", ".0f"),
-                Column("rows", "rows", ".0f"),
-                Column("megabytes", "MB", ".0f"),
-            ),
-            ("rows=*",),
-        ),
-    )
 
     def cells(self, options: SuiteOptions) -> list[Cell]:
         """Two cells for each seed."""

@@ -14,13 +14,12 @@ from scipy.stats import rankdata
 from nag.core.errors import InvalidRequest
 from nag.evaluation.predicted import TrainedMetaPredictor
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, TransferPredictor
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, cell_key, measurements
 from nag.suites.adapter_transfer import AdapterTransfer
 from nag.suites.guided_transfer import GuidedTransfer
+from nag.suites.page import PagedSuite
 from nag.suites.parts.products import trained_meta_predictor
 from nag.suites.parts.ranking import measure_ranking
-from nag.suites.running.cells import Cell, Measurement, cell_key, measurements
-from nag.suites.running.context import CellContext
-from nag.suites.suite import Column, Suite, SuiteOptions, Table
 from nag.tasks import Task, load_task
 
 __all__ = ["TransferRun", "TransferSuite"]
@@ -52,7 +51,7 @@ class TransferRun:
 
 
 @dataclass(frozen=True)
-class TransferSuite(Suite):
+class TransferSuite(PagedSuite):
     """Leaves each task out and predicts it from the others.
 
     Args:
@@ -78,54 +77,16 @@ class TransferSuite(Suite):
     guided: GuidedTransfer | None = None
 
     name = "transfer"
-    title = "Transfer to unseen tasks"
-    tables = (
-        Table(
-            "ranking the architectures of an unseen task",
-            (
-                Column("kendall_tau", "tau"),
-                Column("spearman", "Spearman"),
-                Column("proposed_percentile", "mean percentile of the top predictions", ".1f"),
-                Column("best_percentile", "percentile of the best of them", ".2f"),
-                Column("regret", "regret of the best of them", ".3g"),
-            ),
-            ("k=*",),
-        ),
-        Table(
-            "guided samples for an unseen task",
-            (
-                Column("guided_percentile", "mean percentile", ".1f"),
-                Column("guided_search_percentile", "mean percentile of the search metric", ".1f"),
-                Column("guided_best_percentile", "best", ".2f"),
-                Column("sampling_cpu_seconds", "sampling CPU s", ".1f"),
-            ),
-            ("*guided samples*",),
-        ),
-    )
 
-    @property
-    def protocol(self) -> str:
-        """Measurement protocol."""
+    def words(self) -> dict[str, Any]:
+        """The settings, and what meta-predictor and adapters are trained on."""
         labels = "all labels" if self.num_train is None else f"{self.num_train} labels"
         adapters = self._adapters()
-        about_adapters = (
-            ""
-            if adapters is None
-            else (
-                f"*Adapters (AIO-P)* are trained on {adapters.num_train} labels of each source task: a network on the first "
-                "task, which is then frozen, and a small network on its states for each other; they use no task features. "
-            )
+        about_adapters = adapters and (
+            f"*Adapters (AIO-P)* are trained on {adapters.num_train} labels of each source task: a network on the first "
+            "task, which is then frozen, and a small network on its states for each other; they use no task features. "
         )
-        return (
-            f"The target task is left out; a meta-predictor is trained on {labels} of the other tasks' search metrics and on "
-            "features of their data, and conditioned on the target's task features and k random labels of its search metric. "
-            "All metrics are by that metric on all architectures without a label; percentiles are those of the table (50 is "
-            f"chance), for the {self.proposed} best predicted architectures. *Mean rank* ranks by the mean rank in the other "
-            "tasks' tables, *nearest task* by the table of the task with the most similar features; both read whole tables "
-            "and no target label. *GP from scratch* is fitted to the k labels only. "
-            f"{about_adapters}Guided samples are drawn by one generator of the space, trained without labels, with the "
-            "default guidance and each predictor; their percentiles are those of the report metric."
-        )
+        return {**super().words(), "source_labels": labels, "about_adapters": about_adapters or ""}
 
     def _adapters(self) -> AdapterTransfer | None:
         """The adapters, with at most as many labels of a source task as the meta-predictor."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nag.predictors import CrossConformalIntervals, Prediction, Predictor
-from nag.suites.running.context import CellContext
+from nag.suites import CellContext
 from nag.tasks import Task
 
 __all__ = ["CalibrationDraw"]

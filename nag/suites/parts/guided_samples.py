@@ -18,7 +18,7 @@ from nag.evaluation import Stopwatch, cpu_seconds
 from nag.evaluation.predicted import TrainedPredictor
 from nag.evaluation.predicted.objectives import predictor_score
 from nag.graphs import DagBatch
-from nag.suites.running.context import CellContext
+from nag.suites import CellContext
 from nag.tasks import Task
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric

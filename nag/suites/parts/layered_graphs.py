@@ -15,23 +15,15 @@ import torch
 from nag.core.randomness import seeded
 from nag.graphs import DagBatch, random_layered_dags
 from nag.spaces import layered_space
+from nag.suites import CellContext, Measurement, measurements
 from nag.suites.parts.roofline import seconds_of
-from nag.suites.running.cells import Measurement, measurements
-from nag.suites.running.context import CellContext
 from nag.training import make_fabric
 
-__all__ = ["PROTOCOL", "LayeredGraphs"]
+__all__ = ["LayeredGraphs"]
 
 _OPS = 6
 _GRAPHS = 4
 _FIT_FROM = 64
-PROTOCOL = (
-    f"Random layered graphs with {_OPS - 2} operations; a training step is forward, backward and optimiser on "
-    f"{_GRAPHS} graphs; a sample takes {{steps}} network evaluations in a batch of two; the first step is timed and "
-    "multiplied. Each size runs in a separate process; peak memory is the increase of its maximum resident size. "
-    f"Exponents are slopes of log-log fits from {_FIT_FROM} nodes on."
-)
-"""Measurement protocol, with a placeholder for `steps`."""
 
 
 @dataclass(frozen=True)

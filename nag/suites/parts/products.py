@@ -11,8 +11,7 @@ from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, loa
 from nag.graphs import DagBatch
 from nag.predictors import Episodes, Predictor, RankedPredictor
 from nag.spaces import SearchSpace
-from nag.suites.running.cells import cell_key
-from nag.suites.running.context import CellContext
+from nag.suites import CellContext, cell_key
 from nag.tasks import Task, load_task
 from nag.training import FitOptions, make_fabric
 from nag.workflows.run import RunFolder
