@@ -1,4 +1,4 @@
-"""Imports run downward only, as the table of layers says."""
+"""Structure: imports run downward only, as the table of layers says; no function takes many parameters."""
 
 from __future__ import annotations
 
@@ -132,6 +132,32 @@ def test_forbidden_imports_are_found(file, source):
 )
 def test_allowed_imports_are_not(file, source):
     assert faults(ROOT / file, source) == []
+
+
+MOST_PARAMETERS = 8
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Number of named parameters, `self` and `cls` apart; what `**options` unpacks is named once, elsewhere."""
+    named = [each.arg for each in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+    return len([name for name in named if name not in ("self", "cls")])
+
+
+def many_parameters(source: str) -> set[str]:
+    """Functions and methods of many parameters."""
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {function.name for function in functions if parameters(function) > MOST_PARAMETERS}
+
+
+def test_no_function_takes_more_than_eight_parameters():
+    found = {module_name(path): many_parameters(path.read_text(encoding="utf-8")) for path in FILES}
+    assert {module: names for module, names in found.items() if names} == {}
+
+
+def test_functions_of_many_parameters_are_found():
+    source = "class A:\n    def __init__(self, a, b, c, d, /, e, f, *, g, h{}, **options: Unpack[Options]): ..."
+    assert many_parameters(source.format("")) == set()
+    assert many_parameters(source.format(", i")) == {"__init__"}
 
 
 @pytest.mark.parametrize("library", SLOW)

@@ -23,8 +23,9 @@ from nag.cli.source_signatures import signature_of
 from nag.cli.targets import conform_all, first_line
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.hints import shown
 from nag.core.imports import is_import_path
-from nag.core.signatures import annotations_of, conform, shown
+from nag.core.signatures import annotations_of, conform
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

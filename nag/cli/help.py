@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nag.cli.groups import default_of, further_options, groups_of, members, option_lines, root_lines
-from nag.core.signatures import described
+from nag.core.hints import described
 
 if TYPE_CHECKING:
     from nag.cli.commands import Command

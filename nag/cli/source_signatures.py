@@ -79,12 +79,11 @@ def _placeholder(module: str, node: ast.ClassDef | ast.FunctionDef) -> Callable[
 
 def _parameters_of(module: str, node: ast.ClassDef | ast.FunctionDef) -> dict[str, tuple[Any, Any]]:
     """Name -> type and kind of each parameter of a function, of a constructor or of a dataclass."""
-    scope = _scope(module)
     if isinstance(node, ast.FunctionDef):
-        return _arguments(node.args, scope)
+        return _arguments(module, node.args)
     own = next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"), None)
     if own is not None:
-        found = _arguments(own.args, scope)
+        found = _arguments(module, own.args)
         found.pop("self", None)
         return found
     found = {}
@@ -92,12 +91,18 @@ def _parameters_of(module: str, node: ast.ClassDef | ast.FunctionDef) -> dict[st
         home = _home(module, ast.unparse(base))
         found.update({} if home is None else _parameters_of(*home))
     if any("dataclass" in ast.unparse(each) for each in node.decorator_list):
-        fields = [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
-        for item in fields:
-            if "ClassVar" not in ast.unparse(item.annotation) and not _is_hidden(item.value):
-                assert isinstance(item.target, ast.Name)
-                found[item.target.id] = (_evaluated(item.annotation, scope), inspect.Parameter.KEYWORD_ONLY)
+        found.update(_fields(module, node))
     return found
+
+
+def _fields(module: str, node: ast.ClassDef) -> dict[str, tuple[Any, Any]]:
+    """Name -> type and kind of each field in the body of a dataclass or `TypedDict`."""
+    return {
+        item.target.id: (_evaluated(item.annotation, _scope(module)), inspect.Parameter.KEYWORD_ONLY)
+        for item in node.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+        if "ClassVar" not in ast.unparse(item.annotation) and not _is_hidden(item.value)
+    }
 
 
 def _is_hidden(value: ast.expr | None) -> bool:
@@ -111,14 +116,31 @@ def _home(module: str, name: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] 
     return _definition(f"{module}.{name}") if name.isidentifier() else None
 
 
-def _arguments(arguments: ast.arguments, scope: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+def _arguments(module: str, arguments: ast.arguments) -> dict[str, tuple[Any, Any]]:
     found: dict[str, tuple[Any, Any]] = {
-        each.arg: (_evaluated(each.annotation, scope), inspect.Parameter.KEYWORD_ONLY) for each in named
+        each.arg: (_evaluated(each.annotation, _scope(module)), inspect.Parameter.KEYWORD_ONLY)
+        for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
     }
-    if arguments.kwarg is not None:
-        found[arguments.kwarg.arg] = (Any, inspect.Parameter.VAR_KEYWORD)
-    return found
+    return found if arguments.kwarg is None else found | _further(module, arguments.kwarg)
+
+
+def _further(module: str, options: ast.arg) -> dict[str, tuple[Any, Any]]:
+    """What `**options` takes: the fields of the `TypedDict` that its annotation unpacks, or anything."""
+    hint = options.annotation
+    if isinstance(hint, ast.Subscript) and ast.unparse(hint.value) == "Unpack":
+        home = _home(module, ast.unparse(hint.slice))
+        if home is not None and isinstance(home[1], ast.ClassDef):
+            return _all_fields(home[0], home[1])
+    return {options.arg: (Any, inspect.Parameter.VAR_KEYWORD)}
+
+
+def _all_fields(module: str, node: ast.ClassDef) -> dict[str, tuple[Any, Any]]:
+    """Fields of a `TypedDict`, those of its bases first."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for base in reversed(node.bases):
+        home = _home(module, ast.unparse(base))
+        found.update(_all_fields(home[0], home[1]) if home is not None and isinstance(home[1], ast.ClassDef) else {})
+    return found | _fields(module, node)
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """Arguments checked against the type hints of what takes them: numbers are finite and bounded for every option by construction.
 
 The hints are the only schema. A plain `int` admits whole numbers up to 10^9, a plain `float` finite numbers up to 10^9, a
-`bool` true and false; the types of `nag.core.numbers` say more, such as `Count` or `Fraction`.
+`bool` true and false; the types of `nag.core.numbers` say more, such as `Count` or `Fraction`. The fields of a `TypedDict`
+that `**options: Unpack[...]` takes (PEP 692) are parameters as named ones are.
 
 Example:
     >>> from nag.core.numbers import Count
@@ -18,10 +19,9 @@ Example:
 
 from __future__ import annotations
 
-import collections.abc
 import functools
 import inspect
-import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -30,15 +30,16 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Le
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from typing_extensions import NotRequired, Required, Unpack
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
+from nag.core.hints import MAPPINGS, SEQUENCES, described, item_type, shown
 from nag.core.numbers import LARGEST, WIDEST
 
-__all__ = ["accepts", "annotations_of", "checked", "conform", "conform_value", "described", "shown"]
+__all__ = ["accepts", "annotations_of", "checked", "conform", "conform_value"]
 
 _LEAVES: dict[Any, Any] = {
     int: Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)],
@@ -50,9 +51,6 @@ _FREE: dict[Any, Any] = {
     int: Annotated[int, Field(strict=True)],
     float: Annotated[float, Field(strict=True, allow_inf_nan=False)],
 }
-_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
-_SEQUENCES = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
-_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _Class = TypeVar("_Class", bound=type)
 
 
@@ -116,6 +114,7 @@ def checked(cls: _Class) -> _Class:
 
     Raises:
         InvalidRequest: On construction, as `conform`.
+        TypeError: On construction, if an argument is missing, or unknown to a constructor without `**options: Unpack[...]`.
     """
     original = cls.__init__  # type: ignore[misc]
     signature = inspect.signature(original)
@@ -127,8 +126,7 @@ def checked(cls: _Class) -> _Class:
         except TypeError:
             pass  # said below, in Python's words
         else:
-            given = {name: value for name, value in list(bound.arguments.items())[1:] if _is_named(signature.parameters[name])}
-            conform(cls, given)
+            conform(cls, _named_arguments(bound))
         original(self, *args, **kwargs)
 
     cls.__init__ = constructor  # type: ignore[misc]
@@ -145,84 +143,21 @@ def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: parameter.annotation for name, parameter in _parameters(function)[0].items()}
 
 
-def described(annotation: Any, value: Any = None) -> str:
-    """What an annotation admits, in words.
-
-    Args:
-        annotation: A type hint.
-        value: What was given; an upper bound that is the general one is told only if the value is above it.
-    """
-    origin = get_origin(annotation)
-    if annotation is None:
-        return "null"
-    if annotation in _WORDS:
-        return _word(annotation, value) + _limits(annotation, [], value)
-    if origin is Annotated:
-        base, *extra = get_args(annotation)
-        metadata = [part for item in extra for part in (item.metadata if isinstance(item, FieldInfo) else [item])]
-        words = next((item.description for item in extra if isinstance(item, FieldInfo) and item.description), None)
-        return words or (_word(base, value) if base in _WORDS else described(base, value)) + _limits(base, metadata, value)
-    if origin is Literal:
-        return "one of " + ", ".join(shown(choice) for choice in get_args(annotation))
-    if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(described(part, value) for part in get_args(annotation)))
-    if origin in _SEQUENCES:
-        items = dict.fromkeys(described(part) for part in get_args(annotation) if part is not Ellipsis)
-        return f"a list, each item {' or '.join(items)}"
-    if origin in _MAPPINGS or annotation in _MAPPINGS:
-        item = _item_type(annotation)
-        return "a mapping {NAME: " + ("VALUE" if item in (None, Any) else described(item)) + "}"
-    if annotation in _SEQUENCES:
-        return "a list"
-    return f"an object ({getattr(annotation, '__name__', 'of a class')}) given by _target_"
-
-
-def shown(value: Any) -> str:
-    """A value as it is written on the command line, on one line and shortened."""
-    if value == "":
-        return "''"
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return shortened(f"[{', '.join(map(shown, value[:20]))}]", 120)
-    return shortened(str(value), 120)
-
-
-def _limits(base: Any, metadata: list[Any], value: Any) -> str:
-    """The bounds of a number, in words."""
-    words = []
-    for bound in metadata:
-        if isinstance(bound, Ge):
-            words.append(f"of at least {bound.ge}")
-        elif isinstance(bound, Gt):
-            words.append(f"above {bound.gt}")
-        elif isinstance(bound, Lt):
-            words.append(f"below {bound.lt}")
-        elif isinstance(bound, Le) and _is_own(base, bound.le):
-            words.append(f"at most {bound.le}")
-    if base in (int, float) and _is_large(value) and not any("most" in word or "below" in word for word in words):
-        words.append(f"at most {LARGEST}")
-    return f" {' and '.join(words)}" if words else ""
-
-
-def _is_own(base: Any, bound: Any) -> bool:
-    """Whether an upper bound is another than the general one."""
-    return bound != LARGEST and bound < WIDEST
-
-
-def _is_large(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) > LARGEST
-
-
-def _word(base: Any, value: Any) -> str:
-    """The kind of a value that is no collection."""
-    return "a finite number" if isinstance(value, float) and not math.isfinite(value) and base is float else _WORDS[base]
-
-
 def _is_named(parameter: inspect.Parameter) -> bool:
     return parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _takes_others(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is inspect.Parameter.VAR_KEYWORD
+
+
+def _named_arguments(bound: inspect.BoundArguments) -> dict[str, Any]:
+    """Arguments of a method by name, those that `**options` collects among them."""
+    found: dict[str, Any] = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        parameter = bound.signature.parameters[name]
+        found.update(value if _takes_others(parameter) else {name: value} if _is_named(parameter) else {})
+    return found
 
 
 def _check(parameter: _Parameter, value: Any, key: str) -> None:
@@ -234,7 +169,7 @@ def _check(parameter: _Parameter, value: Any, key: str) -> None:
         told = next((error["ctx"]["error"] for error in fault.errors() if error["type"] == "value_error"), None)
         if isinstance(told, NagError):
             raise told from fault
-        item = _item_type(parameter.annotation)
+        item = item_type(parameter.annotation)
         if item is not None and isinstance(value, Mapping):
             for name, entry in value.items():
                 _check(_parameter(item), entry, f"{key}.{shortened(str(name), 60)}")
@@ -245,13 +180,6 @@ def _check(parameter: _Parameter, value: Any, key: str) -> None:
         raise InvalidRequest(f"{key} is {shown(value)}", must) from fault
     except RecursionError as fault:
         raise InvalidRequest(f"{key} is nested too deeply", f"It must be {described(parameter.annotation)}.") from fault
-
-
-def _item_type(annotation: Any) -> Any:
-    """The type of a mapping's values; None for other types."""
-    if get_origin(annotation) in (Union, types.UnionType, Annotated):
-        return next(filter(None, map(_item_type, get_args(annotation))), None)
-    return get_args(annotation)[1] if get_origin(annotation) in _MAPPINGS and get_args(annotation) else None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -266,11 +194,15 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, _Parameter], bo
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # a built-in
         return {}, True
-    found = {}
+    found, open_ended = {}, False
     for name, parameter in signature.parameters.items():
         if _is_named(parameter):
             found[name] = _parameter(_annotation(function, name, parameter.annotation))
-    return found, any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+        elif _takes_others(parameter):
+            fields = _fields(_annotation(function, name, parameter.annotation))
+            found |= {name: _parameter(annotation) for name, annotation in (fields or {}).items()}
+            open_ended = fields is None
+    return found, open_ended
 
 
 @functools.lru_cache(maxsize=1024)
@@ -294,12 +226,26 @@ def _annotation(function: Callable[..., Any], name: str, annotation: Any) -> Any
         owner = next(bases, function.__init__)
     owner = inspect.unwrap(owner)
     module = inspect.getmodule(owner)
-    scope = getattr(owner, "__globals__", None) or vars(module or types.ModuleType("empty"))
-    holder = types.SimpleNamespace(__annotations__={name: annotation})
+    return _resolved(annotation, getattr(owner, "__globals__", None) or vars(module or types.ModuleType("empty")))
+
+
+def _resolved(annotation: Any, scope: dict[str, Any]) -> Any:
+    """An annotation whose names are looked up in a scope; `Any` where they are not there."""
+    holder = types.SimpleNamespace(__annotations__={"hint": annotation})
     try:
-        return typing.get_type_hints(holder, globalns=scope, include_extras=True)[name]
+        return typing.get_type_hints(holder, globalns=scope, include_extras=True)["hint"]
     except (NameError, TypeError, AttributeError, SyntaxError):
         return Any
+
+
+def _fields(annotation: Any) -> dict[str, Any] | None:
+    """Field -> type of the `TypedDict` that an annotation unpacks; None for other annotations."""
+    if get_origin(annotation) is not Unpack:
+        return None
+    (options,) = get_args(annotation)
+    scope = vars(sys.modules[options.__module__])
+    found = {name: _resolved(hint, scope) for name, hint in options.__annotations__.items()}
+    return {name: get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint for name, hint in found.items()}
 
 
 def _checkable(annotation: Any) -> Any:
@@ -321,7 +267,7 @@ def _checkable(annotation: Any) -> Any:
     if origin in (Union, types.UnionType):
         members = [_checkable(part) for part in parts]
         return Any if Any in members else Union[tuple(members)]  # noqa: UP007
-    if origin in _SEQUENCES or origin in _MAPPINGS:
+    if origin in SEQUENCES or origin in MAPPINGS:
         return origin[tuple(part if part is Ellipsis else _checkable(part) for part in parts)]
     if inspect.isclass(annotation) and not issubclass(annotation, str | int | float | Enum | PurePath):
         return Annotated[Any, BeforeValidator(_an_object)]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
-
 import torch
-from pydantic import Field
 from torch import Tensor
+from typing_extensions import Unpack
 
 from nag.core.errors import InvalidRequest
-from nag.core.numbers import SmallCount, Width
 from nag.core.signatures import checked
 from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain
+from nag.diffusion.denoising import DenoiserOptions, DenoisingGenerator
 from nag.diffusion.generator import Generator
 from nag.diffusion.kernels import AbsorbingKernel, TransitionKernel
 from nag.diffusion.losses import LossTerms, denoising_loss
@@ -20,7 +17,7 @@ from nag.diffusion.orders import shuffle_orders
 from nag.diffusion.process import DiscreteProcess
 from nag.diffusion.schedules import LinearSchedule, NoiseSchedule
 from nag.graphs import DagBatch, GraphBatch
-from nag.nn import DagTransformer, GraphLogits
+from nag.nn import GraphLogits
 from nag.spaces import SearchSpace
 
 __all__ = ["DiscreteGenerator", "require_discrete"]
@@ -30,7 +27,7 @@ _MOST_STEPS = 128
 
 
 @checked
-class DiscreteGenerator(Generator):
+class DiscreteGenerator(DenoisingGenerator):
     """Discrete diffusion over the operations and edges of one search space.
 
     Args:
@@ -38,9 +35,9 @@ class DiscreteGenerator(Generator):
         data: The training graphs; only kernels and the distribution of sizes look at them here.
         kernel: Transition kernel; absorbing (masked diffusion) if None.
         schedule: Noise schedule; linear if None.
-        width: Width of the denoiser.
-        layers: Layers of the denoiser.
-        heads: Attention heads of the denoiser.
+        width: Width of the denoiser, 64 by default.
+        layers: Layers of the denoiser, 4 by default.
+        heads: Attention heads of the denoiser, 4 by default.
         conditions: Names of the conditions that it can be given.
 
     Example:
@@ -63,29 +60,17 @@ class DiscreteGenerator(Generator):
         data: DagBatch,
         kernel: TransitionKernel | None = None,
         schedule: NoiseSchedule | None = None,
-        width: Width = 64,
-        layers: SmallCount = 4,
-        heads: SmallCount = 4,
-        conditions: Annotated[Sequence[str], Field(max_length=1000)] = (),
+        **denoiser: Unpack[DenoiserOptions],
     ) -> None:
-        super().__init__(space)
-        self.width, self.layers, self.heads, self.conditions = width, layers, heads, tuple(conditions)
+        super().__init__(space, **denoiser)
         self.kernel, self.schedule = kernel or AbsorbingKernel(), schedule or LinearSchedule()
         self.process = DiscreteProcess(self.kernel, self.schedule, space.masks, data)
-        num_ops, num_edge_types = space.masks.nodes.shape[-1], space.masks.edges.shape[-1]
-        self.denoiser = DagTransformer(
-            num_ops, num_edge_types, space.max_nodes, self.process.extra, width, layers, heads, len(self.conditions)
-        )
+        self.denoiser = self.make_denoiser(self.process.extra)
 
     @property
     def sizes(self) -> Tensor:
         """Shares of the numbers of nodes 0..N among the training graphs."""
         return self.process.sizes
-
-    @classmethod
-    def least_elements(cls, config: Mapping[str, Any]) -> int:
-        """Numbers of a denoiser of that many layers and states."""
-        return int(8 * config["layers"] * config["width"] ** 2)
 
     def check_state(self) -> None:
         """Raises `ValueError` if a distribution of the process does not sum to 1, or has a negative share."""

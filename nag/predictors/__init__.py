@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nag.predictors.normal_scores import NormalScores
     from nag.predictors.pretraining import Pretraining
     from nag.predictors.proxies import ProxyColumns, worst_if_infinite
-    from nag.predictors.ranked import RankedPredictor
+    from nag.predictors.ranked import RankedOptions, RankedPredictor
     from nag.predictors.stacked import StackedPredictor
     from nag.predictors.transfer import TransferPredictor
     from nag.predictors.transformer import TransformerPredictor
@@ -51,6 +51,7 @@ __all__ = [
     "Predictor",
     "Pretraining",
     "ProxyColumns",
+    "RankedOptions",
     "RankedPredictor",
     "RankingLoss",
     "SquaredLoss",

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from nag.core.errors import InvalidRequest
-from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
+from nag.core.numbers import FractionBelowOne, SmallCount, Width
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, dags_to_pyg
 from nag.nn.graph_scorers import GraphScorers
 from nag.nn.message_passing import DagEncoder
-from nag.predictors.losses import Loss
-from nag.predictors.network import NetworkPredictor
+from nag.predictors.network import NetworkOptions, NetworkPredictor
 from nag.predictors.pretraining import Pretraining, pretrain
-from nag.predictors.proxies import ProxyColumns
 from nag.predictors.structure import group_scales, structure_counts
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
 __all__ = ["GNNPredictor"]
+
+_DEFAULTS = NetworkOptions(members=6, steps=200, batch_size=512, learning_rate=5e-3, weight_decay=1e-2)
 
 
 @checked
@@ -34,15 +35,16 @@ class GNNPredictor(NetworkPredictor):
         space: Search space; only its semantics and greatest number of nodes matter.
         width: Size of the networks' states.
         layers: Rounds of messages.
-        members: Networks in the ensemble.
-        steps: Training steps for up to `batch_size` labels; more labels get more, with the square root of their number.
-        batch_size: Labels in a training step.
-        learning_rate: Greatest step size of AdamW.
-        weight_decay: Decoupled weight decay.
         dropout: Share of the states dropped in the perceptrons during training.
-        loss: Loss of the scores; pairs and squared errors if None.
         directed: Whether messages along and against the edges, and depths and heights, are told apart.
         pretraining: How the encoders are pre-trained without labels; None for random initial weights.
+        members: Networks in the ensemble, 6 by default.
+        steps: Training steps for up to `batch_size` labels, 200 by default; more labels get more, with the square root of their
+            number.
+        batch_size: Labels in a training step, 512 by default.
+        learning_rate: Greatest step size of AdamW, 0.005 by default.
+        weight_decay: Decoupled weight decay, 0.01 by default.
+        loss: Loss of the scores; pairs and squared errors if None.
         proxies: Training-free scores that join the features.
         chunk_size: Architectures scored at a time.
         seed: Seed of initial weights, pairs, batches and dropout.
@@ -70,37 +72,19 @@ class GNNPredictor(NetworkPredictor):
         *,
         width: Width = 32,
         layers: SmallCount = 3,
-        members: int = 6,
-        steps: int = 200,
-        batch_size: int = 512,
-        learning_rate: float = 5e-3,
-        weight_decay: float = 1e-2,
         dropout: FractionBelowOne = 0.1,
-        loss: Loss | None = None,
         directed: bool = True,
         pretraining: Pretraining | None = None,
-        proxies: ProxyColumns | None = None,
-        chunk_size: int = 2048,
-        seed: DerivedSeed = 0,
+        **options: Unpack[NetworkOptions],
     ) -> None:
-        super().__init__(
-            space,
-            members=members,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            loss=loss,
-            proxies=proxies,
-            chunk_size=chunk_size,
-            seed=seed,
-        )
+        super().__init__(space, **_DEFAULTS | options)
         self.width, self.layers, self.dropout, self.directed = width, layers, dropout, directed
         self.pretraining = pretraining
         semantics = space.semantics
         output = semantics.vocabulary.index(semantics.output)
-        encoder = DagEncoder(len(semantics.vocabulary), output, space.max_nodes - 1, width, layers, members, directed=directed)
-        num_shape = space.max_nodes + 11 + len(semantics.vocabulary) + (0 if proxies is None else proxies.columns)
+        sizes = (space.max_nodes - 1, width, layers, self.members)
+        encoder = DagEncoder(len(semantics.vocabulary), output, *sizes, directed=directed)
+        num_shape = space.max_nodes + 11 + len(semantics.vocabulary) + (0 if self.proxies is None else self.proxies.columns)
         self._pretrained: tuple[tuple[Pretraining, int], dict[str, Tensor]] | None = None
         self.scorers = GraphScorers(encoder, num_shape, width, dropout)
         self.register_buffer("shape_shift", torch.zeros(num_shape, dtype=torch.float64))

@@ -7,20 +7,22 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor
+from typing_extensions import Unpack
 
-from nag.core.numbers import Count, DerivedSeed
+from nag.core.numbers import Count
 from nag.core.progress import OnProgress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
 from nag.predictors.gaussian_process import GaussianProcessModule
-from nag.predictors.proxies import ProxyColumns
-from nag.predictors.ranked import RankedPredictor
+from nag.predictors.ranked import RankedOptions, RankedPredictor
 from nag.predictors.structure import structure_counts
 from nag.predictors.wl import wl_counts
 from nag.spaces import SearchSpace
 
 __all__ = ["GPPredictor"]
+
+_DEFAULTS = RankedOptions(chunk_size=4096)
 
 
 @checked
@@ -36,7 +38,7 @@ class GPPredictor(RankedPredictor):
         max_points: Labels used at most.
         max_points_hyper: Labels used to find the hyperparameters.
         proxies: Training-free scores that join the features.
-        chunk_size: Architectures scored at a time.
+        chunk_size: Architectures scored at a time, 4,096 by default.
         seed: Seed of the choice among more labels than `max_points`.
 
     Raises:
@@ -61,11 +63,9 @@ class GPPredictor(RankedPredictor):
         wl_rounds: Annotated[int, Field(ge=0, le=100)] = 1,
         max_points: Count = 2048,
         max_points_hyper: Count = 512,
-        proxies: ProxyColumns | None = None,
-        chunk_size: int = 4096,
-        seed: DerivedSeed = 0,
+        **options: Unpack[RankedOptions],
     ) -> None:
-        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        super().__init__(space, **_DEFAULTS | options)
         self.wl_rounds, self.max_points, self.max_points_hyper = wl_rounds, max_points, max_points_hyper
         self.process = GaussianProcessModule(max_points=max_points, max_points_hyper=max_points_hyper)
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from nag.core.divergence import LossWatch
-from nag.core.numbers import BatchSize, Count, DerivedSeed, NonNegative, Rate, SmallCount
+from nag.core.numbers import BatchSize, Count, NonNegative, Rate, SmallCount
 from nag.core.progress import OnProgress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
 from nag.predictors.losses import Loss, RankingLoss
-from nag.predictors.proxies import ProxyColumns
-from nag.predictors.ranked import RankedPredictor
+from nag.predictors.ranked import RankedOptions, RankedPredictor
 from nag.spaces import SearchSpace
 
-__all__ = ["NetworkPredictor", "one_cycle"]
+__all__ = ["NetworkOptions", "NetworkPredictor", "one_cycle"]
 
 _USUAL_RATE = 5e-3
 _IN_CACHE = 256  # architectures whose states a processor's cache holds
@@ -40,6 +40,17 @@ def one_cycle(progress: float, warm_up: float = 0.2, start: float = 0.02) -> flo
     return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
 
 
+class NetworkOptions(RankedOptions, total=False):
+    """Options of every `NetworkPredictor`, for a sub-class that passes them on; see there."""
+
+    members: SmallCount
+    steps: Count
+    batch_size: BatchSize
+    learning_rate: Rate
+    weight_decay: NonNegative
+    loss: Loss | None
+
+
 @checked
 class NetworkPredictor(RankedPredictor):
     """An ensemble of M networks (Lakshminarayanan et al. 2017), each of which leaves out one fold of the labels.
@@ -55,7 +66,7 @@ class NetworkPredictor(RankedPredictor):
         batch_size: Labels in a training step.
         learning_rate: Greatest step size of AdamW which rises and falls once (Smith and Topin 2018).
         weight_decay: Decoupled weight decay.
-        loss: Loss of the scores.
+        loss: Loss of the scores; pairs and squared errors if None.
         proxies: Training-free scores that join the features.
         chunk_size: Architectures scored at a time.
         seed: Seed of initial weights, pairs, batches and dropout.
@@ -75,12 +86,10 @@ class NetworkPredictor(RankedPredictor):
         batch_size: BatchSize,
         learning_rate: Rate,
         weight_decay: NonNegative,
-        loss: Loss | None,
-        proxies: ProxyColumns | None,
-        chunk_size: int,
-        seed: DerivedSeed,
+        loss: Loss | None = None,
+        **options: Unpack[RankedOptions],
     ) -> None:
-        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        super().__init__(space, **options)
         self.members, self.steps, self.batch_size = members, steps, batch_size
         self.learning_rate, self.weight_decay, self.loss = learning_rate, weight_decay, loss or RankingLoss()
         self.register_buffer("noise", torch.zeros((), dtype=torch.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -17,7 +18,29 @@ from nag.predictors.normal_scores import NormalScores
 from nag.predictors.proxies import ProxyColumns
 from nag.spaces import SearchSpace
 
-__all__ = ["RankedPredictor"]
+__all__ = ["RankedOptions", "RankedPredictor"]
+
+
+class RankedOptions(TypedDict, total=False):
+    """Options of every `RankedPredictor`, for a sub-class that passes them on.
+
+    Args:
+        proxies: Training-free scores that join the features; None for none.
+        chunk_size: Architectures scored at a time.
+        seed: Seed of all that is random in the fit.
+
+    Example:
+        >>> from typing_extensions import Unpack
+        >>> from nag.predictors import RankedOptions, RankedPredictor
+        >>> class OwnPredictor(RankedPredictor):
+        ...     def __init__(self, space, *, strength: float = 1.0, **options: Unpack[RankedOptions]):
+        ...         super().__init__(space, **RankedOptions(chunk_size=512) | options)  # with a default of its own
+        ...         self.strength = strength
+    """
+
+    proxies: ProxyColumns | None
+    chunk_size: Count
+    seed: DerivedSeed
 
 
 @checked

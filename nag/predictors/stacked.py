@@ -9,15 +9,14 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 from torch import Tensor, nn
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from nag.core.configured import arguments_of, describe, make_described
 from nag.core.errors import InvalidRequest
 from nag.core.progress import OnProgress
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction
-from nag.predictors.proxies import ProxyColumns
-from nag.predictors.ranked import RankedPredictor
+from nag.predictors.ranked import RankedOptions, RankedPredictor
 from nag.spaces import SearchSpace
 from nag.spaces.models import least_elements_of
 
@@ -61,19 +60,13 @@ class StackedPredictor(RankedPredictor):
     stretch: Tensor
 
     def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        parts: Mapping[str, Callable[..., RankedPredictor]],
-        proxies: ProxyColumns | None = None,
-        chunk_size: int = 2048,
-        seed: int = 0,
+        self, space: SearchSpace, *, parts: Mapping[str, Callable[..., RankedPredictor]], **options: Unpack[RankedOptions]
     ) -> None:
-        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        super().__init__(space, **options)
         if not parts:
             raise InvalidRequest("a stack has no parts", "Name at least one predictor in predictor.parts.")
-        made = {name: make(space=space, proxies=proxies, seed=seed + i) for i, (name, make) in enumerate(parts.items())}
-        self.parts = nn.ModuleDict(made)
+        seeds = enumerate(parts.items(), start=self.seed)
+        self.parts = nn.ModuleDict({name: make(space=space, proxies=self.proxies, seed=seed) for seed, (name, make) in seeds})
         self.register_buffer("weights", torch.zeros(len(parts), dtype=torch.float64))
         self.register_buffer("stretch", torch.ones((), dtype=torch.float64))
 

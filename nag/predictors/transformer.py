@@ -5,20 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
+from typing_extensions import Unpack
 
 from nag.core.errors import InvalidRequest
-from nag.core.numbers import DerivedSeed, FractionBelowOne, SmallCount, Width
+from nag.core.numbers import FractionBelowOne, SmallCount, Width
 from nag.core.randomness import seeded
 from nag.core.signatures import checked
 from nag.graphs import DagBatch, GraphBatch, levels
 from nag.nn import DagBody
-from nag.predictors.losses import Loss
-from nag.predictors.network import NetworkPredictor
-from nag.predictors.proxies import ProxyColumns
+from nag.predictors.network import NetworkOptions, NetworkPredictor
 from nag.spaces import SearchSpace
 
 __all__ = ["TransformerPredictor"]
 
+_DEFAULTS = NetworkOptions(members=4, steps=200, batch_size=256, learning_rate=3e-3, weight_decay=1e-2)
 _MOST_EDGES = 3  # multiplicities of an edge that are told apart
 
 
@@ -55,12 +55,13 @@ class TransformerPredictor(NetworkPredictor):
         width: Width of the node states.
         layers: Blocks.
         heads: Attention heads.
-        members: Networks in the ensemble.
-        steps: Training steps for up to `batch_size` labels; more labels get more, with the square root of their number.
-        batch_size: Labels in a training step.
-        learning_rate: Greatest step size of AdamW.
-        weight_decay: Decoupled weight decay.
         dropout: Share of the pooled states dropped during training.
+        members: Networks in the ensemble, 4 by default.
+        steps: Training steps for up to `batch_size` labels, 200 by default; more labels get more, with the square root of their
+            number.
+        batch_size: Labels in a training step, 256 by default.
+        learning_rate: Greatest step size of AdamW, 0.003 by default.
+        weight_decay: Decoupled weight decay, 0.01 by default.
         loss: Loss of the scores; pairs and squared errors if None.
         proxies: Training-free scores that join the features.
         chunk_size: Architectures scored at a time.
@@ -87,29 +88,10 @@ class TransformerPredictor(NetworkPredictor):
         width: Width = 32,
         layers: SmallCount = 2,
         heads: SmallCount = 4,
-        members: int = 4,
-        steps: int = 200,
-        batch_size: int = 256,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 1e-2,
         dropout: FractionBelowOne = 0.1,
-        loss: Loss | None = None,
-        proxies: ProxyColumns | None = None,
-        chunk_size: int = 2048,
-        seed: DerivedSeed = 0,
+        **options: Unpack[NetworkOptions],
     ) -> None:
-        super().__init__(
-            space,
-            members=members,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            loss=loss,
-            proxies=proxies,
-            chunk_size=chunk_size,
-            seed=seed,
-        )
+        super().__init__(space, **_DEFAULTS | options)
         self.width, self.layers, self.heads, self.dropout = width, layers, heads, dropout
         if width % heads:
             raise InvalidRequest(f"width {width} cannot be divided among {heads} heads", "Make it a multiple of heads.")

@@ -11,19 +11,20 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
+from typing_extensions import Unpack
 
-from nag.core.numbers import Count, DerivedSeed, Fraction, Rate
+from nag.core.numbers import Count, Fraction, Rate
 from nag.core.progress import OnProgress
 from nag.core.signatures import checked
 from nag.graphs import DagBatch
 from nag.predictors.base import Prediction, ResizableState
-from nag.predictors.proxies import ProxyColumns
-from nag.predictors.ranked import RankedPredictor
+from nag.predictors.ranked import RankedOptions, RankedPredictor
 from nag.predictors.structure import structure_counts
 from nag.spaces import SearchSpace
 
 __all__ = ["TreesPredictor"]
 
+_DEFAULTS = RankedOptions(chunk_size=16384)
 _LEAST_TO_BAG = 20
 _LAST_LINE = "end of trees"
 _MOST_FEATURES = 10**6
@@ -133,7 +134,7 @@ class TreesPredictor(RankedPredictor):
         least: Labels in a leaf at least.
         share: Share of the counts that a tree may use.
         proxies: Training-free scores that join the counts.
-        chunk_size: Architectures scored at a time.
+        chunk_size: Architectures scored at a time, 16,384 by default.
         seed: Seed of folds and trees.
 
     Raises:
@@ -162,11 +163,9 @@ class TreesPredictor(RankedPredictor):
         leaves: Annotated[int, Field(ge=2)] = 15,
         least: Count = 5,
         share: Fraction = 0.3,
-        proxies: ProxyColumns | None = None,
-        chunk_size: int = 16384,
-        seed: DerivedSeed = 0,
+        **options: Unpack[RankedOptions],
     ) -> None:
-        super().__init__(space, proxies=proxies, chunk_size=chunk_size, seed=seed)
+        super().__init__(space, **_DEFAULTS | options)
         self.folds, self.trees, self.learning_rate = folds, trees, learning_rate
         self.leaves, self.least, self.share = leaves, least, share
         self.boosters = _Boosters()

@@ -9,15 +9,16 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
-from nag.core.numbers import Count, DerivedSeed, Fraction, Size
+from nag.core.numbers import Count, DerivedSeed, Fraction
 from nag.core.signatures import checked
 from nag.graphs import Architecture, DagBatch
 from nag.predictors.gaussian_process import Repeats
 from nag.search.acquisition import Acquisition, ExpectedImprovement
 from nag.search.candidates import CandidateSource, Mutants
 from nag.search.draws import random_architectures
-from nag.search.features import FeatureExtractor, Features
+from nag.search.features import FeatureExtractor, FeatureOptions, Features
 from nag.search.problem import Problem
 from nag.search.strategy import Strategy
 from nag.search.surrogates import GPSurrogate, Posterior, Surrogate
@@ -97,9 +98,9 @@ class BayesianOptimisation(Strategy):
         candidates: Where candidates come from in large spaces; mutants of the best if None.
         start: The first queries.
         pool: Whether to score every architecture where the space can be enumerated.
-        wl_rounds: Rounds of Weisfeiler-Lehman refinement in the features.
-        proxies: Whether to look at training-free scores where the problem has them.
         refit: After how many observations the model is fitted anew.
+        wl_rounds: Rounds of Weisfeiler-Lehman refinement in the features, 1 by default.
+        proxies: Whether to look at training-free scores where the problem has them, as by default.
 
     Raises:
         InvalidRequest: `refit` is below 1, or another number or flag is out of range.
@@ -125,14 +126,14 @@ class BayesianOptimisation(Strategy):
         candidates: CandidateSource | None = None,
         start: InitialDesign | None = None,
         pool: bool = True,
-        wl_rounds: Size = 1,
-        proxies: bool = True,
         refit: Count = 1,
+        **features: Unpack[FeatureOptions],
     ) -> None:
         super().__init__(problem, seed)
         self.model, self.acquisition = model or GPSurrogate(), acquisition or ExpectedImprovement()
         self.candidates, self.start = candidates or Mutants(), start or InitialDesign()
-        self.pool, self.wl_rounds, self.proxies, self.refit = pool, wl_rounds, proxies, refit
+        self.pool, self.refit = pool, refit
+        self.wl_rounds, self.proxies = features.get("wl_rounds", 1), features.get("proxies", True)
         self._kept: tuple[int, Posterior] | None = None  # length of the history at the last fit
 
     @property

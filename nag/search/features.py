@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
+from nag.core.numbers import Size
 from nag.graphs import DagBatch, reduce
 from nag.predictors.gaussian_process import Repeats
 from nag.predictors.structure import structure_counts
 from nag.predictors.wl import wl_counts
 from nag.search.problem import Problem
 
-__all__ = ["FeatureExtractor", "Features"]
+__all__ = ["FeatureExtractor", "FeatureOptions", "Features"]
 
 _CHUNK = 1 << 14
 _REFERENCE = 6000
@@ -51,6 +53,13 @@ class Features:
         prior_mean = torch.cat([self.prior_mean, other.prior_mean])
         proxy_mean = torch.cat([self.proxy_mean, other.proxy_mean])
         return Features(dags, torch.cat([self.rows, other.rows]), prior_mean, proxy_mean)
+
+
+class FeatureOptions(TypedDict, total=False):
+    """Options of a `FeatureExtractor`, for a strategy that passes them on; see there."""
+
+    wl_rounds: Size
+    proxies: bool
 
 
 class FeatureExtractor:

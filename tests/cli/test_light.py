@@ -16,7 +16,8 @@ from nag.cli.source_signatures import signature_of
 from nag.cli.targets import locate
 from nag.core.errors import InvalidRequest
 from nag.core.lazy import names_of
-from nag.core.signatures import annotations_of
+from nag.core.numbers import Count, SmallCount, Width
+from nag.core.signatures import annotations_of, conform
 from nag.evaluation import list_data_sets, list_training_tasks
 from nag.evaluation.data_sets import data_set_kind
 from nag.graphs import Architecture
@@ -126,6 +127,30 @@ def test_signatures_read_from_source_are_those_of_the_classes(target):
     for name, annotation in read.items():
         assert annotation is Any or repr(annotation) == repr(real[name])
         assert (annotation is Any) <= ("Annotated[" not in repr(real[name]) or "nag." in repr(real[name]))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "nag.predictors.network.NetworkPredictor",
+        "nag.predictors.AdapterPredictor",  # names what its base class takes by itself
+        "nag.search.features.FeatureExtractor",
+    ],
+)
+def test_signatures_of_base_classes_are_read_alike(target):
+    read, real = annotations_of(signature_of(target)), annotations_of(locate(target))
+    assert set(read) == set(real)
+
+
+def test_options_of_a_typed_dict_are_read_from_its_source_and_its_bases():
+    takes = annotations_of(signature_of("nag.predictors.GNNPredictor"))
+    assert {"width": Width, "members": SmallCount, "chunk_size": Count, "loss": Any} == {
+        name: takes[name] for name in ("width", "members", "chunk_size", "loss")
+    }
+    with pytest.raises(InvalidRequest, match=r"unknown option 'predictor\.membres'\. Did you mean 'members'\?"):
+        conform(signature_of("nag.predictors.GNNPredictor"), {"membres": 3}, "predictor")
+    with pytest.raises(InvalidRequest, match=r"generator\.width is nan"):
+        conform(signature_of("nag.diffusion.ScoreGenerator"), {"width": float("nan")}, "generator")
 
 
 def test_a_target_that_is_not_there_is_told():

@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import pytest
 from pydantic import Field
+from typing_extensions import NotRequired, Unpack
 
-from nag.core.errors import InvalidRequest
+from nag.core.configured import config_of, make
+from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.hints import described
 from nag.core.numbers import Count, Fraction, FractionBelowOne, Rate, Seed
-from nag.core.signatures import checked, conform, described
+from nag.core.signatures import accepts, annotations_of, checked, conform
 
 if TYPE_CHECKING:
     from nag.nothing import Unknown
@@ -143,7 +146,7 @@ def test_constructors_check_what_they_are_given():
     assert Derived(2, ["a"], rate=3) == Derived(steps=2, parts=["a"], rate=3)
     assert Wide(3).heads == 2
     assert replace(Derived(), steps=4).steps == 4
-    for make in (
+    for construct in (
         lambda: Base(0),
         lambda: Derived(steps=0),
         lambda: Derived(rate=float("nan")),
@@ -154,11 +157,71 @@ def test_constructors_check_what_they_are_given():
         lambda: Base(parts="abc"),
     ):
         with pytest.raises(InvalidRequest, match=r"^(steps|rate|width|heads|parts) is .* It must be "):
-            make()
+            construct()
     with pytest.raises(TypeError):
         Network()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         Network(1, depth=2)  # type: ignore[call-arg]
+
+
+class FitOptions(TypedDict, total=False):
+    rate: Rate
+    loss: Loss | None
+    space: NotRequired[Unknown]
+
+
+class NetworkOptions(FitOptions, total=False):
+    members: Count
+
+
+class Fitted:
+    def __init__(self, *, rate: Rate = 0.1, loss: Loss | None = None) -> None:
+        self.rate, self.loss = rate, loss
+
+
+@checked
+class Ensemble(Fitted):
+    def __init__(self, width: Count, **options: Unpack[NetworkOptions]) -> None:
+        self.width, self.members = width, options.pop("members", 3)
+        super().__init__(**options)
+
+
+def test_options_of_a_typed_dict_are_parameters():
+    takes = {"width": Count, "rate": Rate, "loss": Loss | None, "space": Any, "members": Count}
+    assert annotations_of(Ensemble) == annotations_of(functools.partial(Ensemble, 2)) == takes
+    assert accepts(Ensemble, "members")
+    assert not accepts(Ensemble, "options")
+    conform(Ensemble, {"width": 3, "rate": 1, "members": 2, "loss": {"_target_": "nag.predictors.SquaredLoss"}}, "a")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("membres", 2, "unknown option '{}membres'. Did you mean 'members'?"),
+        ("widht", 2, "unknown option '{}widht'. Did you mean 'width'?"),
+        ("options", {}, "unknown option '{}options'."),
+        ("rate", float("nan"), "{}rate is nan. It must be a finite number above 0"),
+        ("members", 0, "{}members is 0. It must be a whole number of at least 1."),
+        ("loss", "squared", "{}loss is squared. It must be an object (Loss) given by _target_ or null."),
+    ],
+)
+def test_options_of_a_typed_dict_are_checked_as_parameters_are(option, value, message):
+    with pytest.raises(InvalidRequest) as refused:
+        conform(Ensemble, {option: value}, "a")
+    assert str(refused.value).startswith(message.format("a."))
+    with pytest.raises(InvalidRequest) as refused:
+        Ensemble(2, **{option: value})
+    assert str(refused.value).startswith(message.format(""))
+
+
+def test_objects_with_options_of_a_typed_dict_are_saved_and_made_again():
+    config = config_of(Ensemble(2, rate=0.5), given=("space",))
+    assert config == {"width": 2, "rate": 0.5, "loss": None, "members": 3}
+    assert config_of(make(Ensemble, config), given=("space",)) == config
+    with pytest.raises(DamagedFile, match="Ensemble has no option 'membres'"):
+        make(Ensemble, {"width": 2, "membres": 3})
+    with pytest.raises(DamagedFile, match="rate is nan"):
+        make(Ensemble, {"width": 2, "rate": float("nan")})
 
 
 def test_words_of_a_type():

@@ -26,7 +26,7 @@ def generator():
         }
     )
     torch.manual_seed(0)
-    return DiscreteGenerator(space, enumerate_space(space), AbsorbingKernel(), LinearSchedule(), 16, 1, 2).eval()
+    return DiscreteGenerator(space, enumerate_space(space), AbsorbingKernel(), LinearSchedule(), width=16, layers=1, heads=2).eval()
 
 
 @pytest.mark.parametrize("seed", range(5))

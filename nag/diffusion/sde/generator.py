@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
-
 import torch
-from pydantic import Field
 from torch import Tensor
+from typing_extensions import Unpack
 
-from nag.core.numbers import Count, SmallCount, Width
+from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.diffusion.chains import Chain, Denoise
-from nag.diffusion.generator import Generator
+from nag.diffusion.denoising import DenoiserOptions, DenoisingGenerator
 from nag.diffusion.losses import LossTerms
 from nag.diffusion.orders import shuffle_orders
 from nag.diffusion.sde.chain import PredictorCorrector, SDEChain, SDESampler
@@ -20,14 +17,16 @@ from nag.diffusion.sde.predictions import CleanPrediction, Prediction
 from nag.diffusion.sde.process import ScoreProcess
 from nag.diffusion.sde.sdes import SDE
 from nag.graphs import DagBatch, GraphBatch
-from nag.nn import DagTransformer, GraphLogits
+from nag.nn import GraphLogits
 from nag.spaces import SearchSpace
 
 __all__ = ["ScoreGenerator"]
 
+_DEFAULTS = DenoiserOptions(width=128)
+
 
 @checked
-class ScoreGenerator(Generator):
+class ScoreGenerator(DenoisingGenerator):
     """Score-based diffusion of the operations and edges of one search space (Song et al. 2021; for graphs Jo et al. 2022).
 
     With a VE SDE, `NoisePrediction` and `PredictorCorrector` it is the method of DiffusionNAG (An et al. 2024), but for
@@ -40,9 +39,9 @@ class ScoreGenerator(Generator):
         prediction: What the network predicts; the clean graph if None.
         sampler: What is done in each time step; a predictor and a corrector if None.
         steps: Time steps, unless a number of network evaluations is asked for.
-        width: Width of the network.
-        layers: Layers of the network.
-        heads: Attention heads of the network.
+        width: Width of the network, 128 by default.
+        layers: Layers of the network, 4 by default.
+        heads: Attention heads of the network, 4 by default.
         conditions: Names of the conditions that it can be given.
 
     Raises:
@@ -67,29 +66,19 @@ class ScoreGenerator(Generator):
         prediction: Prediction | None = None,
         sampler: SDESampler | None = None,
         steps: Count = 64,
-        width: Width = 128,
-        layers: SmallCount = 4,
-        heads: SmallCount = 4,
-        conditions: Annotated[Sequence[str], Field(max_length=1000)] = (),
+        **denoiser: Unpack[DenoiserOptions],
     ) -> None:
-        super().__init__(space)
+        super().__init__(space, **_DEFAULTS | denoiser)
         self.sde, self.steps = sde, steps
-        self.width, self.layers, self.heads, self.conditions = width, layers, heads, tuple(conditions)
         self.prediction = CleanPrediction() if prediction is None else prediction
         self.sampler = PredictorCorrector() if sampler is None else sampler
         self.process = ScoreProcess(sde, space.masks, data)
-        num_ops, num_edge_types = space.masks.nodes.shape[-1], space.masks.edges.shape[-1]
-        self.denoiser = DagTransformer(num_ops, num_edge_types, space.max_nodes, 0, width, layers, heads, len(self.conditions))
+        self.denoiser = self.make_denoiser()
 
     @property
     def sizes(self) -> Tensor:
         """Shares of the numbers of nodes 0..N among the training graphs."""
         return self.process.positions.sizes
-
-    @classmethod
-    def least_elements(cls, config: Mapping[str, Any]) -> int:
-        """Numbers of a denoiser of that many layers and states."""
-        return int(8 * config["layers"] * config["width"] ** 2)
 
     def check_state(self) -> None:
         """Raises `ValueError` if a distribution of the process does not sum to 1, or has a negative share."""
