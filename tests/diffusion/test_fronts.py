@@ -26,7 +26,8 @@ def generator():
         }
     )
     torch.manual_seed(0)
-    return DiscreteGenerator(space, enumerate_space(space), AbsorbingKernel(), LinearSchedule(), width=16, layers=1, heads=2).eval()
+    shape = {"width": 16, "layers": 1, "heads": 2}
+    return DiscreteGenerator(space, enumerate_space(space), AbsorbingKernel(), LinearSchedule(), **shape).eval()
 
 
 @pytest.mark.parametrize("seed", range(5))
