@@ -18,6 +18,7 @@ measurements and finds the best.
 
     study = nag.search(my_function, task.space, budget=50)      # a function of an architecture; or nag.search(task, budget=50)
     study.best, study.front, study.to_pandas()
+    nag.write_report(study, "report.html")
 
     task = nag.Task(task.space, data="my_images/")              # trains networks; also a data set, a table, or a function
     meta = nag.fit_meta_predictor([cora, cs, photo])            # a predictor across tasks ...
@@ -56,8 +57,10 @@ if TYPE_CHECKING:
         fit_predictor,
     )
     from nag.graphs import Architecture
+    from nag.report import write_report
     from nag.search import Problem, Study, search
     from nag.spaces import SearchSpace, list_spaces, load_space
+    from nag.suites import run_suite
     from nag.tasks import Metric, Objective, Observations, Task
     from nag.training import FitOptions
     from nag.workflows.load import load
@@ -90,8 +93,10 @@ _HOMES = {
     "load": "nag.workflows.load",
     "load_space": "nag.spaces",
     "load_task": "nag.evaluation",
+    "run_suite": "nag.suites",
     "search": "nag.search",
     "train_generator": "nag.diffusion.generation",
+    "write_report": "nag.report",
 }
 """Public name -> module that defines or exports it."""
 
@@ -125,8 +130,10 @@ __all__ = [
     "load",
     "load_space",
     "load_task",
+    "run_suite",
     "search",
     "train_generator",
+    "write_report",
 ]
 
 

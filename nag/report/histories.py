@@ -13,7 +13,7 @@ from nag.tasks import Objective
 from nag.tasks.metric import Values
 from nag.workflows.history import HistoryRow, read_history
 
-__all__ = ["Search", "SearchQuery", "read_search"]
+__all__ = ["Search", "SearchQuery", "read_search", "search_of"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,11 @@ def read_search(run: Run, runs: Sequence[Run]) -> Search:
         objective = objective_of_metrics(run.metrics)
     except InvalidRequest as error:
         raise DamagedFile(f"'{run.path / 'metrics.json'}' is damaged: {error.what}", "Run the search again.") from error
-    rows = read_history(run.file("history.jsonl"))
+    return search_of(run, runs, objective, read_history(run.file("history.jsonl")))
+
+
+def search_of(run: Run, runs: Sequence[Run], objective: Objective, rows: Sequence[HistoryRow]) -> Search:
+    """The search of a run and the lines of its history."""
     sides = [{name: value for name, value in row.side.items() if value is not None} for row in rows]
     values = [Query({}, values_of(objective, row.search_value, side)) for row, side in zip(rows, sides, strict=True)]
     keeps = objective.feasible(values).tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -22,22 +22,25 @@ from nag.report.histories import Search, read_search
 from nag.report.rows import read_samples
 from nag.report.runs import Run, find_runs
 from nag.report.searches import comparison_section, search_section
-from nag.report.sections import Section, model_sections, truth_sections
+from nag.report.sections import Samples, Section, model_sections, truth_sections
+from nag.report.studies import searches_of_studies
 from nag.report.text import describe, format_value
 from nag.report.tiles import tiles
 from nag.report.trainings import training_sections
+from nag.search import Study
 
 __all__ = ["write_report"]
 
 
-def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
-    """Writes the report of some runs as one HTML file that needs no network.
+def write_report(runs: Study | Mapping[str, Study] | Sequence[str | Path], path: str | Path, title: str = "nag report") -> Path:
+    """Writes the report of some runs or studies as one HTML file that needs no network.
 
     Run folders count as untrusted: all of their text is escaped, and the page's content security policy lets no other
     script run than the page's own two.
 
     Args:
-        runs: Run folders; a folder also stands for the runs right inside it.
+        runs: Run folders, where a folder also stands for the runs right inside it; or a study; or several to compare, such as
+            `{"random": study_a, "evolution": study_b}`.
         path: The file to write.
         title: Heading of the page.
 
@@ -50,18 +53,30 @@ def write_report(runs: Sequence[Path], path: Path, title: str) -> Path:
         DamagedFile: A file is not what it should be.
 
     Example:
-        >>> from pathlib import Path
-        >>> from nag.report import write_report
-        >>> write_report([Path("runs/search")], Path("report.html"), title="My search")
+        >>> import nag
+        >>> def size(architecture):
+        ...     return len(architecture.edges)
+        >>> study = nag.search(size, nag.load_space("nas_bench_graph"), budget=4, strategy=nag.search.RandomSearch)
+        >>> nag.write_report(study, "report.html").name
+        'report.html'
+        >>> nag.write_report(["runs/search"], "report.html", title="My search")
         Traceback (most recent call last):
             ...
         nag.core.errors.MissingData: run folder 'runs/search' does not exist. Check the path.
     """
     if not runs:
-        raise InvalidRequest("there is no run to report on", "Name at least one run folder.")
-    found = find_runs(runs)
+        raise InvalidRequest("there is no run to report on", "Name at least one run folder, or pass a study with queries.")
+    path = Path(path)
+    if isinstance(runs, Study | Mapping):
+        searches = searches_of_studies({"search": runs} if isinstance(runs, Study) else runs)
+        return _write(path, title, [search.run for search in searches], {}, searches)
+    found = find_runs([Path(run) for run in runs])
     samples = {run.path: read_samples(run) for run in found if run.command in {"sample", "evaluate"}}
-    searches = [read_search(run, found) for run in found if run.command == "search"]
+    return _write(path, title, found, samples, [read_search(run, found) for run in found if run.command == "search"])
+
+
+def _write(path: Path, title: str, found: Sequence[Run], samples: Samples, searches: Sequence[Search]) -> Path:
+    """Writes the page of runs that were read."""
     sections = [
         *_search_sections(searches, found),
         *truth_sections(found, samples),

@@ -11,6 +11,7 @@ from nag.suites.running.cells import Cell, CellResult, Measurement, cell_key, me
 from nag.suites.running.context import CellContext
 from nag.suites.running.fingerprint import plain
 from nag.suites.running.hardware import hardware
+from nag.suites.running.in_memory import SuiteResults, run_suite
 from nag.suites.running.pool import run_cells
 from nag.suites.suite import Baseline, Column, Suite, SuiteOptions, Table
 
@@ -25,6 +26,7 @@ __all__ = [
     "Selection",
     "Suite",
     "SuiteOptions",
+    "SuiteResults",
     "Table",
     "aggregate",
     "benchmark",
@@ -33,4 +35,5 @@ __all__ = [
     "measurements",
     "plain",
     "run_cells",
+    "run_suite",
 ]

@@ -19,9 +19,12 @@ from pydantic import Field
 from nag.core.documents import Document, check, parse_json, read_bounded, shortened
 from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.numbers import Count, Finite, NonNegative, Size
+from nag.core.secrets import masked
+from nag.evaluation import Evaluation
 from nag.graphs import Architecture
+from nag.spaces import SearchSpace
 
-__all__ = ["HistoryFile", "HistoryRow", "read_history", "tracked_metrics", "tracked_table"]
+__all__ = ["HistoryFile", "HistoryRow", "history_row", "read_history", "tracked_metrics", "tracked_table"]
 
 _SYNC_SECONDS = 1.0
 """Least time between two synchronisations with the disk."""
@@ -169,6 +172,25 @@ class HistoryFile:
         assert self._file is not None
         os.fsync(self._file)
         self._synced = self._clock()
+
+
+def history_row(query: int, evaluation: Evaluation, space: SearchSpace) -> dict[str, Any]:
+    """The line of a query, as `HistoryRow` describes it; numbers may be nan."""
+    return {
+        "query": query,
+        "arch": space.encode(evaluation.architecture),
+        "ops": list(evaluation.architecture.ops),
+        "edges": [list(edge) for edge in evaluation.architecture.edges],
+        "canonical_hash": evaluation.canonical_hash,
+        "search_value": evaluation.search_value,
+        "report_value": evaluation.report_value,
+        "percentile": evaluation.percentile,
+        "side": dict(evaluation.side),
+        "epochs": evaluation.epochs,
+        "cpu_seconds": evaluation.cpu_seconds,
+        "gpu_seconds": evaluation.gpu_seconds,
+        "error": masked(evaluation.error),
+    }
 
 
 def tracked_metrics(row: Mapping[str, Any]) -> dict[str, float]:

@@ -11,7 +11,6 @@ from nag.core.documents import shortened
 from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.files import finite
 from nag.core.numbers import Count
-from nag.core.secrets import masked
 from nag.core.signatures import checked
 from nag.evaluation import Evaluation, Evaluator
 from nag.graphs import Architecture
@@ -21,7 +20,7 @@ from nag.search.study.results import SearchResults, check_limits, values_of
 from nag.spaces import SearchSpace
 from nag.tasks import Objective, Observation, Task
 from nag.workflows.export import best_network
-from nag.workflows.history import HistoryFile, tracked_metrics, tracked_table
+from nag.workflows.history import HistoryFile, history_row, tracked_metrics, tracked_table
 from nag.workflows.run import RunFolder, stage
 
 __all__ = ["SearchPlan", "search"]
@@ -119,7 +118,7 @@ def _record(
     first = len(history.rows) + 1
     if run.overwrite and not run.resume and first == 1:
         run.discard_metrics()  # of the history that is replaced now
-    history.append([finite(_row(query, evaluation, space)) for query, evaluation in enumerate(evaluations, first)])
+    history.append([finite(history_row(query, evaluation, space)) for query, evaluation in enumerate(evaluations, first)])
     for row in history.rows[first - 1 :]:
         results.add([row])
         run.tracker.log({**tracked_metrics(row), **results.logged(row)}, row["query"])
@@ -154,24 +153,6 @@ def _tell_shortfall(results: SearchResults, task: Task, plan: SearchPlan, warn: 
         raise InvalidRequest(
             infeasible, "Widen the limits with overwrite=true, or search on with a greater budget and resume=true."
         )
-
-
-def _row(query: int, evaluation: Evaluation, space: SearchSpace) -> dict[str, Any]:
-    return {
-        "query": query,
-        "arch": space.encode(evaluation.architecture),
-        "ops": list(evaluation.architecture.ops),
-        "edges": [list(edge) for edge in evaluation.architecture.edges],
-        "canonical_hash": evaluation.canonical_hash,
-        "search_value": evaluation.search_value,
-        "report_value": evaluation.report_value,
-        "percentile": evaluation.percentile,
-        "side": dict(evaluation.side),
-        "epochs": evaluation.epochs,
-        "cpu_seconds": evaluation.cpu_seconds,
-        "gpu_seconds": evaluation.gpu_seconds,
-        "error": masked(evaluation.error),
-    }
 
 
 def _tell_stored(strategy: Strategy, told: Sequence[Observation], path: Path) -> None:

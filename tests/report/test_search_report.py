@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
 from pathlib import Path
 
 import pytest
 
+import nag
+from nag.core.errors import InvalidRequest
 from nag.graphs import Architecture
 from nag.report import write_report
 from nag.report.bundle import plotly_bundle
@@ -132,3 +135,23 @@ def test_an_export_command_is_quoted_and_none_is_made_of_control_characters(tmp_
 def test_the_bundle_is_the_published_one():
     assert plotly_bundle().startswith("/**\n* plotly.js (basic - minified) v4.1.1")
     assert "</script" not in plotly_bundle()
+
+
+def test_studies_in_memory_are_reported_without_a_run_folder(tmp_path):
+    def convolutions(architecture):
+        return {"convolutions": architecture.ops.count("nor_conv_3x3"), "edges": len(architecture.edges)}
+
+    space = nag.load_space("nasbench201")
+    objective = nag.Objective.single("convolutions", limits={"edges": {"max": 20}})
+    found = {
+        str(seed): nag.search(convolutions, space, budget=6, objective=objective, strategy=nag.search.RandomSearch, seed=seed)
+        for seed in (0, 1)
+    }
+    one = visible(nag.write_report(found["0"], tmp_path / "one.html").read_text(encoding="utf-8"))
+    assert space.encode(found["0"].best.architecture) in html.unescape(one)
+    both = visible(nag.write_report(found, tmp_path / "both.html", "Two seeds").read_text(encoding="utf-8"))
+    assert "<title>Two seeds</title>" in both
+    assert "6 queries each" in both
+    assert {path.name for path in tmp_path.iterdir()} == {"one.html", "both.html"}
+    with pytest.raises(InvalidRequest, match="no run to report on"):
+        nag.write_report({}, tmp_path / "none.html")

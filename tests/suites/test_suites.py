@@ -20,7 +20,7 @@ from nag.cli import main
 from nag.core.data_files import data_dir_set
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData
 from nag.core.files import write_json
-from nag.suites import CellContext, CellResult, Measurement, Selection, SuiteOptions, aggregate, benchmark, cell_key
+from nag.suites import CellContext, CellResult, Measurement, Selection, SuiteOptions, aggregate, benchmark, cell_key, run_suite
 from nag.suites.parts.distances import parameter_counts, total_variation
 from nag.suites.running.fingerprint import fingerprint
 from nag.tracking import NullTracker
@@ -415,6 +415,21 @@ def test_a_suite_of_ones_own(nag, toy, tmp_path):
     assert calls(tmp_path / "out") == ["a 5", "b 5"]
     assert "rows_written  6" in text.out
     assert {"nag_version", "versions", "rows_written", "rows_reused"} <= set(json.loads(Path("out/metrics.json").read_text()))
+
+
+def test_a_suite_computed_from_python_has_the_rows_and_the_tables_of_the_run(toy, tmp_path):
+    suite, options = toy(level=2.0), SuiteOptions(seeds=2)
+    results = run_suite(suite, options, progress=False)
+    compute(suite, tmp_path / "run", options=options)
+    assert [{key: value for key, value in vars(row).items() if key != "cpu_seconds"} for row in results.rows] == table(
+        tmp_path / "run"
+    )
+    page = (tmp_path / "run" / "results.md").read_text()
+    assert [line for line in results.to_markdown().splitlines() if line.startswith("| a")] == [
+        line for line in page.splitlines() if line.startswith("| a")
+    ]
+    assert len(results.to_pandas()) == len(results.rows) == 6
+    assert {row.method for row in run_suite(suite, only=["b"], progress=False).rows} == {"b"}
 
 
 def test_the_generation_suite_measures_and_reuses(nag, tmp_path):
