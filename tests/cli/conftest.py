@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shlex
 import sys
 from collections.abc import Callable
@@ -48,6 +49,30 @@ def nag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
             code = int(stop.code or 0)
         text = capsys.readouterr()
         return Outcome(code, text.out, text.err)
+
+    return run
+
+
+@pytest.fixture
+def follow(nag, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs the command that another one printed last: (outcome, options that make it small); its run folder is `b`."""
+
+    def run(outcome: Outcome, small: str = "") -> None:
+        assert outcome.code == 0, outcome.err
+        last = outcome.out.strip().splitlines()[-1]
+        assert last.startswith("next: "), outcome.out
+        words = shlex.split(last.removeprefix("next: "))
+        if words[:2] == ["python", "-m"]:
+            monkeypatch.setenv("BROWSER", "true")
+            monkeypatch.setattr(sys, "argv", words[2:])
+            runpy.run_module(words[2], run_name="__main__")
+        elif words[:2] == ["python", "-c"]:
+            exec(words[2], {})
+        else:
+            assert words[0] == "nag"
+            quiet = "" if words[1] in {"report", "list"} else f"{QUIET} out_dir=b"
+            again = nag(f"{shlex.join(words[1:])} {small} {quiet}")
+            assert again.code == 0, again.err
 
     return run
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -37,33 +34,19 @@ COMMANDS = {
 WITHOUT_A_RUN = {"report", "show", "import-table"}
 
 
-def ending(out: str) -> tuple[str, list[str]]:
-    """The line before the last one, and the words of the next command."""
-    *_, made, following = out.strip().splitlines()
-    assert following.startswith("next: "), out
-    return made, shlex.split(following.removeprefix("next: "))
-
-
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_next_command_works_as_it_is_printed(nag, products, monkeypatch, command):
+def test_the_next_command_works_as_it_is_printed(nag, follow, products, command):
+    """Those of the dearer commands, such as quickstart and export, stand where these commands are run."""
     options, what, small = COMMANDS[command]
     natives = [line.split('"')[1] for line in (products / "table.csv").read_text().splitlines()[1:4]]
     (products / "archs.txt").write_text("\n".join(natives) + "\n")
     quiet = "" if command in WITHOUT_A_RUN else QUIET
     done = nag(f"{command} {options.format(p=products, arch=natives[0])} {quiet} out_dir='a folder'")
     assert done.code == 0, done.err
-    made, following = ending(done.out)
+    made = done.out.strip().splitlines()[-2]
     assert made.startswith(f"{what}: a folder/") or made.startswith(f"{what}: {Path.cwd()}/a folder/")
     assert Path(made.removeprefix(f"{what}: ")).is_file()
-    if following[0] == "python":
-        monkeypatch.setenv("BROWSER", "true")
-        monkeypatch.setattr(sys, "argv", following[2:])
-        runpy.run_module(following[2], run_name="__main__")
-        return
-    assert following[0] == "nag"
-    quiet = "" if following[1] == "report" else f"{QUIET} out_dir=b"
-    again = nag(f"{shlex.join(following[1:])} {small} {quiet}")
-    assert again.code == 0, again.err
+    follow(done, small)
 
 
 @pytest.mark.parametrize("command", ["search", "evaluate"])

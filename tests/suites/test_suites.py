@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -413,8 +414,14 @@ def test_a_suite_of_ones_own(nag, toy, tmp_path):
     code, text = nag(*line, "only=seed5", "seed=5", "seeds=2")
     assert code == 0
     assert calls(tmp_path / "out") == ["a 5", "b 5"]
+    assert text.out.strip().splitlines()[-1] == "next: nag list suites"
     assert "rows_written  6" in text.out
     assert {"nag_version", "versions", "rows_written", "rows_reused"} <= set(json.loads(Path("out/metrics.json").read_text()))
+    code, text = nag(*line, "preset=quick", "only=seed0", "out_dir=quick")
+    following = shlex.split(text.out.strip().splitlines()[-1])
+    assert following[:2] == ["next:", "nag"]
+    code, text = nag(*following[2:], "out_dir=full", "tracker.mode=disabled")
+    assert (code, len(calls(tmp_path / "full"))) == (0, 6), text.err
 
 
 def test_a_suite_computed_from_python_has_the_rows_and_the_tables_of_the_run(toy, tmp_path):

@@ -51,10 +51,8 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
     from nag.core.data_files import data_dir_set
     from nag.suites import Selection, SuiteOptions, benchmark, hardware
 
-    kept = [text for text in sys.argv[2:] if not text.startswith(("out_dir=", "data_dir=", "tracker", "earlier="))]
     suite = build(cfg.suite)
-    if not any(text.startswith("suite=") for text in kept):
-        kept.insert(0, f"suite={suite.name}")
+    kept = _words(suite.name, ("out_dir=", "data_dir=", "tracker", "earlier="))
     device = device_of(cfg).type
     suite_options = SuiteOptions(options.preset, options.seeds, options.seed, device)
     with data_dir_set(options.data_dir):
@@ -63,9 +61,15 @@ def benchmark(cfg: DictConfig, options: BenchmarkOptions) -> None:
         machine = hardware(device, 1 if jobs > 1 else options.threads)
         earlier = None if options.earlier is None else Path(options.earlier)
         page = benchmark(run, selection, jobs, machine, " ".join(["nag benchmark", *kept]), warn, earlier)
-    following = ["nag", "benchmark", f"suite={suite.name}", "preset=full"]
+    following = ["nag", "benchmark", *_words(suite.name, ("out_dir=", "preset=", "only=", "earlier=")), "preset=full"]
     shown = ("suite", "preset", "cells", "cells_finished", "cells_reused", "rows_written", "rows_reused")
     conclude({"results": page}, following if options.preset == "quick" else ["nag", "list", "suites"], run.path, shown)
+
+
+def _words(suite: str, left_out: tuple[str, ...]) -> list[str]:
+    """The options as they were typed, the suite among them, without those that begin with one of `left_out`."""
+    words = [text for text in sys.argv[2:] if not text.startswith(left_out)]
+    return words if any(text.startswith("suite=") for text in words) else [f"suite={suite}", *words]
 
 
 def report(cfg: DictConfig, options: ReportOptions) -> None:
