@@ -108,8 +108,8 @@ def _is_option(command: Command, word: str) -> bool:
 def _compose_and_run(name: str, command: Command, words: list[str]) -> None:
     warnings.filterwarnings("ignore", module=r"(hydra|torch_geometric|lightning_fabric|wandb|pydantic)(\..*)?")
     cfg, options = compose_options(name, command, words)
-    options.check()
     check_inputs(options)
+    options.check()
     _prepare(options)
     raise_again()
     with allow_plugins(options.plugins):

@@ -13,7 +13,10 @@ from nag.core.documents import shortened
 from nag.core.errors import MissingData
 from nag.core.signatures import annotations_of
 
-__all__ = ["Input", "check_inputs"]
+__all__ = ["Input", "check_function", "check_inputs", "check_listed", "check_metrics", "check_native"]
+
+_QUICKLY_READ = 2**20
+"""Bytes of a file that is read twice rather than after seconds of imports."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,42 @@ def check_inputs(options: BaseModel) -> None:
                 raise MissingData(f"{mark.what} '{shortened(path, 150)}' does not exist".strip(), mark.hint)
             if mark.folder and not Path(path).expanduser().is_dir():
                 raise MissingData(f"{mark.what} '{shortened(path, 150)}' is no folder".strip(), mark.hint)
+
+
+def check_native(text: str, space: str | Path) -> None:
+    """Raises `InvalidArchitecture` where a string does not have the form of a space, or names an unknown operation."""
+    from nag.spaces import notation_of
+
+    notation = notation_of(space)
+    if notation is not None:
+        notation.decode(text)
+
+
+def check_listed(path: str, space: str | Path) -> None:
+    """Checks the strings of a file that lists architectures as `check_native` does; a long file is checked once, later."""
+    from nag.spaces import notation_of
+    from nag.workflows.architecture_file import read_architectures
+
+    notation, file = notation_of(space), Path(path)
+    if notation is not None and file.is_file() and file.stat().st_size <= _QUICKLY_READ:
+        read_architectures(file, notation)
+
+
+def check_function(evaluator: Mapping[str, Any]) -> None:
+    """Raises `MissingData` where an evaluator's function is said to stand in a file that is not there."""
+    place = str(evaluator.get("function", "")).rpartition(":")[0]
+    if place.endswith(".py") and not _is_there(place):
+        raise MissingData(f"file '{shortened(place, 150)}' does not exist", "Check the path of the file.")
+
+
+def check_metrics(task: str, names: Sequence[str], secondary_only: bool = False) -> None:
+    """Raises `InvalidRequest` where a name is none of a task's search metric and secondary metrics, if these are told early."""
+    from nag.evaluation.metric_names import metric_names, require_secondary
+
+    known = metric_names(task) if names else None
+    if known is not None:
+        for name in names:
+            require_secondary(task, name, known[secondary_only:])
 
 
 def _mark_of(annotation: Any) -> Input | None:

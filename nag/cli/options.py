@@ -150,7 +150,7 @@ def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) 
 
 def graphs_of(cfg: DictConfig, space: SearchSpace) -> DagBatch:
     """The architectures that a file lists."""
-    from nag.workflows.evaluate import read_architectures
+    from nag.workflows.architecture_file import read_architectures
 
     return space.to_dags(read_architectures(Path(str(cfg.architectures)), space))
 

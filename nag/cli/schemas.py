@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from nag.cli.inputs import Input
+from nag.cli.inputs import Input, check_function, check_listed, check_metrics, check_native
 from nag.core.documents import Document, shortened
 from nag.core.errors import InvalidRequest, MissingData
 from nag.core.numbers import Count, Finite, Fraction, PositiveFraction, ProperFraction, Seed, Size, Text
@@ -118,6 +119,11 @@ class TrainGeneratorOptions(CommandOptions):
     generator: Group
     training: Group
 
+    def check(self) -> None:
+        """The architectures are of the space."""
+        if self.architectures is not None:
+            check_listed(self.architectures, self.search_space)
+
 
 class TrainPredictorOptions(CommandOptions):
     """Options of `nag train-predictor`."""
@@ -128,6 +134,10 @@ class TrainPredictorOptions(CommandOptions):
     metric: Text | None
     maximise: bool | None
     predictor: Group
+
+    def check(self) -> None:
+        """The task has the metric."""
+        check_metrics(self.task, [] if self.metric is None else [self.metric])
 
 
 class TrainMetaPredictorOptions(CommandOptions):
@@ -146,6 +156,12 @@ class ObjectiveOptions(Document):
     minimise: Any
     limits: dict[str, Any] | None
     pareto: bool
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of all metrics in it."""
+        parts = [[part] if isinstance(part, str) else part or () for part in (self.maximise, self.minimise, self.limits)]
+        return [str(name) for part in parts if isinstance(part, Mapping | Sequence) for name in part]
 
 
 class SampledObjectiveOptions(ObjectiveOptions):
@@ -200,6 +216,13 @@ class EvaluateOptions(CommandOptions):
     executor: Group
     builder: Group
 
+    def check(self) -> None:
+        """The architectures are of the task's space; a function's file is there."""
+        from nag.evaluation import space_of_task
+
+        check_function(self.evaluator)
+        check_listed(self.architectures, space_of_task(self.task))
+
 
 class SearchOptions(CommandOptions):
     """Options of `nag search`."""
@@ -225,10 +248,13 @@ class SearchOptions(CommandOptions):
     builder: Group
 
     def check(self) -> None:
-        """The objective is given once."""
+        """The objective is given once, of metrics that the task has; a function's file is there."""
+        check_function(self.evaluator)
         if (self.minimise or self.maximise or self.limits) and (self.objective.maximise or self.objective.minimise):
             hint = "Write all of it as objective.maximise, objective.minimise and objective.limits."
             raise InvalidRequest("the objective is given twice", hint)
+        check_metrics(self.task, [*self.minimise, *self.maximise], secondary_only=True)
+        check_metrics(self.task, [*self.limits, *self.objective.metrics])
 
 
 class ReportOptions(CommandOptions):
@@ -245,6 +271,10 @@ class ShowOptions(CommandOptions):
     search_space: SpaceName
     task: TaskName | None
     file: OutPath | None
+
+    def check(self) -> None:
+        """The architecture is of the space."""
+        check_native(self.architecture, self.search_space)
 
 
 class ExportOptions(CommandOptions):
@@ -266,13 +296,30 @@ class ExportOptions(CommandOptions):
         return self.weights is None and Path(self.architecture).expanduser().is_dir()
 
     def check(self) -> None:
-        """The weights are named, and there."""
+        """The weights are named, and there; an architecture is of its space."""
         if self.weights is None and not self.is_run:
             hint = "Give a run folder (nag export runs/d), weights=FILE of a folder weights, or weights=initial"
             raise InvalidRequest("the weights of the network are not named", f"{hint} for untrained ones.")
         if self.weights not in (None, "initial") and not Path(str(self.weights)).expanduser().exists():
             what = f"checkpoint '{shortened(str(self.weights), 150)}' does not exist"
             raise MissingData(what, "Make one with: nag evaluate evaluator=train")
+        if self.weights == "initial":
+            check_native(self.architecture, self._space)
+
+    @property
+    def _space(self) -> str | Path:
+        """The search space of an architecture.
+
+        Raises:
+            InvalidRequest: It is not named.
+        """
+        from nag.evaluation import space_of_task
+
+        if self.task is not None:
+            return space_of_task(self.task)
+        if self.search_space is None:
+            raise InvalidRequest("an architecture needs its search space", "Give search_space=SPACE or task=DATA_SET/SPACE.")
+        return self.search_space
 
 
 class ImportTableOptions(CommandOptions):
@@ -320,5 +367,5 @@ class BenchmarkOptions(CommandOptions):
     seeds: Annotated[int, Field(strict=True, ge=1, le=1000)] | None
     only: list[Text]
     jobs: Annotated[int, Field(strict=True, ge=1, le=1024)]
-    earlier: PathText | None
+    earlier: InputFile | None
     suite: Group

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nag.evaluation.predictions import ranking_metrics
     from nag.evaluation.proxy_trial import ProxyTrial
     from nag.evaluation.samples import SampleMetrics, sample_metrics
-    from nag.evaluation.task_names import check_task_name, is_training_task, list_tasks, list_training_tasks
+    from nag.evaluation.task_names import check_task_name, is_training_task, list_tasks, list_training_tasks, space_of_task
     from nag.evaluation.tasks import load_task
     from nag.evaluation.training_tasks import load_task_data, load_training_task
     from nag.evaluation.training_trial import TrainingTrial
@@ -72,6 +72,7 @@ __all__ = [
     "load_training_task",
     "ranking_metrics",
     "sample_metrics",
+    "space_of_task",
     "suggested_training",
 ]
 

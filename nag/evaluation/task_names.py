@@ -12,9 +12,10 @@ from nag.evaluation.data_sets.places import is_user_data
 from nag.spaces import check_space_name, list_spaces
 from nag.tasks import list_tasks as list_table_tasks
 from nag.tasks import task_names
-from nag.tasks.task_file import is_task_file, keys_of
+from nag.tasks.catalogue import space_of
+from nag.tasks.task_file import is_task_file, keys_of, space_of_file
 
-__all__ = ["check_task_name", "is_training_task", "list_tasks", "list_training_tasks", "parts_of"]
+__all__ = ["check_task_name", "is_training_task", "list_tasks", "list_training_tasks", "parts_of", "space_of_task"]
 
 _READ = {"nas_bench_graph": "graph", "nasbench101": "images", "nasbench201": "images"}
 """Shipped space -> what its networks read; a test compares it with the networks themselves."""
@@ -92,6 +93,20 @@ def is_training_task(name_or_path: str | Path) -> bool:
         keys = keys_of(name)
         return "data" in keys and "table" not in keys
     return bool(_splits(name))
+
+
+def space_of_task(name_or_path: str | Path) -> str | Path:
+    """Name or path of the search space of a task, whose name was checked; its table is not read.
+
+    Example:
+        >>> from nag.evaluation import space_of_task
+        >>> space_of_task("digits/nasbench201"), space_of_task("analog_nasbench/ptq")
+        ('nasbench201', 'nasbench201')
+    """
+    name = str(name_or_path)
+    if is_task_file(name) and Path(name).expanduser().is_file():
+        return space_of_file(Path(name))
+    return space_of(name) if name in task_names() else parts_of(name)[1]
 
 
 def parts_of(name: str) -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from operator import index
 
 from nag.core.documents import shortened
-from nag.core.errors import InvalidArchitecture
+from nag.core.errors import InvalidArchitecture, did_you_mean
 
 __all__ = ["Architecture"]
 
@@ -69,6 +69,13 @@ class Architecture:
     def num_nodes(self) -> int:
         """Number of nodes."""
         return len(self.ops)
+
+    def check_operations(self, vocabulary: Collection[str]) -> None:
+        """Raises `InvalidArchitecture` unless the vocabulary has all operations."""
+        unknown = next((op for op in self.ops if op not in vocabulary), None)
+        if unknown is not None:
+            shown = shortened(unknown, 80)
+            raise InvalidArchitecture(f"operation '{shown}' is not in the vocabulary", did_you_mean(shown, vocabulary))
 
     @classmethod
     def from_unordered(cls, ops: Mapping[Hashable, str], edges: Iterable[tuple[Hashable, Hashable]]) -> Architecture:

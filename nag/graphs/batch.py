@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from nag.core.documents import shortened
-from nag.core.errors import InvalidArchitecture, did_you_mean
+from nag.core.errors import InvalidArchitecture
 from nag.graphs.architecture import Architecture
 
 __all__ = ["DENSE", "DagBatch", "GraphBatch"]
@@ -116,10 +115,7 @@ class DagBatch:
         mask = torch.zeros(len(archs), size, dtype=torch.bool)
         where: list[tuple[int, int, int]] = []
         for b, arch in enumerate(archs):
-            unknown = next((op for op in arch.ops if op not in index), None)
-            if unknown is not None:
-                shown = shortened(unknown, 80)
-                raise InvalidArchitecture(f"operation '{shown}' is not in the vocabulary", did_you_mean(shown, vocabulary))
+            arch.check_operations(index)
             if arch.num_nodes > size:
                 raise InvalidArchitecture(f"the architecture has {arch.num_nodes} nodes", f"At most {size} are allowed.")
             ops[b, : arch.num_nodes] = torch.tensor([index[op] for op in arch.ops], dtype=torch.int64)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nag.spaces.layered import layered_space
     from nag.spaces.loader import load_space, space_from_mapping
     from nag.spaces.models import SpaceModel, load_model, save_model
+    from nag.spaces.notation import Notation, notation_of
     from nag.spaces.shipped import check_space_name, list_spaces, space_titles
     from nag.spaces.space import SearchSpace, SpaceMasks
 
@@ -19,6 +20,7 @@ __all__ = [
     "Codec",
     "Constraint",
     "EdgeConstraints",
+    "Notation",
     "SearchSpace",
     "SpaceMasks",
     "SpaceModel",
@@ -30,6 +32,7 @@ __all__ = [
     "list_spaces",
     "load_model",
     "load_space",
+    "notation_of",
     "sample_uniform",
     "save_model",
     "space_from_mapping",

@@ -9,15 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from nag.core.numbers import Size
 from nag.core.signatures import checked
-from nag.graphs import DagBatch, Semantics
 from nag.spaces.edge_constraints import UNLIMITED, EdgeConstraints
+
+if TYPE_CHECKING:  # constraints are read, and codecs made for them, without torch
+    from torch import Tensor
+
+    from nag.graphs import DagBatch, Semantics
 
 __all__ = [
     "AllNodesOnAPath",
@@ -312,6 +313,8 @@ class IdentitiesLeadOrBranch(Constraint):
 
 def satisfies_all(dags: DagBatch, semantics: Semantics, constraints: tuple[Constraint, ...]) -> Tensor:
     """Which graphs keep every rule: (B,) bool."""
+    import torch
+
     good = torch.ones(len(dags), dtype=torch.bool, device=dags.device)
     for constraint in constraints:
         good = good & constraint.satisfied(dags, semantics)

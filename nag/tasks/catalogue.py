@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nag.tasks.tables.table import BenchmarkTable
     from nag.tasks.task import Task
 
-__all__ = ["list_tasks", "load_task", "task_names"]
+__all__ = ["list_tasks", "load_task", "packaged_metrics", "space_of", "task_names"]
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,10 @@ _TASKS: dict[str, _Entry] = {
 }
 
 
+_SPACES = {"analog_nasbench": "nasbench201"}
+"""Beginning of tasks' names -> their space, where it has another name."""
+
+
 def task_names() -> list[str]:
     """Names of the built-in tasks, whether their data is at hand or not.
 
@@ -169,6 +173,18 @@ def task_names() -> list[str]:
         True
     """
     return list(_TASKS)
+
+
+def space_of(name: str) -> str:
+    """Name of the search space of a built-in task."""
+    family = name.partition("/")[0]
+    return _SPACES.get(family, family)
+
+
+def packaged_metrics(name: str) -> tuple[str, ...] | None:
+    """Search metric and secondary metrics of a task whose table is packaged; None for another: its table may hold more."""
+    entry = _TASKS[name]
+    return None if entry.find is None else (entry.search, *entry.side)
 
 
 def list_tasks(data_dir: str | Path | None = None) -> dict[str, str]:

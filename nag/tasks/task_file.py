@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nag.tasks.tables.table import BenchmarkTable
     from nag.tasks.task import Task
 
-__all__ = ["is_task_file", "keys_of", "read_task_file"]
+__all__ = ["is_task_file", "keys_of", "metrics_of_file", "read_task_file", "space_of_file"]
 
 Text = Annotated[str, Field(min_length=1, max_length=1_000)]
 """A name or a path."""
@@ -101,15 +101,42 @@ def read_task_file(path: Path) -> Task:
     if not path.is_file():
         raise MissingData(f"task file '{shortened(str(path))}' does not exist", "Check the path.")
     path = path.resolve()
+    keys, directions = _checked(path)
+    if isinstance(keys, _DataFile):
+        return _networks(path, keys)
+    return _looked_up(path, keys, directions) if isinstance(keys, _TableFile) else _measured(path, keys, directions)
+
+
+def space_of_file(path: Path) -> str | Path:
+    """Name or path of the search space of a task file.
+
+    Raises:
+        DamagedFile: The file is not what it should be.
+    """
+    path = path.expanduser().resolve()
+    return _space_beside(path, _checked(path)[0].space)
+
+
+def metrics_of_file(path: Path) -> tuple[str, ...]:
+    """Search metric and secondary metrics of a task file that names a table, or the user's own evaluator.
+
+    Raises:
+        DamagedFile: The file is not what it should be.
+    """
+    keys, _ = _checked(path.expanduser())
+    assert isinstance(keys, _WithMetrics)
+    return (keys.search_metric, *keys.secondary_metrics)
+
+
+def _checked(path: Path) -> tuple[_DataFile | _WithMetrics, dict[str, bool]]:
+    """The keys of a file, and the directions of its secondary metrics."""
     given, directions = _normal(read_yaml(path), path)
     keys = set(given) if isinstance(given, Mapping) else set()
     if "data" in keys and "table" not in keys:
-        return _networks(path, check(_DataFile, given, path.name))
+        return check(_DataFile, given, path.name), directions
     if "table" in keys or not isinstance(given, Mapping):
-        return _looked_up(path, check(_TableFile, given, path.name), directions)
-    return _measured(
-        path, check(_WithMetrics, given, path.name, hint="A table is named by 'table', data by 'data'."), directions
-    )
+        return check(_TableFile, given, path.name), directions
+    return check(_WithMetrics, given, path.name, hint="A table is named by 'table', data by 'data'."), directions
 
 
 def _normal(given: Any, path: Path) -> tuple[Any, dict[str, bool]]:

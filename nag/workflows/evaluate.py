@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nag.core.documents import read_bounded, read_json_lines
-from nag.core.errors import InvalidArchitecture, InvalidRequest, MissingData, NagError
+from nag.core.documents import read_json_lines
+from nag.core.errors import InvalidRequest, MissingData, NagError
 from nag.core.files import write_json_lines
 from nag.core.packages import require
 from nag.core.secrets import masked
@@ -17,47 +17,12 @@ from nag.evaluation import Evaluation, Evaluator, TrainingTrial
 from nag.execution.stored_evaluator import StoredEvaluator
 from nag.graphs import Architecture
 from nag.networks import export
-from nag.spaces import SearchSpace
 from nag.tasks import Task
 from nag.workflows.export import best_network, example_inputs, with_raw_inputs
 from nag.workflows.run import RunFolder, stage
 from nag.workflows.sampled_rows import evaluation_row
 
-__all__ = ["check_export", "evaluate", "export_best", "read_architectures"]
-
-
-def read_architectures(path: Path, space: SearchSpace) -> list[Architecture]:
-    """Reads architectures from a `.jsonl` file (`arch`, or `ops` and `edges`) or from lines of native strings.
-
-    Raises:
-        MissingData: No such file, or it is empty.
-        InvalidArchitecture: With the number of the line.
-    """
-    if path.suffix == ".jsonl":
-        rows = read_json_lines(path)
-    else:
-        text = read_bounded(path).decode("utf-8", errors="replace")
-        rows = [{"arch": line} for line in text.splitlines() if line.strip()]
-    if not rows:
-        raise MissingData(f"'{path}' lists no architecture", "Write one native string a line.")
-    found = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            found.append(_read(row, space))
-        except NagError as error:
-            raise InvalidArchitecture(f"architecture {number} of '{path}': {error.what}", error.hint) from error
-    return found
-
-
-def _read(row: dict[str, object], space: SearchSpace) -> Architecture:
-    if isinstance(row.get("arch"), str):
-        return space.decode(str(row["arch"]))
-    ops, edges = row.get("ops"), row.get("edges")
-    if not isinstance(ops, list) or not isinstance(edges, list) or not all(isinstance(e, list) and len(e) == 2 for e in edges):
-        raise InvalidArchitecture("it has neither 'arch' nor 'ops' and 'edges'", "See `nag evaluate --help`.")
-    arch = Architecture.from_unordered({i: str(op) for i, op in enumerate(ops)}, [(e[0], e[1]) for e in edges])
-    space.validate(arch)
-    return arch
+__all__ = ["check_export", "evaluate", "export_best"]
 
 
 @stage

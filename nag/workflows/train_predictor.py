@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest
 from nag.core.files import write_json_lines
 from nag.evaluation import HeldOut, Margin, Stopwatch, ranking_metrics
+from nag.evaluation.metric_names import require_secondary
 from nag.evaluation.predicted import fit_observations
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
@@ -99,9 +100,7 @@ def task_of_metric(task: Task, metric: str | None, maximise: bool | None = None)
         InvalidRequest: The task has no such metric, or its search metric has another direction.
     """
     if metric is not None and metric != task.search_metric:
-        if metric not in task.secondary_metrics:
-            what = f"task {task.name} has no secondary metric '{metric}'"
-            raise InvalidRequest(what, did_you_mean(metric, task.secondary_metrics))
+        require_secondary(task.name, metric, task.secondary_metrics)
         return replace(task, search_metric=metric, report_metric=metric, maximise=bool(maximise), secondary=())
     if maximise is not None and maximise != task.maximise:
         better = "more" if task.maximise else "less"

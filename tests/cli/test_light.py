@@ -14,15 +14,16 @@ import yaml
 from nag.cli.commands import COMMANDS
 from nag.cli.source_signatures import signature_of
 from nag.cli.targets import locate
-from nag.core.errors import InvalidRequest
+from nag.core.errors import InvalidRequest, MissingData
 from nag.core.lazy import names_of
 from nag.core.numbers import Count, SmallCount, Width
 from nag.core.signatures import annotations_of, conform
-from nag.evaluation import list_data_sets, list_training_tasks
+from nag.evaluation import list_data_sets, list_tasks, list_training_tasks, load_task, space_of_task
 from nag.evaluation.data_sets import data_set_kind
+from nag.evaluation.metric_names import metric_names
 from nag.graphs import Architecture
 from nag.networks import DataShape, builder_of, has_builder
-from nag.spaces import list_spaces, load_space, space_titles
+from nag.spaces import list_spaces, load_space, notation_of, space_titles
 
 ROOT = Path(__file__).parents[2]
 LISTS = [
@@ -65,6 +66,20 @@ MISTAKES = [
     "search task=nas_bench_graph/cora budget=3 meta_predictor=none.safetensors",
     "search task=nas_bench_graph/cora budget=3 maximise=latency objective.minimise=latency",
     "search task=nas_bench_graph/cora budget=3 data_dir=none",
+    "search task=nas_bench_graph/cora budget=3 minimise=latncy",
+    "search task=nas_bench_graph/cora budget=3 limits.latncy=3",
+    "search task=digits/nasbench201 budget=3 evaluator=train objective.minimise=parms",
+    "search task=HERE/own.yaml budget=3 maximise=[sped]",
+    "train-predictor task=nas_bench_graph/cora metric=latncy",
+    "show 0,0,1,2|gcn,gat,fc,gni search_space=nas_bench_graph",
+    "show |nor_conv_3x3~0| search_space=nasbench201",
+    "export 0,0,1,2|gcn,gat,fc,gni search_space=nas_bench_graph weights=initial",
+    "export 0,0,1,2|gcn,gat,fc,gni task=sbm/nas_bench_graph weights=initial",
+    "export 0,0,1,2|gcn,gat,fc,gin weights=initial",
+    "evaluate architectures=HERE/archs.txt task=nas_bench_graph/cora",
+    "train-generator search_space=nas_bench_graph architectures=HERE/archs.txt",
+    "benchmark suite=search earlier=none.json",
+    "search task=HERE/own.yaml budget=3 evaluator=function evaluator.function=none.py:f",
 ]
 LIGHT = [
     "",
@@ -99,8 +114,37 @@ def test_help_and_lists_import_nothing_heavy():
     run_apart(RUN.format(lines=LIGHT, code=0))
 
 
-def test_mistakes_are_told_before_anything_heavy_is_imported():
-    run_apart(RUN.format(lines=MISTAKES, code=2))
+def test_mistakes_are_told_before_anything_heavy_is_imported(tmp_path):
+    (tmp_path / "archs.txt").write_text("0,0,1,2|gcn,gat,fc,gin\n0,0,1,2|gcn,gat,fc,gni\n")
+    (tmp_path / "own.yaml").write_text("space: nasbench201\nsecondary_metrics: {speed: maximise}\n")
+    run_apart(RUN.format(lines=[line.replace("HERE", str(tmp_path)) for line in MISTAKES], code=2))
+
+
+PACKAGED = [name for name in list_tasks() if metric_names(name) is not None]
+QUICK = {"nas_bench_graph/cora", "analog_nasbench/ptq", "digits/nasbench201", "sbm/nas_bench_graph"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in PACKAGED])
+def test_names_that_are_known_early_are_those_of_the_loaded_task(name):
+    try:
+        task = load_task(name)
+    except MissingData as error:
+        pytest.skip(error.what)
+    assert metric_names(name) == (task.search_metric, *task.secondary_metrics)
+    assert space_of_task(name) == task.space.name
+
+
+def test_names_of_a_task_file_are_known_early(tmp_path):
+    (tmp_path / "space.yaml").write_text((ROOT / "search_spaces" / "nasbench201.yaml").read_text())
+    (tmp_path / "task.yaml").write_text("space: space.yaml\nsearch_metric: speed\nside_metrics: [size]\n")
+    task = load_task(tmp_path / "task.yaml")
+    assert metric_names(tmp_path / "task.yaml") == ("speed", "size") == (task.search_metric, *task.secondary_metrics)
+    assert notation_of(space_of_task(tmp_path / "task.yaml")).wiring.operations == task.space.vocabulary[2:]
+
+
+@pytest.mark.data
+def test_spaces_of_tasks_are_those_of_their_tables():
+    assert all(space_of_task(name) == load_task(name).space.name for name in ("nasbench101/cifar10", "tpu_tiles/runtime"))
 
 
 def test_packages_are_light_until_a_name_of_theirs_is_used():

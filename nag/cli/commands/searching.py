@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from nag.cli.console import say, warn
 from nag.cli.ending import conclude
 from nag.cli.options import any_task_of, device_of, digests_of, evaluator_of, objective_of, run_folder_of
 from nag.cli.targets import build
-from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import torch
@@ -105,6 +104,7 @@ def _side_by_side(cfg: DictConfig, workers: int | None) -> int:
 
 def _objective_of(cfg: DictConfig, options: SearchOptions, task: Task) -> Objective:
     """The weighted sum or the front of `objective`; else the search metric with further ones as a front, and limits."""
+    from nag.evaluation.metric_names import require_secondary
     from nag.tasks import Metric, Objective, parse_limits
 
     directions = {each.name: each.maximise for each in task.secondary} | {task.search_metric: task.maximise}
@@ -114,11 +114,11 @@ def _objective_of(cfg: DictConfig, options: SearchOptions, task: Task) -> Object
 
     further = [(name, False) for name in options.minimise] + [(name, True) for name in options.maximise]
     for name, _ in further:
-        _check_metric(name, task.secondary_metrics, task)
+        require_secondary(task.name, name, task.secondary_metrics)
     metrics = (Metric(task.search_metric, task.maximise), *(Metric(name, up) for name, up in further))
     limits = parse_limits(options.limits, {each.name: each.maximise for each in metrics})
     for name in limits:
-        _check_metric(name, (task.search_metric, *task.secondary_metrics), task)
+        require_secondary(task.name, name, (task.search_metric, *task.secondary_metrics))
     return Objective(metrics, limits, pareto=bool(further))
 
 
@@ -134,11 +134,6 @@ def _led_by_search_metric(objective: Objective, task: Task) -> Objective:
         what = f"task {task.name} is searched on {task.search_metric}, which the objective does not {key}"
         raise InvalidRequest(what, f"Add objective.{key}.{task.search_metric}=1.")
     return replace(objective, metrics=(*first, *(each for each in objective.metrics if each.name != task.search_metric)))
-
-
-def _check_metric(name: str, known: Sequence[str], task: Task) -> None:
-    if name not in known:
-        raise InvalidRequest(f"task {task.name} has no secondary metric '{name}'", did_you_mean(name, known))
 
 
 def _proxies_of(options: SearchOptions, task: Task) -> ProxyColumns | None:

@@ -121,8 +121,7 @@ def _export_untrained(cfg: DictConfig, options: ExportOptions) -> tuple[RunFolde
     from nag.workflows.export import export_untrained
 
     space = _space_of(cfg, options)
-    if space is None:
-        raise InvalidRequest("an architecture needs its search space", "Give search_space=SPACE or task=DATA_SET/SPACE.")
+    assert space is not None  # checked with the options
     task = None if options.task is None else any_task_of(cfg)
     arch = space.decode(options.architecture)
     if task is not None:
