@@ -13,7 +13,12 @@ from nag.core.packages import is_installed
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for path in (ROOT / "nag").rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
 PACKAGES = sorted(path for path in (ROOT / "nag").rglob("__init__.py") if "__all__" in path.read_text(encoding="utf-8"))
-SLOW = {"nag.networks.export", "nag.diffusion.guidance.value", "nag.evaluation.predicted.across_tasks"}
+SLOW = {
+    "nag.networks.export",
+    "nag.diffusion.guidance.value",
+    "nag.evaluation.predicted.across_tasks",
+    "nag.evaluation.predicted.trained_meta",
+}
 """Modules whose examples take seconds."""
 NEEDS = {"nag.networks.export": "onnxscript", "nag.report.page": "plotly"}
 """Module -> the package of an extra that its examples need."""

@@ -7,11 +7,12 @@ from nag.diffusion.finetuning.finetuning import FineTuning, FineTuningResult, fi
 from nag.diffusion.generator import Generator, SamplingCost
 from nag.diffusion.guidance.candidates import Candidates, GuidedDenoiser
 from nag.diffusion.guidance.classifier_free import ClassifierFree, drop_conditions
-from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, Refill, metropolis_corrector
+from nag.diffusion.guidance.corrector import Corrector, Metropolis, Offspring, metropolis_corrector
 from nag.diffusion.guidance.evolution import Evolution
 from nag.diffusion.guidance.fronts import FrontGuidance
 from nag.diffusion.guidance.particles import Particles, steer
 from nag.diffusion.guidance.pipeline import GuidanceMethod, Proposal, Unguided
+from nag.diffusion.guidance.refill import Refill
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
 from nag.diffusion.guidance.value import ExactTilt, GradientTilt, NoisyValue, fit_value

@@ -13,9 +13,9 @@ from nag.diffusion.generator import Generator
 from nag.nn import DagTransformer
 from nag.spaces import SearchSpace
 
-__all__ = ["DenoiserOptions", "DenoisingGenerator"]
+__all__ = ["ConditionNames", "DenoiserOptions", "DenoisingGenerator"]
 
-_Names = Annotated[Sequence[str], Field(max_length=1000)]
+ConditionNames = Annotated[Sequence[str], Field(max_length=1000)]
 
 
 class DenoiserOptions(TypedDict, total=False):
@@ -24,7 +24,7 @@ class DenoiserOptions(TypedDict, total=False):
     width: Width
     layers: SmallCount
     heads: SmallCount
-    conditions: _Names
+    conditions: ConditionNames
 
 
 @checked
@@ -43,7 +43,13 @@ class DenoisingGenerator(Generator):
     """
 
     def __init__(
-        self, space: SearchSpace, *, width: Width = 64, layers: SmallCount = 4, heads: SmallCount = 4, conditions: _Names = ()
+        self,
+        space: SearchSpace,
+        *,
+        width: Width = 64,
+        layers: SmallCount = 4,
+        heads: SmallCount = 4,
+        conditions: ConditionNames = (),
     ) -> None:
         super().__init__(space)
         self.width, self.layers, self.heads, self.conditions = width, layers, heads, tuple(conditions)

@@ -24,7 +24,7 @@ from nag.diffusion import (
     UniformGenerator,
     UniformKernel,
 )
-from nag.diffusion.guidance.corrector import select
+from nag.diffusion.guidance.selection import select
 from nag.graphs import DagBatch
 from nag.nn import DagTransformer
 from nag.spaces import enumerate_space, list_spaces, load_space, space_from_mapping

@@ -24,8 +24,10 @@ from nag.diffusion import (
     simulate,
     steer,
 )
-from nag.diffusion.guidance.corrector import Refill, metropolis_corrector, rounds_evaluations, select
+from nag.diffusion.guidance.corrector import metropolis_corrector
 from nag.diffusion.guidance.particles import systematic
+from nag.diffusion.guidance.refill import Refill, rounds_evaluations
+from nag.diffusion.guidance.selection import select
 from nag.graphs import DagBatch, GraphBatch, invariant_codes
 from nag.spaces import enumerate_space
 

@@ -1,8 +1,7 @@
-"""Correctors of guided samples: a part of each graph is noised and filled in again by the diffusion model itself."""
+"""Correctors of guided samples: rounds of moves (`Refill`), of which the better ones are likelier to be kept."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,29 +11,13 @@ from torch import Tensor
 
 from nag.core.numbers import Size
 from nag.core.signatures import checked
-from nag.diffusion.chains import AncestralChain, Chain, Denoise, UnmaskingChain, simulate
-from nag.diffusion.discrete import DiscreteGenerator, require_discrete
-from nag.diffusion.generator import Generator
+from nag.diffusion.guidance.refill import Refill
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
-from nag.diffusion.process import DiscreteProcess
+from nag.diffusion.guidance.selection import select
 from nag.graphs import DagBatch, GraphBatch
 
-__all__ = [
-    "Corrector",
-    "Metropolis",
-    "Offspring",
-    "Refill",
-    "metropolis_corrector",
-    "repeated",
-    "require_correctable",
-    "rounds_evaluations",
-    "select",
-]
-
-_SHARES = (0.125, 0.25, 0.375, 0.5)
-_MOST_STEPS = 4
-_STEPS_PER_POSITION = 4
+__all__ = ["Corrector", "Metropolis", "Offspring", "metropolis_corrector"]
 
 
 class Corrector(Protocol):
@@ -177,69 +160,6 @@ class Offspring:
         return dags
 
 
-def require_correctable(generator: Generator) -> DiscreteGenerator:
-    """The generator, if correctors can noise its graphs and fill them in again.
-
-    Raises:
-        InvalidRequest: It is not a discrete one.
-    """
-    return require_discrete(generator, "the corrector", "Set guidance.corrector=null, or guidance=particles.")
-
-
-def rounds_evaluations(process: DiscreteProcess, rounds: int) -> int:
-    """Network evaluations of that many rounds."""
-    return sum(_plan(process, i)[1] for i in range(rounds))
-
-
-@dataclass(frozen=True)
-class Refill:
-    """Noises a part of every graph and lets the model fill it in again; the size of the part depends on the round.
-
-    Args:
-        denoise: Predicts the clean graph (unguided).
-        process: The process that the denoiser was trained on.
-        rng: Source of randomness.
-        on_step: Called after each network evaluation.
-
-    Example:
-        >>> import torch
-        >>> from nag.diffusion import DiscreteGenerator, Refill
-        >>> from nag.spaces import load_space, sample_uniform
-        >>> space = load_space("nas_bench_graph")
-        >>> data = sample_uniform(space, 20, seed=0)
-        >>> generator = DiscreteGenerator(space, data, width=8, layers=1, heads=2)  # untrained
-        >>> refill = Refill(generator.denoise, generator.process, torch.Generator().manual_seed(0))
-        >>> len(refill(generator.clean(data), 0))
-        20
-    """
-
-    denoise: Denoise
-    process: DiscreteProcess
-    rng: torch.Generator
-    on_step: Callable[[], None] = lambda: None
-
-    @classmethod
-    def of(cls, request: Request) -> Refill:
-        """By the generator of a request.
-
-        Raises:
-            InvalidRequest: It is not a discrete one.
-        """
-        generator = require_correctable(request.generator)
-        return cls(generator.denoise, generator.process, request.rng, request.on_step)
-
-    def __call__(self, x_0: GraphBatch, i: int) -> GraphBatch:
-        """New graphs of round `i` from clean graphs in the process's categories."""
-        number, steps = _plan(self.process, i)
-        noisy = _renoise(self.process, x_0, number, self.rng)
-        chain: Chain
-        if self.process.absorbing:
-            chain = UnmaskingChain(self.denoise, self.process, steps)
-        else:
-            chain = AncestralChain(self.denoise, self.process, steps, _time(self.process, number))
-        return simulate(chain, noisy, self.rng, on_step=self.on_step)
-
-
 def metropolis_corrector(
     refill: Refill,
     x_0: GraphBatch,
@@ -314,69 +234,3 @@ def _no_copies(fresh: Tensor, code: Tensor, accept: Tensor) -> Tensor:
     taken = (fresh[:, None] == code[None, :]).fill_diagonal_(False).any(1)
     earlier = ((fresh[:, None] == fresh[None, :]) & (accept & ~taken)[None, :]).tril(-1).any(1)
     return ~taken & ~earlier
-
-
-def _plan(process: DiscreteProcess, i: int) -> tuple[int, int]:
-    """Positions to noise and network evaluations of round i: the shares take turns."""
-    number = max(1, round(_SHARES[i % len(_SHARES)] * process.most_positions()))
-    return number, min(number, _MOST_STEPS) if process.absorbing else _STEPS_PER_POSITION * number
-
-
-def _time(process: DiscreteProcess, number: int) -> float:
-    """The time at which as large a share is lost on average."""
-    return float(process.schedule.time(torch.tensor(1 - number / process.most_positions())))
-
-
-def _renoise(process: DiscreteProcess, x_0: GraphBatch, number: int, rng: torch.Generator) -> GraphBatch:
-    """Masks exactly `number` random generated positions (absorbing), or draws x_t at the time that loses as many."""
-    if not process.absorbing:
-        t = torch.full((len(x_0),), _time(process, number), device=x_0.nodes.device)
-        return process.noise(x_0, t, rng)
-    free_nodes, free_edges = process.free(x_0.mask)
-    free = torch.cat([free_nodes, free_edges.flatten(1)], 1)
-    priority = torch.rand(free.shape, generator=rng, device=free.device).masked_fill(~free, 2.0)
-    chosen = free & (priority.argsort(1).argsort(1) < number)
-    size = x_0.mask.shape[1]
-    return GraphBatch(_mask(x_0.nodes, chosen[:, :size]), _mask(x_0.edges, chosen[:, size:].view(-1, size, size)), x_0.mask)
-
-
-def _mask(x: Tensor, chosen: Tensor) -> Tensor:
-    masked = torch.zeros_like(x)
-    masked[..., -1] = 1
-    return torch.where(chosen.unsqueeze(-1), masked, x)
-
-
-def repeated(code: Tensor, taken: Tensor | None = None) -> Tensor:
-    """Which codes stand at an earlier place too, or among those taken: (B,) bool."""
-    order = code.argsort(stable=True)
-    found = torch.zeros_like(code, dtype=torch.bool)
-    found[order[1:]] = code[order[1:]] == code[order[:-1]]
-    return found if taken is None else found | torch.isin(code, taken)
-
-
-def select(log_weight: Tensor, code: Tensor | None, count: int, rng: torch.Generator, taken: Tensor | None = None) -> Tensor:
-    """Draws graphs without replacement with probability proportional to their weights (Gumbel top-k; Kool et al. 2019).
-
-    Args:
-        log_weight: (B,) logarithms of the weights; nan counts as minus infinity.
-        code: (B,) int64; of the graphs with one code only the first is drawn while there are others. None for no codes.
-        count: Number of draws, at most B.
-        rng: Source of randomness.
-        taken: (T,) codes that are drawn only where nothing else is left; None for none.
-
-    Returns:
-        (count,) int64 positions.
-
-    Example:
-        >>> import torch
-        >>> from nag.diffusion.guidance import select
-        >>> log_weight = torch.tensor([0.0, 50.0, 100.0])
-        >>> select(log_weight, None, 2, torch.Generator().manual_seed(0)).sort().values
-        tensor([1, 2])
-    """
-    u = torch.rand(log_weight.shape, generator=rng, device=log_weight.device, dtype=torch.float64)
-    weight = log_weight.double().nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
-    key = weight - (-u.clamp(min=1e-300).log()).log()
-    if code is not None:
-        key = torch.where(repeated(code, taken), key - 1e9, key)
-    return key.topk(count).indices

@@ -13,7 +13,8 @@ from nag.core.numbers import Count, Size
 from nag.core.signatures import checked
 from nag.diffusion.discrete import require_discrete
 from nag.diffusion.generator import Generator, SamplingCost, check_counts
-from nag.diffusion.guidance.corrector import Refill, repeated, rounds_evaluations
+from nag.diffusion.guidance.refill import Refill, rounds_evaluations
+from nag.diffusion.guidance.selection import repeated
 from nag.graphs import DagBatch
 
 __all__ = ["FrontGuidance", "assign"]

@@ -12,9 +12,11 @@ from torch import Tensor
 from nag.core.numbers import Count, NonNegative
 from nag.core.signatures import checked
 from nag.diffusion.generator import Generator, SamplingCost, batches, check_counts
-from nag.diffusion.guidance.corrector import Corrector, Offspring, repeated, require_correctable, rounds_evaluations, select
+from nag.diffusion.guidance.corrector import Corrector, Offspring
+from nag.diffusion.guidance.refill import require_correctable, rounds_evaluations
 from nag.diffusion.guidance.request import Request
 from nag.diffusion.guidance.score import Score
+from nag.diffusion.guidance.selection import repeated, select
 from nag.graphs import DagBatch
 
 __all__ = ["GuidanceMethod", "Proposal", "Unguided"]

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from nag.diffusion.generator import Generator, SamplingCost
-from nag.diffusion.guidance.corrector import repeated
 from nag.diffusion.guidance.fronts import FrontGuidance
 from nag.diffusion.guidance.pipeline import GuidanceMethod
+from nag.diffusion.guidance.selection import repeated
 from nag.graphs import DagBatch
 
 __all__ = ["Drawn", "GuidanceTarget"]

@@ -13,7 +13,7 @@ from torch import Tensor
 from nag.core.randomness import seeded
 from nag.diffusion import ClassifierFree, FineTuning, GuidanceMethod, finetune
 from nag.diffusion.generation.graph_batches import GraphBatchSampler, quantiles
-from nag.diffusion.guidance.corrector import select
+from nag.diffusion.guidance.selection import select
 from nag.evaluation import Stopwatch, cpu_seconds
 from nag.evaluation.predicted import TrainedPredictor
 from nag.evaluation.predicted.objectives import predictor_score
