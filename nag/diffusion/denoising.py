@@ -40,6 +40,14 @@ class DenoisingGenerator(Generator):
 
     Raises:
         InvalidRequest: A number is out of range.
+
+    Example:
+        >>> from nag.diffusion import DiscreteGenerator
+        >>> from nag.spaces import load_space, sample_uniform
+        >>> space = load_space("nas_bench_graph")
+        >>> generator = DiscreteGenerator(space, sample_uniform(space, 20, seed=0), width=8, layers=1, heads=2)
+        >>> generator.config()["width"], generator.make_denoiser() is generator.denoiser
+        (8, False)
     """
 
     def __init__(
