@@ -13,7 +13,7 @@ from nag.evaluation.predicted import check_sources
 from nag.predictors import AdapterPredictor
 from nag.spaces import SearchSpace
 from nag.spaces.models import load_model, save_model
-from nag.suites import CellContext, Measurement, cell_key, measurements
+from nag.suites import CellContext, Measurement, cell_key
 from nag.suites.parts.ranking import measure_ranking
 from nag.tasks import Task, load_task
 from nag.workflows.run import RunFolder
@@ -56,9 +56,7 @@ class AdapterTransfer:
             if count:
                 predictor.fit_features(features[torch.from_numpy(seen)], torch.from_numpy(task.search_values[seen]))
             prediction = task.utility(predictor.predict_features(features).mean.cpu().numpy())
-            values = measure_ranking(task, prediction, np.setdiff1d(task.rows, seen), proposed)
-            values["labels_of_other_tasks"] = float(others)
-            found += measurements(task.space.name, task.name, "adapters (AIO-P)", f"k={count}", values, count)
+            found += measure_ranking(task, "adapters (AIO-P)", prediction, seen, proposed, float(others))
         return found
 
     def trained(self, sources: Sequence[Task], context: CellContext) -> tuple[AdapterPredictor, int]:

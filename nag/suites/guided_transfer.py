@@ -11,17 +11,22 @@ import torch
 
 from nag.diffusion import GuidanceMethod
 from nag.diffusion.generation import load_generator
-from nag.evaluation import Stopwatch
 from nag.evaluation.predicted import TrainedMetaPredictor, TrainedPredictor, adapt
-from nag.evaluation.predicted.objectives import predictor_score
-from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.suites import CellContext, Measurement, measurements
+from nag.suites.parts.guided_samples import Sampling
 from nag.suites.parts.products import trained_generator
 from nag.tasks import Task
 from nag.training import FitOptions
 
 __all__ = ["GuidedTransfer"]
+
+_METRICS = {
+    "guided_percentile": "percentile_mean",
+    "guided_search_percentile": "search_percentile_mean",
+    "guided_best_percentile": "percentile_best",
+    "sampling_cpu_seconds": "sampling_cpu_seconds",
+}
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,11 @@ class GuidedTransfer:
         generator = load_generator(path, context.device).generator
         found = []
         for method, predictor in self._predictors(task, trained, context.seed).items():
-            watch, score = Stopwatch(), predictor_score(task.space, predictor)
-            dags = self.guidance.sample(generator, self.samples, context.rng(), score).to("cpu")
-            values = _looked_up(task, dags[task.space.is_valid(dags)])
             labels = predictor.labels_used
+            draw = Sampling(task, generator, predictor, labels, self.samples, context)
+            sampled = draw.guided(self.guidance).values(task)
+            values = {name: sampled.get(metric) for name, metric in _METRICS.items()}
             setting = f"{self.samples} guided samples, k={labels}"
-            values["sampling_cpu_seconds"] = watch.cpu
             found += measurements(task.space.name, task.name, method, setting, values, labels)
         return found
 
@@ -80,13 +84,3 @@ class GuidedTransfer:
             "meta-predictor, zero-shot": adapt(trained, task.task_features, None, task.name, task.search_metric),
             "the same labels from scratch": TrainedPredictor(scratch.eval(), task.space, alone),
         }
-
-
-def _looked_up(task: Task, dags: DagBatch) -> dict[str, float]:
-    """True percentiles of samples."""
-    searched, reported = (task.table.values(metric, dags) for metric in (task.search_metric, task.report_metric))
-    return {
-        "guided_percentile": float(np.nanmean(task.percentile(reported))),
-        "guided_search_percentile": float(np.nanmean(task.percentile(searched, task.search_metric))),
-        "guided_best_percentile": float(np.nanmax(task.percentile(reported))),
-    }

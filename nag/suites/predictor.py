@@ -21,7 +21,7 @@ from nag.tasks import Task, load_task
 from nag.workflows.proxies import proxies_of
 from nag.workflows.train_predictor import buy_labels
 
-__all__ = ["PredictorMethod", "PredictorRun", "PredictorSuite", "measure_predictor", "noise_ceiling"]
+__all__ = ["PredictorMethod", "PredictorRun", "PredictorSuite", "noise_ceiling"]
 
 _CHUNK = 16384
 
@@ -37,6 +37,34 @@ class PredictorMethod:
 
     make: Callable[..., Predictor]
     proxies: Sequence[str] = ()
+
+    def measure(self, task_name: str, name: str, num_labels: int, context: CellContext) -> list[Measurement]:
+        """Fits a predictor to random labels of a task and ranks its table, under the name of the method."""
+        task, device = load_task(task_name), context.device
+        table, values = task.table, task.search_values
+        split = buy_labels(task, num_labels, context.seed)
+        more = {"proxies": proxies_of(task, self.proxies)} if self.proxies else {}
+        predictor = self.make(space=table.space, seed=context.seed, **more).to(device)
+        watch = Stopwatch()
+        predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(task.utility(values[split.train])))
+        fitting, watch = watch.cpu, Stopwatch()
+        others = np.setdiff1d(task.rows, split.train)
+        parts = torch.from_numpy(others).split(_CHUNK)
+        scores = torch.cat([predictor.predict_scores(table.dags[part].to(device)).mean.cpu() for part in parts]).numpy()
+        scoring = watch.cpu
+        alone = np.isin(others, split.test)
+        found = ranking_metrics(scores, task.utility(values[others]))
+        measured = {
+            "kendall_tau": found["kendall_tau"],
+            "kendall_tau_no_twins": ranking_metrics(scores[alone], task.utility(values[others][alone]))["kendall_tau"],
+            "spearman": found["spearman"],
+            "kendall_tau_report": ranking_metrics(scores, task.utility(task.report_values[others]))["kendall_tau"],
+            "precision_at_10pct": found["precision_at_10pct"],
+            "tau_ceiling": noise_ceiling(task),
+            "fit_cpu_seconds": fitting,
+            "score_cpu_seconds": scoring,
+        }
+        return measurements(table.space.name, task.name, name, f"labels={num_labels}", measured, num_labels)
 
 
 @dataclass(frozen=True)
@@ -82,49 +110,10 @@ class PredictorSuite(PagedSuite):
                 for name, labels in product([*run.methods, *self.extra], run.labels):
                     if name not in methods:
                         raise InvalidRequest(f"the suite has no method '{name}'", did_you_mean(name, methods))
-                    measure = partial(measure_predictor, task, name, methods[name], labels)
+                    measure = partial(methods[name].measure, task, name, labels)
                     for cell in options.cells(run.seeds, measure, task, name, f"labels{labels}"):
                         cells[cell.key] = cell
         return list(cells.values())
-
-
-def measure_predictor(
-    task_name: str, name: str, method: PredictorMethod, num_labels: int, context: CellContext
-) -> list[Measurement]:
-    """Fits a predictor and ranks the table.
-
-    Args:
-        task_name: Name of the task.
-        name: Name of the method.
-        method: The method.
-        num_labels: Number of labels.
-        context: Seed of labels and predictor, and its device.
-    """
-    task, device = load_task(task_name), context.device
-    table, values = task.table, task.search_values
-    split = buy_labels(task, num_labels, context.seed)
-    more = {"proxies": proxies_of(task, method.proxies)} if method.proxies else {}
-    predictor = method.make(space=table.space, seed=context.seed, **more).to(device)
-    watch = Stopwatch()
-    predictor.fit(table.dags[torch.from_numpy(split.train)].to(device), torch.from_numpy(task.utility(values[split.train])))
-    fitting, watch = watch.cpu, Stopwatch()
-    others = np.setdiff1d(task.rows, split.train)
-    parts = torch.from_numpy(others).split(_CHUNK)
-    scores = torch.cat([predictor.predict_scores(table.dags[part].to(device)).mean.cpu() for part in parts]).numpy()
-    scoring = watch.cpu
-    alone = np.isin(others, split.test)
-    found = ranking_metrics(scores, task.utility(values[others]))
-    measured = {
-        "kendall_tau": found["kendall_tau"],
-        "kendall_tau_no_twins": ranking_metrics(scores[alone], task.utility(values[others][alone]))["kendall_tau"],
-        "spearman": found["spearman"],
-        "kendall_tau_report": ranking_metrics(scores, task.utility(task.report_values[others]))["kendall_tau"],
-        "precision_at_10pct": found["precision_at_10pct"],
-        "tau_ceiling": noise_ceiling(task),
-        "fit_cpu_seconds": fitting,
-        "score_cpu_seconds": scoring,
-    }
-    return measurements(table.space.name, task.name, name, f"labels={num_labels}", measured, num_labels)
 
 
 def noise_ceiling(task: Task) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from nag.diffusion.generation import load_generator
-from nag.evaluation import Evaluation, TableEvaluator, cpu_seconds
+from nag.evaluation import Evaluation, Stopwatch, TableEvaluator
 from nag.predictors import Episodes, MetaPredictor, Predictor, RankedPredictor, TransferPredictor
 from nag.search import Problem, Strategy
 from nag.search.study.loop import queries
@@ -53,6 +52,16 @@ class Source:
     def __str__(self) -> str:
         return f"{self.labels or 'all'} labels of {self.task}"
 
+    def prior(self, task: Task, context: CellContext) -> tuple[Predictor, dict[str, float]]:
+        """The prior for a task, and its cost."""
+        seed = 0 if self.labels is None else context.seed
+        sources = ([self.task], self.make, self.labels)
+        trained, path = trained_meta_predictor(context, self.task, *sources, Episodes(), seed)
+        assert isinstance(trained.meta, MetaPredictor)
+        labels, cpu = float(trained.metadata["labels_used"]), metric_of(path, "cpu_seconds")
+        cost = {"labels_of_other_tasks": labels, "meta_predictor_cpu_seconds": cpu}
+        return TransferPredictor(trained.meta, task.task_features), cost
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -65,6 +74,11 @@ class Generation:
 
     make: Callable[..., Any]
     training: FitOptions
+
+    def trained(self, task: Task, context: CellContext) -> tuple[Path, dict[str, float]]:
+        """The generator, trained with seed 0, and its cost."""
+        path = trained_generator(context, task.space, self.make, self.training)
+        return path, {"network_train_cpu_seconds": metric_of(path, "cpu_seconds")}
 
 
 @dataclass(frozen=True)
@@ -94,49 +108,22 @@ class Search:
     def measure(self, context: CellContext) -> list[Measurement]:
         """Searches once, with the seed for the strategy and for the labels of the source task."""
         task = load_task(self.task)
-        prior, prior_cost = self._prior(task, context)
-        generator, trained = self._generator(task, context)
+        prior, prior_cost = self.source.prior(task, context) if self.source else (None, {})
+        generator, generator_cost = self.generation.trained(task, context) if self.generation else (None, {})
         strategy = self.make(problem=_problem(self.task, self.proxies, prior, generator), seed=context.seed)
-        before = cpu_seconds()
+        watch = Stopwatch()
         found = list(chain.from_iterable(queries(TableEvaluator(task), strategy, self.queries)))
-        cost = cpu_seconds() - before
         values = {
             **_outcome(task, found, [n for n in self.regrets if n <= self.queries]),
-            "labels_of_other_tasks": prior_cost.labels,
-            "network_train_cpu_seconds": trained,  # of the generator; look-ups in tables train no networks
-            "search_cpu_seconds": cost,
-            "meta_predictor_cpu_seconds": prior_cost.cpu_seconds,
+            **dict.fromkeys(("labels_of_other_tasks", "network_train_cpu_seconds"), 0.0),  # look-ups train no networks
+            "search_cpu_seconds": watch.cpu,
+            "meta_predictor_cpu_seconds": 0.0,
+            **prior_cost,
+            **generator_cost,
         }
         method = f"{self.name}, {self.source}" if self.source else self.name
         setting = "scalable" if strategy.scalable else "whole space"
         return measurements(task.space.name, task.name, method, setting, values, len(found))
-
-    def _generator(self, task: Task, context: CellContext) -> tuple[Path | None, float]:
-        """The strategy's generator, and the CPU seconds of its training."""
-        if self.generation is None:
-            return None, 0.0
-        path = trained_generator(context, task.space, self.generation.make, self.generation.training)
-        return path, metric_of(path, "cpu_seconds")
-
-    def _prior(self, task: Task, context: CellContext) -> tuple[Predictor | None, _PriorCost]:
-        """The prior from the source task, and its cost."""
-        source = self.source
-        if source is None:
-            return None, _PriorCost(0.0, 0.0)
-        seed = 0 if source.labels is None else context.seed
-        sources = ([source.task], source.make, source.labels)
-        trained, path = trained_meta_predictor(context, source.task, *sources, Episodes(), seed)
-        assert isinstance(trained.meta, MetaPredictor)
-        cost = _PriorCost(float(trained.metadata["labels_used"]), metric_of(path, "cpu_seconds"))
-        return TransferPredictor(trained.meta, task.task_features), cost
-
-
-@dataclass(frozen=True)
-class _PriorCost:
-    """Labels of other tasks and CPU seconds that a prior was trained with."""
-
-    labels: float
-    cpu_seconds: float
 
 
 def measure_best(name: str, regrets: Sequence[int], context: CellContext) -> list[Measurement]:
@@ -164,41 +151,26 @@ def _problem(task: str, proxies: tuple[str, ...], prior: Predictor | None, gener
 
 
 def _outcome(task: Task, found: Sequence[Evaluation], regrets: Sequence[int]) -> dict[str, float | None]:
-    """Queries to the optimum, and the regret of the incumbents."""
-    best = _incumbents(task, found)
-    optimal = [e.report_value is not None and task.utility(e.report_value - task.best) >= -1e-9 for e in found]
-    top = [e.percentile is not None and e.percentile >= _TOP for e in found]
-    missed = {} if task.searches_reported_metric else {f"search_regret_{n}": _missed(task, best[:n][-1]) for n in regrets}
+    """Queries to the optimum, and the regret of the best query by the search metric; nan where a value is missing."""
+    searched, reported, percentile = (
+        np.array([getattr(e, name) for e in found], dtype=np.float64) for name in ("search_value", "report_value", "percentile")
+    )
+    utility, regret = task.utility(searched), task.utility(task.best - reported)
+    search_regret = task.utility(task.search_values[task.rows]).max() - utility
+    known = np.where(np.isnan(utility), -np.inf, utility)
+    best = {n: int(known[:n].argmax()) for n in (*regrets, len(found))}
+    optimal, top = task.utility(reported - task.best) >= -1e-9, percentile >= _TOP
+    missed = {} if task.searches_reported_metric else {f"search_regret_{n}": float(search_regret[best[n]]) for n in regrets}
     return {
         "queries_to_optimum": _first(optimal),
-        "reached_optimum": float(any(optimal)),
+        "reached_optimum": float(optimal.any()),
         "queries_to_top": _first(top),
-        **{f"regret_{n}": _regret(task, best[:n][-1]) for n in regrets},
+        **{f"regret_{n}": float(regret[best[n]]) for n in regrets},
         **missed,
-        "best_value": best[-1].report_value,
+        "best_value": float(reported[best[len(found)]]),
     }
 
 
-def _incumbents(task: Task, found: Sequence[Evaluation]) -> list[Evaluation]:
-    """The best query by the search metric after each query."""
-    best, incumbents = -math.inf, list[Evaluation]()
-    for evaluation in found:
-        value = -math.inf if evaluation.search_value is None else task.utility(evaluation.search_value)
-        if value > best or not incumbents:
-            best, incumbent = value, evaluation
-        incumbents.append(incumbent)
-    return incumbents
-
-
-def _first(reached: Sequence[bool]) -> float | None:
-    return float(reached.index(True) + 1) if any(reached) else None
-
-
-def _regret(task: Task, evaluation: Evaluation) -> float | None:
-    return None if evaluation.report_value is None else task.utility(task.best - evaluation.report_value)
-
-
-def _missed(task: Task, evaluation: Evaluation) -> float | None:
-    """Regret in the search metric."""
-    best = float(task.utility(task.search_values[task.rows]).max())
-    return None if evaluation.search_value is None else best - task.utility(evaluation.search_value)
+def _first(reached: np.ndarray) -> float | None:
+    """Number of the first query that reached a target; None if there is none."""
+    return float(reached.argmax() + 1) if reached.any() else None

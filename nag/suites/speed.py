@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from nag.suites.parts.products import metric_of, trained_generator
 from nag.suites.parts.roofline import count_flops, measure_roofline, parameter_bytes, seconds_of
 from nag.training import FitOptions
 
-__all__ = ["SpeedMethod", "SpeedSuite", "measure_speed", "step_against_floor"]
+__all__ = ["SpeedMethod", "SpeedSuite", "step_against_floor"]
 
 _COMPARED = 256  # samples whose quality is compared; every method draws at least as many
 _PUBLISHED_RATE = 0.53  # architectures per CPU second of DiffusionNAG's code: 256 cells, 2,000 network evaluations, one thread
@@ -64,29 +63,22 @@ class SpeedSuite(PagedSuite):
         cells = []
         for name, methods in self.methods.items():
             space = load_space(name).name
-            cells += options.cells(1, partial(measure_speed, space, methods, self.batch), space)
+            cells += options.cells(1, replace(self, methods={space: methods}).measure, space)
         return cells
 
-
-def measure_speed(space_name: str, methods: Mapping[str, SpeedMethod], batch: int, context: CellContext) -> list[Measurement]:
-    """Trains the missing generators, then times all of them.
-
-    Args:
-        space_name: Name of the space.
-        methods: Name -> the timed method.
-        batch: Batch size for the roofline bound.
-        context: Seed of split, training and samples, and the device.
-    """
-    space, rows = load_space(space_name), list[Measurement]()
-    paths = {
-        name: trained_generator(context, space, method.make, method.training, name, fraction=0.5)
-        for name, method in methods.items()
-    }
-    for name, path in paths.items():
-        rows += measurements(space_name, "", name, "timed", _timed(methods[name], path, context))
-        generator = load_generator(path, context.device).generator
-        rows += measurements(space_name, "", name, "floor", step_against_floor(generator, batch, context.seed))
-    return rows
+    def measure(self, context: CellContext) -> list[Measurement]:
+        """Trains the missing generators of one space, then times all of them."""
+        ((space, methods),) = self.methods.items()
+        rows = list[Measurement]()
+        paths = {
+            name: trained_generator(context, load_space(space), method.make, method.training, name, fraction=0.5)
+            for name, method in methods.items()
+        }
+        for name, path in paths.items():
+            rows += measurements(space, "", name, "timed", _timed(methods[name], path, context))
+            generator = load_generator(path, context.device).generator
+            rows += measurements(space, "", name, "floor", step_against_floor(generator, self.batch, context.seed))
+        return rows
 
 
 def _timed(method: SpeedMethod, path: Path, context: CellContext) -> dict[str, float]:

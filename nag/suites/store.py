@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import random
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from nag.core.progress import OnProgress, ignore_progress
+from nag.evaluation import Stopwatch
 from nag.evaluation import trial as trials
 from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
@@ -74,9 +74,9 @@ class StoreSuite(PagedSuite):
             executor = LocalExecutor(workers=self.workers)
             executor.run(store, NoTrial(), [_request(seed, -i) for i in range(1, self.workers + 1)])  # imports what it needs
             requests = [_request(seed, i) for i in range(self.evaluations)]
-            start = time.perf_counter()
+            watch = Stopwatch()
             records = executor.run(store, NoTrial(), requests)
-            seconds = time.perf_counter() - start
+            seconds = watch.wall
         if any(record.measurement != _RESULT for record in records):
             raise RuntimeError("the store returned other results than those entered")
         values = {
@@ -107,22 +107,21 @@ class StoreSuite(PagedSuite):
 
 def _looked_up(store: EvaluationStore, keys: Sequence[EvaluationKey], new: Request) -> dict[str, float]:
     """Seconds of each operation on a store; adds one record."""
-    start = time.perf_counter()
+    watch = Stopwatch()
     found = store.find(keys)
-    read = time.perf_counter() - start
+    read = watch.wall
     right = [record.measurement == _RESULT for record in found.values()]
-    decoded = time.perf_counter() - start
+    seconds = {"look_up_seconds": read, "decoded_seconds": watch.wall}
     if found.keys() != set(keys) or not all(right):
         raise RuntimeError("the store found other records than those entered")
-    start = time.perf_counter()
+    watch = Stopwatch()
     store.states(keys)
-    states = time.perf_counter() - start
+    seconds["state_seconds"] = watch.wall
     store.request([new])
-    start = time.perf_counter()
+    watch = Stopwatch()
     (claimed,) = store.claim("suite", _TASK, NoTrial().fingerprint, 60.0)
     store.complete("suite", {claimed.key: _RESULT})
-    claim = time.perf_counter() - start
-    return {"look_up_seconds": read, "decoded_seconds": decoded, "state_seconds": states, "claim_seconds": claim}
+    return {**seconds, "claim_seconds": watch.wall}
 
 
 def _request(seed: int, number: int) -> Request:

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from nag.core.errors import InvalidRequest
 from nag.evaluation.predicted import TrainedMetaPredictor
 from nag.predictors import Episodes, GPPredictor, MetaPredictor, TransferPredictor
-from nag.suites import Cell, CellContext, Measurement, SuiteOptions, cell_key, measurements
+from nag.suites import Cell, CellContext, Measurement, SuiteOptions, cell_key
 from nag.suites.adapter_transfer import AdapterTransfer
 from nag.suites.guided_transfer import GuidedTransfer
 from nag.suites.page import PagedSuite
@@ -134,9 +134,8 @@ class TransferSuite(PagedSuite):
                 scratch.fit(table.dags[rows], values)
                 predicted["GP from scratch"] = task.utility(scratch.predict_scores(table.dags).mean.cpu().numpy())
             for method, prediction in predicted.items():
-                measured = measure_ranking(task, prediction, np.setdiff1d(task.rows, seen), self.proposed)
-                measured["labels_of_other_tasks"] = 0.0 if method == "GP from scratch" else others
-                found += measurements(table.space.name, task.name, method, f"k={labels}", measured, labels)
+                used = 0.0 if method == "GP from scratch" else others
+                found += measure_ranking(task, method, prediction, seen, self.proposed, used)
         return found
 
     def measure_guided(self, target: str, sources: Sequence[str], context: CellContext) -> list[Measurement]:

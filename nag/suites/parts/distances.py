@@ -47,21 +47,20 @@ def total_variation(sample: Tensor, whole: Tensor) -> float:
 class WholeSpace:
     """Statistics of all architectures of a space, or of 100,000 uniform draws if they cannot be enumerated.
 
+    `tv_depth` compares the lengths of the longest path (edges) of the reduced graphs, with identities contracted and dead
+    ends dropped; `tv_params` the parameter counts, or modelled costs such as multiply-accumulates.
+
     Args:
         space: The search space.
-        everything: The architectures.
-        train: (W,) bool, the training set.
-        trained: `tv_ops_train` and `tv_edges_train`, distances of the training set as `sample_metrics` defines them.
-        numbers: Metric -> function from B architectures to (B,) numbers.
-        whole: The same numbers of `everything`.
+        statistics: Metric -> function from B architectures to (B,) numbers.
+        whole: Metric -> these numbers of the whole space.
+        trained: Metric with the suffix `_train` -> distance of the training set, as `sample_metrics` defines it.
     """
 
     space: SearchSpace
-    everything: DagBatch
-    train: Tensor
-    trained: dict[str, float]
-    numbers: dict[str, Callable[[DagBatch], Tensor]]
+    statistics: dict[str, Callable[[DagBatch], Tensor]]
     whole: dict[str, Tensor]
+    trained: dict[str, float]
 
     @classmethod
     def of(
@@ -69,39 +68,34 @@ class WholeSpace:
     ) -> WholeSpace:
         """Computes the statistics: `tv_depth` always, `tv_params` if parameters or a cost model are known."""
         everything = enumerate_space(space) if is_enumerable(space) else sample_uniform(space, _DRAWS, 0)
-        numbers: dict[str, Callable[[DagBatch], Tensor]] = {"tv_depth": lambda dags: _depths(space, dags)}
-        cost = next(iter(space.costs), None)
+        statistics: dict[str, Callable[[DagBatch], Tensor]] = {"tv_depth": lambda dags: _depths(space, dags)}
         if parameters is not None:
-            numbers["tv_params"] = parameters
-        elif cost is not None:
-            numbers["tv_params"] = lambda dags: space.estimate_costs(dags)[cost]
+            statistics["tv_params"] = parameters
+        elif space.costs:
+            statistics["tv_params"] = lambda dags: space.estimate_costs(dags)[next(iter(space.costs))]
+        whole = {name: compute(everything) for name, compute in statistics.items()}
         train = torch.isin(hash_codes(space.hashes(everything)), reference.train_codes)
         half = everything[train]
         trained = {
             "tv_ops_train": float((op_histogram(half, len(space.vocabulary)) - reference.ops).abs().sum() / 2),
             "tv_edges_train": float((edge_histogram(half) - reference.edges).abs().sum() / 2),
+            **{f"{name}_train": total_variation(values[train], values) for name, values in whole.items()},
         }
-        whole = {name: number(everything) for name, number in numbers.items()}
-        return cls(space, everything, train, trained, numbers, whole)
+        return cls(space, statistics, whole, trained)
 
     def distances(self, dags: DagBatch, seed: int) -> dict[str, float]:
-        """Distances of samples to the whole space, of an equally large uniform sample, and of the training set.
-
-        `tv_depth` compares the lengths of the longest path (edges) of the reduced graphs, with identities contracted and
-        dead ends dropped; `tv_params` the parameter counts, or modelled costs such as multiply-accumulates.
+        """Distances of valid samples to the whole space, of an equally large uniform sample, and of the training set.
 
         Args:
             dags: Valid samples.
             seed: Seed of the uniform draws.
         """
-        fresh = sample_uniform(self.space, max(len(dags), 1), seed)
-        values = dict(self.trained)
-        for name, number in self.numbers.items():
-            whole = self.whole[name]
-            values[name] = total_variation(number(dags), whole)
-            values[f"{name}_reference"] = total_variation(number(fresh), whole)
-            values[f"{name}_train"] = total_variation(whole[self.train], whole)
-        return values
+        compared = {"": dags, "_reference": sample_uniform(self.space, max(len(dags), 1), seed)}
+        return self.trained | {
+            f"{name}{suffix}": total_variation(compute(graphs), self.whole[name])
+            for name, compute in self.statistics.items()
+            for suffix, graphs in compared.items()
+        }
 
 
 def parameter_counts(source: Sequence[str]) -> Callable[[DagBatch], Tensor] | None:

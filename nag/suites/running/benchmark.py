@@ -33,18 +33,11 @@ class Selection:
         chosen: The cells to compute.
 
     Example:
-        >>> from nag.suites import Column, Measurement, Selection, Suite, SuiteOptions, Table
-        >>> def measure(context):
-        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
-        >>> class Answers(Suite):
-        ...     name, title = "answers", "Answers"
-        ...     tables = (Table("Answers", (Column("answer", "answer"),)),)
-        ...     protocol = "The answer is looked up."
-        ...     def cells(self, options):
-        ...         return options.cells(2, measure, "mine")
-        >>> selection = Selection.of(Answers(), SuiteOptions(), only=["seed1"])
+        >>> from nag.suites import Selection, SuiteOptions
+        >>> from nag.suites.store import StoreSuite
+        >>> selection = Selection.of(StoreSuite(10, 1, 100, 5), SuiteOptions(), only=["look_ups"])
         >>> len(selection.cells), [cell.key for cell in selection.chosen]
-        (2, ['mine.seed1'])
+        (2, ['look_ups.seed0'])
     """
 
     suite: Suite
@@ -113,22 +106,15 @@ def benchmark(
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from nag.suites import Column, Measurement, Selection, Suite, SuiteOptions, Table, benchmark
-        >>> def measure(context):
-        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
-        >>> class Answers(Suite):
-        ...     name, title = "answers", "Answers"
-        ...     tables = (Table("Answers", (Column("answer", "answer"),)),)
-        ...     protocol = "The answer is looked up."
-        ...     def cells(self, options):
-        ...         return options.cells(2, measure, "mine")
+        >>> from nag.suites import Selection, SuiteOptions, benchmark
+        >>> from nag.suites.store import StoreSuite
         >>> from nag.tracking import NullTracker
         >>> from nag.workflows.run import RunFolder
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     run = RunFolder(Path(folder), "benchmark", 0, "cpu", {}, NullTracker())
-        ...     chosen = Selection.of(Answers(), SuiteOptions())
+        ...     chosen = Selection.of(StoreSuite(10, 1, 100, 5), SuiteOptions(), only=["look_ups"])
         ...     page = benchmark(run, chosen, 1, "one CPU", "nag benchmark", print)
-        ...     print("Answers" in page.read_text())
+        ...     print("look-ups" in page.read_text())
         True
     """
     _check_folder(run)

@@ -50,14 +50,13 @@ def run_cells(
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from nag.suites import Cell, Measurement, run_cells
+        >>> from nag.suites import SuiteOptions, run_cells
+        >>> from nag.suites.store import StoreSuite
         >>> from nag.tracking import NullTracker
-        >>> def measure(context):
-        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
-        >>> cells = [Cell("mine.seed0", 0, measure)]
+        >>> cells = StoreSuite(10, 1, 100, 5).cells(SuiteOptions())[1:]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     run_cells(cells, Path(folder), 1, NullTracker(), "one CPU", finished=lambda result: print(result.key))
-        mine.seed0
+        look_ups.seed0
     """
     failures: list[tuple[Cell, Exception]] = []
     outcomes = _in_turn if jobs == 1 or len(cells) < 2 else _in_parallel
