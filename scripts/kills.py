@@ -1,4 +1,4 @@
-"""Kills runs at random instants, resumes them, and compares what they leave with runs that nobody disturbed.
+"""Kills runs at random instants, resumes them, and compares what they leave with undisturbed runs.
 
     python scripts/kills.py --kills 100 --seed 0
 
@@ -305,7 +305,7 @@ def main() -> None:
     for name in [name for name in kinds if "search" in name or name == "train-generator"]:
         number += 1
         wrong_end = two_writers(kinds[name], f"run{number}", expected[name])
-        print(f"two writers, {name}: {wrong_end or 'one is refused and told who holds the folder'}", flush=True)
+        print(f"two writers, {name}: {wrong_end or 'one is refused, with the owner of the folder'}", flush=True)
         faults += [wrong_end] if wrong_end else []
     print("\n".join(faults) or f"no fault; files in {folder}")
     sys.exit(bool(faults))

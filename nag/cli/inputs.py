@@ -1,4 +1,4 @@
-"""Options that name files: a path that is not there is told before anything heavy is imported."""
+"""Options that name files: a missing path is reported before heavy imports."""
 
 from __future__ import annotations
 

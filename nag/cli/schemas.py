@@ -198,7 +198,7 @@ class SampleOptions(CommandOptions):
         if self.label_column is not None and self.labels is None:
             raise InvalidRequest("label_column is given without labels", "Give labels=PATH too.")
         if self.meta_predictor is None and (self.labels is not None or self.descriptor):
-            raise InvalidRequest("labels and a descriptor are for a meta-predictor", "Give meta_predictor=PATH too.")
+            raise InvalidRequest("labels and descriptor are for a meta-predictor", "Give meta_predictor=PATH too.")
         if self.meta_predictor is not None and self.predictor is not None:
             raise InvalidRequest("a predictor and a meta-predictor are given", "Choose one.")
 

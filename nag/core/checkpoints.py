@@ -1,7 +1,7 @@
 """Checkpoints: safetensors weights that say by which class and constructor arguments they are read; reading executes nothing.
 
 The metadata of a file: `class` ("module:Name"), `config` (its constructor arguments), `space` (the search space) and `facts`
-(what training says of the model), the last three as JSON; `kind`, `format` and `version`.
+(facts about its training), the last three as JSON; `kind`, `format` and `version`.
 """
 
 from __future__ import annotations

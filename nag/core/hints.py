@@ -31,7 +31,7 @@ def described(annotation: Any, value: Any = None) -> str:
 
     Args:
         annotation: A type hint.
-        value: What was given; an upper bound that is the general one is told only if the value is above it.
+        value: What was given; the general upper bound is mentioned only if the value exceeds it.
     """
     origin = get_origin(annotation)
     if annotation is None:

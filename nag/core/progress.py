@@ -11,7 +11,7 @@ OnProgress = Callable[[float], None]
 
 
 def ignore_progress(share: float) -> None:
-    """Where nobody watches."""
+    """Progress without an observer."""
 
 
 OnCount = Callable[[float, int], None]
@@ -19,4 +19,4 @@ OnCount = Callable[[float, int], None]
 
 
 def ignore_count(done: float, total: int) -> None:
-    """Where nobody counts."""
+    """Progress that counts nothing."""

@@ -166,9 +166,9 @@ def _check(parameter: _Parameter, value: Any, key: str) -> None:
     try:
         parameter.adapter.validate_python(value)
     except ValidationError as fault:
-        told = next((error["ctx"]["error"] for error in fault.errors() if error["type"] == "value_error"), None)
-        if isinstance(told, NagError):
-            raise told from fault
+        own = next((error["ctx"]["error"] for error in fault.errors() if error["type"] == "value_error"), None)
+        if isinstance(own, NagError):
+            raise own from fault
         item = item_type(parameter.annotation)
         if item is not None and isinstance(value, Mapping):
             for name, entry in value.items():

@@ -50,11 +50,11 @@ class _Compiled(nn.Module):
         count = len(nodes)
         extra = max(_ROWS, 1 << (count - 1).bit_length()) - count if self.one_width else 0
         inputs = [_padded(x, extra) for x in (nodes, edges, mask, t)]
-        told = None if condition is None else _padded(condition, extra)
+        padded = None if condition is None else _padded(condition, extra)
         if self.graphs:
             torch.compiler.cudagraph_mark_step_begin()
         with torch.autocast(nodes.device.type, dtype=torch.bfloat16, enabled=self.in_bf16):
-            logits = self.network(*inputs, told, pairs)
+            logits = self.network(*inputs, padded, pairs)
         # A CUDA graph writes all its outputs to the same memory, so what is kept has to be copied.
         return GraphLogits(logits.nodes[:count].clone(), logits.edges[:count].clone())
 

@@ -1,4 +1,4 @@
-"""Training graphs in random topological orders, so that no order is learned that the space does not ask for."""
+"""Training graphs in random topological orders, so that the model does not learn an order that the space does not require."""
 
 from __future__ import annotations
 

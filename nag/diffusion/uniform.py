@@ -21,7 +21,7 @@ __all__ = ["UniformGenerator"]
 class UniformGenerator(Generator):
     """Draws every position uniformly from what the space allows there, independently; sizes follow the data.
 
-    Nothing is learned, so it serves where a score does all the work, as in `Evolution`. Masks are kept, but of the
+    It is not trained; it serves methods that rely on a score alone, such as `Evolution`. Masks are kept, but of the
     constraints that masks cannot express it knows nothing.
 
     Args:

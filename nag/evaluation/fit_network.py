@@ -84,7 +84,7 @@ class _Training:
         options: How to train.
         seed: Of the order of the images and their augmentation.
         fabric: The device and the precision.
-        news: Is told of progress.
+        news: Called with the progress.
     """
 
     def __init__(

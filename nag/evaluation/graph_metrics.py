@@ -61,7 +61,7 @@ class GraphMetric(ABC):
 
 
 class PredictedMetric(GraphMetric):
-    """What a predictor says of a metric.
+    """A metric predicted by a predictor.
 
     Args:
         name: Name, for messages.

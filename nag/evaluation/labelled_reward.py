@@ -95,9 +95,9 @@ class LabelledReward:
         return self._queried[digest], self._values[digest]
 
     def state(self) -> dict[str, Any]:
-        """What was measured: canonical hash -> value, nan where there is none, and -> native string of what was bought."""
-        bought = {digest: self.task.space.encode(arch) for digest, arch in self._queried.items()}
-        return {"values": dict(self._values), "bought": bought}
+        """The measurements: canonical hash -> value (nan if missing), and canonical hash -> native string."""
+        labelled = {digest: self.task.space.encode(arch) for digest, arch in self._queried.items()}
+        return {"values": dict(self._values), "bought": labelled}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from what `state` gave.
@@ -106,11 +106,11 @@ class LabelledReward:
             DamagedFile: It is none.
             InvalidArchitecture: It names no architecture of the task's space.
         """
-        values, bought = state.get("values"), state.get("bought")
-        if not isinstance(values, dict) or not isinstance(bought, dict) or not bought.keys() <= values.keys():
+        values, labelled = state.get("values"), state.get("bought")
+        if not isinstance(values, dict) or not isinstance(labelled, dict) or not labelled.keys() <= values.keys():
             raise DamagedFile("the state of the labels is damaged", "Fine-tune again.")
         self._values = {str(digest): float(value) for digest, value in values.items()}
-        self._queried = {str(digest): self.task.space.decode(str(arch)) for digest, arch in bought.items()}
+        self._queried = {str(digest): self.task.space.decode(str(arch)) for digest, arch in labelled.items()}
 
     def as_ledger(self) -> Ledger:
         """What was queried so far."""

@@ -13,7 +13,7 @@ class Ledger:
 
     Args:
         labels_used: Measured architectures that a model or a choice was based on.
-        labels_of_other_tasks: Measured architectures of other tasks that a model learned from.
+        labels_of_other_tasks: Measured architectures of other tasks that a model was trained on.
         network_evaluations: Evaluations of the denoiser, each on a batch.
         predictor_evaluations: Architectures scored by a predictor.
         train_cpu_seconds: CPU seconds of training networks.

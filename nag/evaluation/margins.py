@@ -149,7 +149,7 @@ class Margin:
 
     @classmethod
     def calibrate(cls, held_out: HeldOut, risk: float = RISK) -> Margin:
-        """Learns the margin.
+        """Fits the margin.
 
         Args:
             held_out: Labels and their held-out predictions.

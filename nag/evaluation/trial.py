@@ -73,7 +73,7 @@ class Trial(Protocol):
         Args:
             arch: The architecture.
             seed: Seed of all randomness.
-            on_progress: May be told, from the thread that runs the trial, the share that is done (0 to 1); it raises
+            on_progress: May be called, from the thread that runs the trial, with the share that is done (0 to 1); it raises
                 where the result would come too late.
 
         Raises:

@@ -200,8 +200,10 @@ class ShellTrial:
                 f"'{shortened(words[0])}' cannot be run: {reason}", "Check the evaluator's command."
             ) from error
         if done.returncode != 0:
-            told = shortened((done.stderr.strip().splitlines() or ["it says nothing"])[-1])
-            raise InvalidRequest(f"the evaluator's command ended with code {done.returncode}: {told}", "Try it in a terminal.")
+            message = shortened((done.stderr.strip().splitlines() or ["it says nothing"])[-1])
+            raise InvalidRequest(
+                f"the evaluator's command ended with code {done.returncode}: {message}", "Try it in a terminal."
+            )
         return measurement_of(_answer(done.stdout), self.search_metric, self.report_metric, watch.cpu)
 
 

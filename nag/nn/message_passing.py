@@ -92,12 +92,12 @@ class DagEncoder(nn.Module):
     Args:
         num_ops: K, size of the vocabulary.
         output_op: Index of the operation of output nodes.
-        max_depth: Greatest depth told apart, in edges.
+        max_depth: Greatest distinguished depth, in edges.
         width: W, size of the states.
         layers: Number of rounds of messages.
         members: M encoders of separate weights side by side.
         generator: Source of the initial weights; seeded with 0 if None.
-        directed: Whether directions are told apart; if not, messages go both ways with the same weights, and nodes do not
+        directed: Whether directions are distinguished; if not, messages go both ways with the same weights, and nodes do not
             know their depths.
     """
 

@@ -125,7 +125,7 @@ class AdapterPredictor(RankedPredictor):
         return network
 
     def fit_source(self, dags: DagBatch, targets: Tensor, on_progress: OnProgress = ignore_progress) -> None:
-        """Learns one more source task and forgets the target: the base if it is the first task, else an adapter.
+        """Trains on one more source task and forgets the target: the base if it is the first task, else an adapter.
 
         Args:
             dags: B architectures.

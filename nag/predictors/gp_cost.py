@@ -102,7 +102,7 @@ class GPCostPredictor(Predictor):
         return int(self.choice[1])
 
     def fit(self, dags: DagBatch, targets: Tensor, on_progress: OnProgress = ignore_progress) -> None:
-        """Learns from labels, forgetting what was learned before; the same labels give the same predictor."""
+        """Fits to labels, forgetting earlier ones; the same labels give the same predictor."""
         check_labels(dags, targets)
         device = self.fitted.device
         order = torch.randperm(len(dags), generator=torch.Generator().manual_seed(self.seed))[: self.max_points]

@@ -45,7 +45,7 @@ _START = {
 @checked
 @dataclass(frozen=True)
 class Episodes:
-    """How the prior is learned: as it will be used, on each task in turn with the others as its sources.
+    """Options of fitting the prior: on each task in turn, with the others as its sources, as it will be used.
 
     Args:
         steps: Adam steps.
@@ -94,7 +94,7 @@ class MetaFeatures:
 
 
 class MetaPredictor(ResizableState, SpaceModel):
-    """A prior over the tasks of a search space, learned from source tasks.
+    """A prior over the tasks of a search space, fitted to source tasks.
 
     The normal score of architecture x on a task of features d is a Gaussian process: its mean is
 
@@ -159,14 +159,14 @@ class MetaPredictor(ResizableState, SpaceModel):
         episodes: Episodes | None = None,
         on_progress: OnProgress = ignore_progress,
     ) -> None:
-        """Learns the prior; with fewer than three sources it stays at its default.
+        """Fits the prior; with fewer than three sources it stays at its default.
 
         Args:
             task_features: Features of each source task, in their order.
             dags: R architectures.
             scores: (R, T) normal scores of the source tasks; nan where not measured.
             rng: Source of randomness, on the CPU.
-            episodes: How it is learned.
+            episodes: Options of the fit.
             on_progress: Called now and then with the share that is done.
 
         Raises:

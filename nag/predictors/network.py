@@ -116,7 +116,7 @@ class NetworkPredictor(RankedPredictor):
         """Scores (M, B); nothing is dropped without a generator."""
 
     def _study(self, dags: DagBatch) -> None:
-        """Learns from the labelled normal forms what needs no labels, such as the scales of features."""
+        """Fits to the labelled normal forms what needs no labels, such as the scales of features."""
 
     def fit_scores(self, dags: DagBatch, scores: Tensor, rng: torch.Generator, on_progress: OnProgress) -> Prediction:
         """Trains every member on all labels but those of its fold, by which the noise is measured."""

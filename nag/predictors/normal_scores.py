@@ -45,7 +45,7 @@ class NormalScores(ResizableState):
         return "the normal scores are no increasing map"
 
     def fit(self, targets: Tensor) -> Tensor:
-        """Learns the map from (B,) targets and returns their scores, (B,) float64; equal targets get equal scores."""
+        """Fits the map to (B,) targets and returns their scores, (B,) float64; equal targets get equal scores."""
         values, where, counts = torch.unique(targets.double(), return_inverse=True, return_counts=True)
         middle = (counts.cumsum(0).double() - counts.double() / 2) / len(targets)
         self.targets = values

@@ -47,8 +47,8 @@ class RankedOptions(TypedDict, total=False):
 class RankedPredictor(Predictor):
     """Predicts from the normal form of an architecture, so that functional twins get one prediction.
 
-    It learns the normal scores of the targets (`NormalScores`), on which failed trainings weigh no more than their rank; an
-    increasing map leads back to target units. A sub-class learns scores of normal forms and predicts them.
+    It is fitted to the normal scores of the targets (`NormalScores`), so that failed trainings weigh no more than their rank;
+    an increasing map leads back to target units. A sub-class is fitted to scores of normal forms and predicts them.
 
     Args:
         space: Search space; only its semantics and greatest number of nodes matter.

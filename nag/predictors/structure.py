@@ -1,4 +1,4 @@
-"""Counts that describe the structure of an architecture, for predictors that have few labels to learn from."""
+"""Counts that describe the structure of an architecture, for predictors with few labels."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class _Boosters(ResizableState):
         self.text = torch.frombuffer(bytearray(text), dtype=torch.uint8).to(self.text.device)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """What each of F boosters says of (B, D) features: (F, B) float64."""
+        """Predictions of each of F boosters for (B, D) features: (F, B) float64."""
         return np.stack([np.asarray(booster.predict(features, num_threads=1)) for booster in self.parse()])
 
 

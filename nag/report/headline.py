@@ -25,7 +25,7 @@ class Headline:
 
     Args:
         text: What won and by how much, in one sentence.
-        detail: What the comparison is worth, in one or two.
+        detail: Reliability of the comparison, in one or two.
         figure: The figure that shows it.
         card: The winner.
     """
@@ -52,7 +52,7 @@ def headline_of(
         return _of_searches(searches)
     else:
         order = sorted(samples, key=lambda path: next(run.role for run in runs if run.path == path) != "guided")
-        found = next((told for path in order if (told := _of_samples(path, runs, samples)) is not None), None)
+        found = next((made for path in order if (made := _of_samples(path, runs, samples)) is not None), None)
     return None if found is None else replace(found, figure=figure)
 
 

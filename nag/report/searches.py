@@ -89,16 +89,16 @@ def search_section(search: Search, searches: int = 1) -> Section:
 
 
 def _told(search: Search) -> list[str]:
-    """Numbers of the search, in words; a number that is not known is told too."""
+    """Numbers of the search, in words; missing numbers are mentioned too."""
     run, report = search.run, search.run.text("report_metric")
     names = (("queries", "queries"), ("best_report_metric", f"best {report}"), ("regret", "regret"))
-    told = [f"{name} {format_value(value)}" for key, name in names if (value := run.number(key)) is not None]
+    words = [f"{name} {format_value(value)}" for key, name in names if (value := run.number(key)) is not None]
     if search.objective.limits:
         limits = ", ".join(f"{metric} {limit}" for metric, limit in search.objective.limits.items())
-        told.append(f"{sum(query.feasible for query in search.queries)} queries kept the limits ({limits})")
+        words.append(f"{sum(query.feasible for query in search.queries)} queries kept the limits ({limits})")
     if run.metrics.get("best_arch") is not None and run.number("best_report_metric") is None:
-        told.append(f"{report} of the best was not measured")
-    return told or ["no numbers"]
+        words.append(f"{report} of the best was not measured")
+    return words or ["no numbers"]
 
 
 def _trade_offs(search: Search, searches: int) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""Sections of the report: what the architectures are worth, and how good the models are."""
+"""Sections of the report: the values of the architectures, and the quality of the models."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def _picks(task: str, runs: Sequence[Run]) -> list[list[str]]:
 
 
 def model_sections(runs: Sequence[Run]) -> list[Section]:
-    """How the generator learned and what it generates, and how well the predictor ranks."""
+    """Training and samples of the generator, and rank correlation of the predictor."""
     curves = [curve for run in runs if (curve := read_curve(run)) is not None]
     shown = [Figure.of(figures.learning_curves(curves), "Training loss, as logged (pale) and smoothed.")] if curves else []
     sets = [metric_set for run in runs if (metric_set := _metric_set(run, runs)).values]

@@ -61,7 +61,7 @@ def _train_generator(run: Run) -> list[str]:
     data = f"all{of}" if whole else f"{_value(run, 'train_size')}{of if size else f' architectures{of}'}"
     split = "" if fraction in {None, 1} else f" ({_share(fraction)}, split by canonical hash: twins stay on one side)"
     return [
-        f"The generator learned {data}{split} in {_value(run, 'steps')} steps with seed {run.text('seed')};"
+        f"The generator was trained on {data}{split} in {_value(run, 'steps')} steps with seed {run.text('seed')};"
         f" its last loss is {_value(run, 'loss')}.",
         *_sample_quality(run, trained_on_all=whole),
     ]
@@ -97,7 +97,7 @@ def _train_predictor(run: Run) -> list[str]:
     precision = run.number("precision_at_10pct")
     split = f" The split goes {run.text('split').rstrip('.')}." if run.text("split") else f" The seed is {run.text('seed')}."
     return [
-        f"The predictor learned {run.text('search_metric')} of {run.text('task')} from {_value(run, 'labels_used')}"
+        f"The predictor of {run.text('search_metric')} of {run.text('task')} was trained on {_value(run, 'labels_used')}"
         f" measured architectures.{split}",
         f"On architectures that it never saw, Kendall's tau between prediction and truth is {format_value(tau)}"
         f" (1 is a perfect ranking, 0 is chance){beside}.",

@@ -23,7 +23,7 @@ _EDITS = 4
 class RegularisedEvolution(Strategy):
     """Regularised evolution (Real et al. 2019): the best of a random few of the youngest gets a child with one edit.
 
-    The population are the youngest in the history, whatever they are worth: old ones die. With several objectives or limits,
+    The population are the youngest in the history, regardless of their values: old ones die. With several objectives or limits,
     parents are compared as `nag.core.pareto.ranks` orders the population, as in NSGA-II (Deb et al. 2002). Children whose
     function is known are edited again, up to a few edits in a row.
 

@@ -32,8 +32,8 @@ class History:
         >>> from nag.spaces import load_space
         >>> from nag.tasks import Objective, Observation
         >>> space = load_space("nas_bench_graph")
-        >>> told = [Observation.of(space, arch, {"edges": len(arch.edges)}) for arch in space.sample(3, seed=0)]
-        >>> history = History(space, Objective.single("edges")).extended(told)
+        >>> seen = [Observation.of(space, arch, {"edges": len(arch.edges)}) for arch in space.sample(3, seed=0)]
+        >>> history = History(space, Objective.single("edges")).extended(seen)
         >>> len(history.functions), history.best.values
         (3, {'edges': 7})
     """

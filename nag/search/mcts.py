@@ -35,7 +35,7 @@ class TreeSearch(Strategy):
     """Monte-Carlo tree search with upper confidence bounds (UCT; Kocsis and Szepesvari 2006).
 
     As in DeepArchitect (Negrinho and Gordon 2017), with `bisect` a decision among many options is a sequence of halvings,
-    so that siblings share what is learned of them, which pays where options are many and ordered. The tree grows by one
+    so that siblings share their statistics, which helps where options are many and ordered. The tree grows by one
     node for each architecture in the history; below it decisions are random. The reward is the share of the history that an
     architecture is better than. What is pending counts as a visit with the least reward, which spreads a batch.
 

@@ -40,7 +40,7 @@ class RoBoT(Strategy):
     Args:
         problem: All that it may see.
         seed: Seed of its randomness.
-        explore: Queries that the weights are learned from.
+        explore: Queries that the weights are fitted to.
         weights: Weight vectors that are drawn.
         draws: Random architectures, in a large space.
         pool: Whether to rank every architecture where the space can be enumerated.

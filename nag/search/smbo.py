@@ -27,7 +27,7 @@ _PENALTIES = tuple(10.0**k for k in range(-3, 4))
 class ModelBasedSearch(Strategy):
     """Sequential model-based optimisation as in DeepArchitect (Negrinho and Gordon 2017).
 
-    Random ways down the decision tree are scored by a surrogate that learned the places in the history, and the best are asked;
+    Random ways down the decision tree are scored by a surrogate fitted to the places in the history, and the best are asked;
     now and then a random one, so that the surrogate's errors are found out.
 
     Args:
@@ -36,7 +36,7 @@ class ModelBasedSearch(Strategy):
         rollouts: Random architectures that are scored for each ask.
         epsilon: Share of those asked that are drawn at random.
         initial: Random architectures to begin with.
-        max_points: Observations that the surrogate learns from, the youngest.
+        max_points: Observations that the surrogate is fitted to, the most recent.
         surrogate: Makes an unfitted predictor of a space; a ridge regression on counts of the structure if None.
 
     Raises:

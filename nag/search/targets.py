@@ -1,4 +1,4 @@
-"""What a surrogate learns from a history: one number an observation, whatever the objective."""
+"""Targets of a surrogate from a history: one number per observation, for any objective."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _Model = TypeVar("_Model", bound="SpaceModel")
 
 
 class SpaceModel(nn.Module):
-    """A model of one search space: all that it learned is in its `state_dict`.
+    """A model of one search space: all fitted values are in its `state_dict`.
 
     A sub-class keeps each constructor argument in the attribute of its name, or defines `config` and `from_config`.
 
@@ -114,7 +114,7 @@ def save_model(
     Args:
         path: The file, by convention `NAME.safetensors`.
         model: A generator, a predictor or a meta-predictor.
-        metadata: What training says of it.
+        metadata: Facts about its training.
         kind: Kind of the checkpoint, if not that of the model's class.
         extra: Further tensors, whose names begin with `reference.`; they are not the model's.
 
@@ -133,8 +133,8 @@ def save_model(
     """
     path, space = Path(path), model.space
     tensors = {**model.state_dict(), **(extra or {})}
-    told = {"space_fingerprint": space.fingerprint, **(metadata or {})}
-    save_checkpoint(path, Checkpoint(path, kind or model.kind, describe(model), dict(space.description), told, tensors))
+    known = {"space_fingerprint": space.fingerprint, **(metadata or {})}
+    save_checkpoint(path, Checkpoint(path, kind or model.kind, describe(model), dict(space.description), known, tensors))
 
 
 def load_model(

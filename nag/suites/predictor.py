@@ -19,7 +19,7 @@ from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurement
 from nag.suites.page import PagedSuite
 from nag.tasks import Task, load_task
 from nag.workflows.proxies import proxies_of
-from nag.workflows.train_predictor import buy_labels
+from nag.workflows.train_predictor import draw_labels
 
 __all__ = ["PredictorMethod", "PredictorRun", "PredictorSuite", "noise_ceiling"]
 
@@ -42,7 +42,7 @@ class PredictorMethod:
         """Fits a predictor to random labels of a task and ranks its table, under the name of the method."""
         task, device = load_task(task_name), context.device
         table, values = task.table, task.search_values
-        split = buy_labels(task, num_labels, context.seed)
+        split = draw_labels(task, num_labels, context.seed)
         more = {"proxies": proxies_of(task, self.proxies)} if self.proxies else {}
         predictor = self.make(space=table.space, seed=context.seed, **more).to(device)
         watch = Stopwatch()

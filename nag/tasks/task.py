@@ -108,7 +108,7 @@ class Task:
                 table.metric(metric.name)
         measured = [table.measured[metric] for metric in (self.search_metric, self.report_metric)]
         together = np.isfinite(measured).all(0).any() and not np.isinf(measured).any()
-        if not together and len(self.rows) == 0:  # where the rows tell, classes are not told apart before somebody needs them
+        if not together and len(self.rows) == 0:  # if rows decide, canonical classes are computed later, on demand
             raise InvalidRequest(
                 f"task {self.name} has no row with both metrics", "Choose metrics that were measured together."
             )

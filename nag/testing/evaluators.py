@@ -41,8 +41,8 @@ class EvaluatorContract(ABC):
         assert [each.search_value for each in found] == [each.search_value for each in again[::-1]]
 
     def test_progress_ends_with_all(self) -> None:
-        """It is told shares of how many measurements there are."""
-        told: list[tuple[float, int]] = []
-        self.make().evaluate(self.space.to_architectures(draws(self.space, 3)), lambda *done: told.append(done))
-        assert all(0 <= done <= total for done, total in told)
+        """Progress is reported as the number of finished measurements and their total."""
+        reported: list[tuple[float, int]] = []
+        self.make().evaluate(self.space.to_architectures(draws(self.space, 3)), lambda *done: reported.append(done))
+        assert all(0 <= done <= total for done, total in reported)
         assert self.make().evaluate([]) == []

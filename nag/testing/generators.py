@@ -57,7 +57,7 @@ class GeneratorContract(ABC):
         assert not same_graphs(first, other)
 
     def test_a_loaded_generator_draws_the_same_samples(self) -> None:
-        """All that was learned is in the state, all else in the config."""
+        """Fitted values are in the state, all else in the config."""
         generator = self.made()
         loaded = through_a_file(generator)
         assert isinstance(loaded, Generator)

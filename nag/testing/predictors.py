@@ -75,7 +75,7 @@ class PredictorContract(ABC):
         assert _same_bits(predictor.predict(dags), fresh.predict(dags))
 
     def test_a_loaded_predictor_predicts_the_same_bits(self) -> None:
-        """All that was learned is in the state, all else in the config."""
+        """Fitted values are in the state, all else in the config."""
         predictor, dags = self.fitted()
         loaded = through_a_file(predictor)
         assert isinstance(loaded, Predictor)

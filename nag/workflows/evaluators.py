@@ -43,7 +43,7 @@ class EvaluationContext:
         make_builder: (space=...) -> what builds its networks.
         weights_folder: Where trained weights are kept.
         data_dir: Folder of tables and data; the environment variable NAG_DATA_DIR if None.
-        probe: Whether functions are told apart by what networks compute, in place of the normal form.
+        probe: Whether functions are identified by the outputs of networks instead of the normal form.
         retry_failed: Whether what had failed before is tried again.
     """
 

@@ -22,7 +22,7 @@ from nag.workflows.run import RunFolder
 from nag.workflows.sample import sample
 from nag.workflows.steering import Steering
 from nag.workflows.train_generator import TrainingData, train_generator
-from nag.workflows.train_predictor import buy_labels, train_predictor
+from nag.workflows.train_predictor import draw_labels, train_predictor
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -86,7 +86,7 @@ def quickstart(
         InvalidRequest: The folder holds a finished run, or there are fewer labels than wanted.
     """
     own = make_run("")
-    buy_labels(task, plan.num_train, own.seed)
+    draw_labels(task, plan.num_train, own.seed)
     own.lock()
     try:
         if (own.path / "metrics.json").is_file():
@@ -161,7 +161,7 @@ def _pick(task: Task, guided: Path) -> dict[str, Any]:
 
 def _random_search(task: Task, budget: int, seed: int) -> dict[str, Any]:
     """Random search with the same labels: of those architectures, the one with the best search metric."""
-    rows = buy_labels(task, budget, seed).train
+    rows = draw_labels(task, budget, seed).train
     values = task.search_values[rows]
     chosen = rows[int(np.argmax(task.utility(values)))]
     true = float(task.report_values[chosen])

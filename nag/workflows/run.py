@@ -54,7 +54,7 @@ class RunFolder:
         tracker: Gets configuration, metrics and tables.
         identity_keys_left_out: Keys of the configuration, or dotted paths in it, that may differ when a run is resumed.
         inputs: Name -> digest of each input's content, which may not differ when a run is resumed.
-        watched: Name -> digest of what may differ, but is told; see `changes`.
+        watched: Name -> digest of what may differ, but is reported; see `changes`.
         resume: Whether to go on with the run in the folder, if there is one.
         overwrite: Whether a run in the folder that could be resumed, and is not, may be lost.
     """

@@ -1,4 +1,4 @@
-"""What a table says of samples, beside an equally large uniform sample."""
+"""Benchmark metrics of the samples and of an equally large uniform sample."""
 
 from __future__ import annotations
 

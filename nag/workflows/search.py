@@ -33,7 +33,7 @@ class SearchPlan:
 
     Args:
         budget: Queries: different functions that are evaluated.
-        batch: Queries that are evaluated side by side; the strategy learns after each batch.
+        batch: Queries that are evaluated side by side; the strategy is updated after each batch.
 
     Raises:
         InvalidRequest: A number is less than 1.

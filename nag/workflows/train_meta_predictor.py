@@ -31,7 +31,7 @@ def train_meta_predictor(
         tasks: Source tasks of one search space.
         make_source: (space=..., seed=...) -> an untrained predictor.
         num_train: Architectures of the first task's table whose search metric is looked up in every task; all if None.
-        episodes: How the prior is learned.
+        episodes: Options of fitting the prior.
         device: Where to train.
 
     Returns:

@@ -20,13 +20,13 @@ from nag.predictors import Predictor
 from nag.tasks import Metric, Observations, Split, Task, split_by_class
 from nag.workflows.run import RunFolder, stage
 
-__all__ = ["buy_labels", "task_of_metric", "train_predictor"]
+__all__ = ["draw_labels", "task_of_metric", "train_predictor"]
 
 _SHOWN = 2000
 _CHUNK = 8192
 
 
-def buy_labels(task: Task, num_train: int, seed: int) -> Split:
+def draw_labels(task: Task, num_train: int, seed: int) -> Split:
     """Draws the rows whose search metric is queried; the test side shares no canonical class with them.
 
     Raises:
@@ -72,7 +72,7 @@ def train_predictor(
     """
     side = metric is not None and metric != task.search_metric
     task = task_of_metric(task, metric, maximise)
-    split = buy_labels(task, num_train, run.seed)
+    split = draw_labels(task, num_train, run.seed)
     labels = _observations(task, split.train)
     if side:  # too few labels for a margin are reported before any work
         Margin.calibrate(HeldOut(labels.values(), labels.values()))
@@ -117,7 +117,7 @@ def _observations(task: Task, rows: np.ndarray) -> Observations:
 
 @dataclass(frozen=True)
 class _Tested:
-    """What a predictor says of architectures that it was not trained on.
+    """Predictions for architectures that it was not trained on.
 
     Args:
         rows: (n,) their rows in the task's table.

@@ -58,9 +58,9 @@ def _inputs_of(cfg: DictConfig, space: SearchSpace, data: TrainingData) -> dict[
     """Digests of all that a generator is trained on."""
     from nag.workflows.inputs import digest_of_graphs
 
-    told = digests_of(cfg, *(f"conditions.{name}" for name in data.conditions or ()))
+    digests = digests_of(cfg, *(f"conditions.{name}" for name in data.conditions or ()))
     listed = {} if data.graphs is None else {"architectures": digest_of_graphs(data.graphs)}
-    return {**told, "search_space": space.fingerprint, **listed}
+    return {**digests, "search_space": space.fingerprint, **listed}
 
 
 def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:

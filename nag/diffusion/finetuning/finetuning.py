@@ -129,7 +129,7 @@ def finetune(
     """Raises the mean reward of a generator's samples.
 
     Invalid samples get no reward but an advantage below that of every valid one. It ends early where a round has no
-    rewarded sample, for there is nothing to learn from; a reward that tells no samples apart changes nothing.
+    rewarded sample, because there is no training signal; a constant reward changes nothing.
 
     Args:
         generator: The base; stays as it is.
@@ -172,7 +172,7 @@ def finetune(
 
 
 def _round(state: FineTuningState, base: DiscreteGenerator, reward: Reward, options: FineTuning) -> FineTuningRound:
-    """Draws samples, learns from their rewards and keeps the best."""
+    """Draws samples, trains on their rewards and keeps the best."""
     index, space = len(state.history), base.space
     dags = state.policy.sample(options.batch_size, state.rng)
     valid = space.is_valid(dags)
@@ -184,11 +184,11 @@ def _round(state: FineTuningState, base: DiscreteGenerator, reward: Reward, opti
     if bool(known.any()):
         if index == 0:
             state.floor = options.least_spread * values[known].std(correction=0)
-        learned, advantages = _lesson(dags, values, valid, replayed, state.floor)
+        graphs, advantages = _lesson(dags, values, valid, replayed, state.floor)
         # until a reward tells samples apart the gradient is rounding, which Adam makes whole steps of
         state.moved = state.moved or bool(advantages.any())
         if state.moved:
-            kl, clipped = _improve(state, base, learned, advantages, options)
+            kl, clipped = _improve(state, base, graphs, advantages, options)
     return _summary(index, valid, values[known], state.elites, kl, clipped)
 
 
@@ -201,7 +201,7 @@ def _rewards(reward: Reward, dags: DagBatch, valid: Tensor) -> Tensor:
 
 
 def _lesson(dags: DagBatch, values: Tensor, valid: Tensor, replayed: Elites, floor: Tensor) -> tuple[DagBatch, Tensor]:
-    """Graphs to learn from, and their advantages: (C,) float."""
+    """Graphs to train on, and their advantages: (C,) float."""
     known = values.isfinite()
     mean, std = values[known].mean(), values[known].std(correction=0).clamp(min=floor)
     # rewards that differ by rounding only carry no information

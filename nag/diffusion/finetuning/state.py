@@ -78,7 +78,7 @@ class FineTuningState:
         rng: Source of randomness, on the generator's device.
         elites: The best distinct graphs so far.
         floor: Least deviation that rewards are standardised by.
-        moved: Whether a reward has told samples apart yet.
+        moved: Whether rewards have differed between samples yet.
         history: One entry a round.
     """
 
@@ -100,7 +100,7 @@ class FineTuningState:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing to learn from any more: no sample of the last round had a reward."""
+        """Whether training cannot continue: no sample of the last round had a reward."""
         return bool(self.history) and not self.history[-1].rewarded
 
     def as_dict(self) -> dict[str, Any]:

@@ -112,9 +112,9 @@ def fit_generator(
     """
     options = options if options.max_steps else replace(options, max_steps=default_steps(data.space))
     feed = data.batches(options.batch_size, fabric.device, fabric.world_size, seed)
-    told = {"conditions": tuple(data.conditions)} if data.conditions else {}
+    conditions = {"conditions": tuple(data.conditions)} if data.conditions else {}
     with seeded(seed):
-        generator = make_generator(space=data.space, data=data.graphs, **told)
+        generator = make_generator(space=data.space, data=data.graphs, **conditions)
     watch, share = Stopwatch(), slice(fabric.global_rank, None, fabric.world_size)
 
     def loss(module: Any, rng: torch.Generator) -> dict[str, Tensor]:

@@ -83,16 +83,16 @@ class TrainingSet:
         canonical = space.canonical_hashes(everything)
         rows = _training_rows(canonical, fraction, seed)
         graphs = everything[rows]
-        told = dict(zip(conditions, quantiles(graphs, conditions).unbind(1), strict=True)) if conditions else {}
-        return cls(space, graphs, SpaceReference.of(space, everything, canonical, rows, enumerated), fraction, told)
+        scaled = dict(zip(conditions, quantiles(graphs, conditions).unbind(1), strict=True)) if conditions else {}
+        return cls(space, graphs, SpaceReference.of(space, everything, canonical, rows, enumerated), fraction, scaled)
 
     def __len__(self) -> int:
         return len(self.graphs)
 
     def batches(self, batch_size: int, device: torch.device, processes: int, seed: int) -> GraphBatchSampler:
         """Batches of the architectures on a device; see `GraphBatchSampler`."""
-        told = torch.stack(list(self.conditions.values()), 1) if self.conditions else None
-        return GraphBatchSampler(self.graphs.to(device), batch_size, told, processes, seed)
+        values = torch.stack(list(self.conditions.values()), 1) if self.conditions else None
+        return GraphBatchSampler(self.graphs.to(device), batch_size, values, processes, seed)
 
 
 def check_drawable(space: SearchSpace) -> None:

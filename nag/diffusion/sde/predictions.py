@@ -1,4 +1,4 @@
-"""What the network of a score model predicts, the loss that teaches it, and the mean clean graph that follows."""
+"""Prediction targets of a score model, their losses, and the predicted mean clean graph."""
 
 from __future__ import annotations
 

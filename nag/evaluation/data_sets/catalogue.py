@@ -148,7 +148,7 @@ def load_data_set(
     size: int | None = None,
     layout: str | None = None,
 ) -> DataSet:
-    """Loads a data set, once in a process; callers share it, so nobody may change its tensors.
+    """Loads a data set, once in a process; callers share it, so its tensors must not be changed.
 
     Args:
         data: Name of a built-in data set, the path of an `.npz` file or of an image folder of the user, or the import path of a

@@ -68,12 +68,12 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """What a network learns, and is measured on.
+    """Training and test data of networks.
 
     Args:
         name: Name, or the path that it was read from.
         shape: What goes into a network and how many classes come out.
-        train: What it learns from.
+        train: Training data.
         validation: What a search may see.
         test: What results show.
         digest: Digest of the raw data, of the split and of how they are normalised.

@@ -46,7 +46,9 @@ def image_data_set(
         raise InvalidRequest(f"{name}: {images.size:,} numbers are too many", f"At most {_MOST_VALUES:,} fit into memory.")
     classes = check_labels(name, len(images), labels, classes)
     if bool((images == images[:1]).all()):
-        raise InvalidRequest(f"{name}: all images are the same", "There is nothing to learn: check how they were made.")
+        raise InvalidRequest(
+            f"{name}: all images are the same", "A network cannot be trained on them: check how they were made."
+        )
     answers = torch.from_numpy(labels.astype(np.int64))
     rows = (rows or stratified_rows(answers, seed)).check(answers, name)
     scaled = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
@@ -90,7 +92,7 @@ def check_labels(name: str, count: int, labels: np.ndarray, classes: int | None 
     if not np.issubdtype(labels.dtype, np.integer):
         raise InvalidRequest(f"{name}: labels are of the type {labels.dtype}", "They must be whole numbers from 0.")
     if len(np.unique(labels)) < 2:
-        raise InvalidRequest(f"{name} has one class only", "There is nothing to learn: give at least two.")
+        raise InvalidRequest(f"{name} has one class only", "Give at least two.")
     low, high = int(labels.min()), int(labels.max())
     classes = high + 1 if classes is None else classes
     if low < 0 or high >= classes:

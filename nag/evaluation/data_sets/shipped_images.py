@@ -68,7 +68,7 @@ def _mnist1d() -> tuple[np.ndarray, np.ndarray, int]:
 def load_cifar_sample(which: str, seed: int, data_dir: str | Path | None) -> DataSet:
     """Some images of CIFAR-10 (953) or CIFAR-100 (957; Krizhevsky 2009), 32 x 32 pixels, after random crop and flip.
 
-    Far too few to learn CIFAR from; good for statistics of untrained networks and for trying things out.
+    Far too few to train on CIFAR; good for statistics of untrained networks and for trying things out.
 
     Args:
         which: "cifar10" or "cifar100".

@@ -33,7 +33,7 @@ class Rows:
     test: Tensor
 
     def check(self, labels: Tensor, where: str) -> Rows:
-        """Itself, if a network can learn from it.
+        """Itself, if a network can be trained on it.
 
         Raises:
             InvalidRequest: A part is empty, fewer than two examples are trained on, or two parts share an example.

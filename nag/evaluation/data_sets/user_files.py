@@ -34,7 +34,7 @@ def load_npz(path: Path, seed: int, layout: str | None = None) -> DataSet:
     Args:
         path: The file.
         seed: Of the split, where there is none.
-        layout: Which axis of the images is which; that of the file, or told by the shape, if None.
+        layout: Which axis of the images is which; that of the file, or inferred from the shape, if None.
 
     Raises:
         MissingData: No such file.

@@ -166,7 +166,7 @@ def check_source(trained: TrainedGenerator, source: RewardSource) -> DiscreteGen
 def _metadata(
     trained: TrainedGenerator, source: RewardSource, result: FineTuningResult, seconds: float, seed: int
 ) -> dict[str, Any]:
-    """What the checkpoint of the fine-tuned generator says of its training."""
+    """Training metadata in the checkpoint of the fine-tuned generator."""
     ledger, before = source.as_ledger(), trained.metadata
     return {
         **before,

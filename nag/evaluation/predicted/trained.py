@@ -86,7 +86,7 @@ class TrainedPredictor(TrainedModel):
 
         Args:
             predictor: The fitted predictor.
-            held_out: What the same predictor says of its own labels when it has not seen them, for `margin`; None for none.
+            held_out: Cross-validated predictions of its own labels, for `margin`; None for none.
             metadata: What it was trained on.
         """
         lists = None if held_out is None else {"predicted": held_out.predicted.tolist(), "true": held_out.true.tolist()}

@@ -103,7 +103,7 @@ class _ProcessPool(WorkerPool):
                     raise NagError(
                         f"no worker process can be started ({one_line(error)})", "Check memory and limits."
                     ) from error
-                time.sleep(_PAUSE)  # until the system has told that the server is gone
+                time.sleep(_PAUSE)  # until the operating system reports that the server is gone
             else:
                 self._processes[name] = process, ours
                 return

@@ -25,7 +25,7 @@ _free_again: dict[str, Any] = {"status": "pending", "worker": null(), "progress"
 
 
 def free_rows(clock: Clock, task: str, evaluator: str, limit: int) -> Select[Any]:
-    """Rows that nobody holds, those that were never tried first; a lease that never ends holds nothing."""
+    """Unclaimed rows, those never tried first; a lease that never ends holds nothing."""
     held = _c.lease_end.between(clock(), clock() + LONGEST_LEASE)
     conditions = [*conditions_of(task, evaluator), _unfinished, ~held]
     return select(evaluations).where(*conditions).order_by(_c.lease_end, _c.id).limit(limit)

@@ -182,7 +182,7 @@ class Record:
         result: The result; None unless done.
         error: Why the last attempt failed, in one line; empty where none did.
         attempts: Attempts that were begun.
-        worker: Who holds it, or who finished it; empty for nobody.
+        worker: Worker that holds or finished it; empty for none.
         created: When it was asked for, in seconds since 1970.
         finished: When it was done or failed; None before.
 

@@ -45,7 +45,7 @@ store_version = Table("store_version", metadata, Column("version", Integer, null
 
 # `lease_end` says when a row may be claimed: 0 for one that was never tried, the end of the lease for one that is claimed,
 # the time of the failure for one to be tried again (which thus goes behind the new ones), NULL for one that is finished.
-# `batch` is the number of rows that were claimed together: of several, nobody knows which one brought the worker down.
+# `batch` is the number of rows that were claimed together: of several, it is unknown which one killed the worker.
 # Numbers that may be NaN or infinite stand in JSON texts, which keep them on every database.
 evaluations = Table(
     "evaluations",

@@ -158,7 +158,7 @@ class EvaluationStore:
     def claim(
         self, worker: str, task: str, evaluator: str, lease_seconds: float, limit: int = 1, max_attempts: int = 3
     ) -> list[Record]:
-        """Claims what nobody holds, what was never tried first.
+        """Claims unclaimed requests, those never tried first.
 
         What failed before is claimed alone: should it bring its worker down, it does not drag others with it. What
         lapsed at its last attempt fails instead.

@@ -49,10 +49,10 @@ class ConformalIntervals:
 
     @classmethod
     def calibrate(cls, prediction: Prediction, true: Tensor) -> ConformalIntervals:
-        """Learns how far labels lie from their predictions.
+        """Fits the distances of labels from their predictions.
 
         Args:
-            prediction: What a predictor that did not see them says of n labels.
+            prediction: Predictions of n labels by a predictor that was not fitted to them.
             true: (n,) float, the labels.
 
         Raises:
@@ -65,7 +65,7 @@ class ConformalIntervals:
         """Bounds of B labels, in their unit.
 
         Args:
-            prediction: What the predictor says of the B architectures.
+            prediction: Predictions for B architectures.
             coverage: Probability, above 0 and below 1, that an interval holds its label.
 
         Returns:
@@ -114,10 +114,10 @@ class CrossConformalIntervals:
 
     @classmethod
     def calibrate(cls, held_out: Prediction, true: Tensor, fold: Tensor) -> CrossConformalIntervals:
-        """Learns how far labels lie from their held-out predictions.
+        """Fits the distances of labels from their held-out predictions.
 
         Args:
-            held_out: What the predictor of its fold says of each of n labels that it did not see.
+            held_out: Prediction of each of n labels by the predictor of its fold, which was not fitted to it.
             true: (n,) float, the labels.
             fold: (n,) integers from 0, the fold that held each out.
 
@@ -133,7 +133,7 @@ class CrossConformalIntervals:
         """Bounds of B labels, in their unit. Takes memory for n * B numbers.
 
         Args:
-            predictions: What the predictor of each fold says of the same B architectures, in the order of folds.
+            predictions: Predictions of each fold's predictor for the same B architectures, in the order of folds.
             coverage: Above 0 and below 1; see the class for the probability that follows.
 
         Returns:

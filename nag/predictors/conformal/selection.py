@@ -19,7 +19,7 @@ def candidate_scores(prediction: Prediction, threshold: float, widths: Sequence[
     """Scores by which one may look for architectures above a threshold; a higher score is more likely to exceed it.
 
     Args:
-        prediction: What a predictor says of B architectures.
+        prediction: Predictions for B architectures.
         threshold: The value to exceed, in the unit of the targets.
         widths: Standard deviations to add to the mean: 0 the mean itself, above 0 optimistic, below 0 cautious.
 
@@ -46,7 +46,7 @@ def conformal_p_values(
     a test item, and `p_j = (1 + #{i that do not exceed: score_i >= score_j}) / (n + 1)`. Where item j does not exceed its
     threshold, V is the same at its label and at c, so that p_j is its rank among n + 1 exchangeable values:
     `P(p_j <= a and j does not exceed) <= a`. This asks that calibration and test items are exchangeable, such as random draws
-    from one table, and not what a search chose to label; and that the scores owe nothing to the labels of either.
+    from one table, and not what a search chose to label; and that the scores do not depend on the labels of either.
 
     Args:
         calibration_scores: (n,) float, higher where the score's maker thinks that an item exceeds its threshold.

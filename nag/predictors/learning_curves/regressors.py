@@ -37,7 +37,7 @@ class Regression:
 
     Args:
         predict: Blocks of features (see `curve_blocks`) of B runs -> (B,) float64.
-        held_out: (R,) float64, what it says of each training run when fitted to the other folds.
+        held_out: (R,) float64, prediction for each training run when fitted to the other folds.
     """
 
     predict: Function

@@ -51,7 +51,7 @@ def search(
         objective: What is optimised under which limits, or the name of a metric to maximise; the task's search metric, or
             what the function returns, if None.
         strategy: (problem=..., seed=...) -> the strategy.
-        batch: Queries after which the strategy learns.
+        batch: Queries after which the strategy is updated.
         seed: Seed of all randomness.
         progress: Whether to show a bar on a terminal.
 

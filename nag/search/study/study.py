@@ -84,8 +84,8 @@ class Study(Sequence[Query]):
     @cached_property
     def queries(self) -> tuple[Query, ...]:
         """The queries."""
-        told = enumerate(self.evaluations, start=1)
-        return tuple(Query(i, each, values_of(self.objective, each.search_value, each.side)) for i, each in told)
+        numbered = enumerate(self.evaluations, start=1)
+        return tuple(Query(i, each, values_of(self.objective, each.search_value, each.side)) for i, each in numbered)
 
     @property
     def best(self) -> Query | None:

@@ -1,4 +1,4 @@
-"""Reading of native strings: limits of their length, lists of names, and what is told of other text."""
+"""Reading of native strings: limits of their length, lists of names, and errors for other text."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from nag.suites import CellContext
 from nag.tasks import Task
 from nag.tracking import NullTracker
 from nag.training import FitOptions, fit, make_fabric
-from nag.workflows.train_predictor import buy_labels
+from nag.workflows.train_predictor import draw_labels
 
 __all__ = ["Samples", "Sampling"]
 
@@ -162,7 +162,7 @@ class Sampling:
         """Distinct one-edit neighbours of the best labelled architectures, in random order."""
         task, watch = self.task, Stopwatch()
         space, table = task.space, task.table
-        rows = buy_labels(task, self.labels, self.context.seed).train
+        rows = draw_labels(task, self.labels, self.context.seed).train
         values = task.utility(task.search_values[rows])
         parents = rows[np.argsort(-values, kind="stable")[:_PARENTS]]
         mutants = [mutant for row in parents for mutant in space.neighbours(table.architecture(int(row)))]

@@ -86,7 +86,7 @@ class TableFile:
 
 
 def read_table_file(path: Path, key: str, option: str) -> TableFile:
-    """Reads a table: comma, semicolon or tab as the separator (told by the header), gzip by `.gz`, Parquet by `.parquet`.
+    """Reads a table: comma, semicolon or tab as the separator (inferred from the header), gzip by `.gz`, Parquet by `.parquet`.
 
     Decimal commas are understood where the separator is another and no number of the file has a decimal point.
 
