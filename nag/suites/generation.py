@@ -23,7 +23,7 @@ __all__ = ["GenerationSuite", "OtherProcesses"]
 
 _FIRST = 1000
 _ON_CURVE = ("validity_raw", "tv_ops", "tv_edges", "tv_depth")
-_ALL = (*_ON_CURVE, "uniqueness", "functional_uniqueness", "novelty", "tv_params")
+_ALL = ("validity_raw", "uniqueness", "functional_uniqueness", "novelty", "tv_ops", "tv_edges", "tv_depth", "tv_params")
 
 
 @dataclass(frozen=True)
