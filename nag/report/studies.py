@@ -37,7 +37,9 @@ def _rows(study: Study) -> list[dict[str, Any]]:
 def _metrics(name: str, study: Study, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the `metrics.json` of a search holds, as far as a study knows it."""
     first = study.objective.metrics[0]
-    task = Task(study.space, search_metric=first.name, maximise=first.maximise, name=study.space.name)
+    same = all(each.report_value in (None, each.search_value) for each in study.evaluations)
+    reported = first.name if same else "report_value"  # of which a study does not know the name
+    task = Task(study.space, None, first.name, reported, first.maximise, name=study.space.name)
     results = SearchResults(study.objective)
     results.add(rows)
     return {"command": "search", "strategy": name, **results.metrics(task, rows)}

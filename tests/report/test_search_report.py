@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from nag.report.drawings import drawing_of
 from nag.report.histories import read_search
 from nag.report.importance import choices_of, shares_of
 from nag.report.runs import find_runs
+from nag.report.studies import searches_of_studies
 
 OPS = ("conv", "pool", "skip")
 TASK = {
@@ -155,3 +157,13 @@ def test_studies_in_memory_are_reported_without_a_run_folder(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"one.html", "both.html"}
     with pytest.raises(InvalidRequest, match="no run to report on"):
         nag.write_report({}, tmp_path / "none.html")
+
+
+def test_the_report_of_a_study_never_shows_report_values_as_the_search_metric(tmp_path):
+    space = nag.load_space("nasbench201")
+    study = nag.search(lambda arch: len(arch.edges), space, budget=2, strategy=nag.search.RandomSearch)
+    assert (searches_of_studies({"a": study})[0].run.text("report_metric")) == "value"
+    moved = tuple(replace(each, report_value=0.5) for each in study.evaluations)
+    (found,) = searches_of_studies({"a": nag.Study(space, study.objective, moved)})
+    assert found.run.text("report_metric") == "report_value"
+    assert found.run.text("protocol").startswith("searched on value, reports report_value")
