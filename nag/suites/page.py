@@ -1,4 +1,4 @@
-"""Pages of the shipped suites: title, protocol and tables are text, kept in YAML files beside the code."""
+"""Pages of the shipped suites: title, protocol and tables are text in YAML files."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ __all__ = ["FrontValues", "points_of"]
 
 @dataclass(frozen=True)
 class FrontValues:
-    """Points beside the true front of a table.
+    """Quality of points relative to the true front of a table.
 
     Args:
-        hypervolume_ratio: Hypervolume of the points over the true front's, above the worst values of the table.
-        hypervolume_ratio_nadir: The same above the worst corner of the true front.
-        on_front: How many of the points are on the true front.
-        found: How many points of the true front are among them.
+        hypervolume_ratio: Hypervolume relative to the true front, with the worst values of the table as reference point.
+        hypervolume_ratio_nadir: The same with the nadir of the true front as reference point.
+        on_front: Number of points that are on the true front.
+        found: Number of points of the true front that are among them.
     """
 
     hypervolume_ratio: float
@@ -30,7 +30,7 @@ class FrontValues:
 
     @classmethod
     def of(cls, points: torch.Tensor, table: torch.Tensor) -> FrontValues:
-        """Compares points (P, 2) with all points of a table (T, 2), more being better."""
+        """Compares points (P, 2) with all points of a table (T, 2); greater is better."""
         true = table[front(table)]
         worst, corner = table.amin(0), true.amin(0)
         same = (points[:, None] == true[None]).all(2)

@@ -91,7 +91,9 @@ FIXES = (
     ),
     Fix("0.1.1", "precision at 10 % under ties is an expectation", {"predictor": ("*", "precision_at_10pct")}),
     Fix(
-        "0.1.1", "an infinite training-free score is the worst, whichever its sign", {"proxies": ("*", "spearman*,kendall_tau")}
+        "0.1.1",
+        "an infinite training-free score is the worst, regardless of its sign",
+        {"proxies": ("*", "spearman*,kendall_tau")},
     ),
     Fix(
         "0.1.1",

@@ -1,4 +1,4 @@
-"""A suite computed from Python, without a run folder: its rows and tables are an object."""
+"""Computation of a suite in Python, without a run folder; its rows and tables are an object."""
 
 from __future__ import annotations
 
@@ -30,17 +30,15 @@ class SuiteResults:
 
     Args:
         suite: The suite.
-        cells: One result a cell, in the order of the cells.
+        cells: The result of each cell, in the order of the cells.
 
     Example:
-        >>> from nag.suites import CellResult, Measurement, Suite, SuiteResults
-        >>> class Answers(Suite):
-        ...     name, title, protocol, tables = "answers", "Answers", "The answer is looked up.", ()
-        ...     def cells(self, options):
-        ...         return []
-        >>> found = Measurement("nasbench201", "", "mine", "", "answer", 42.0)
-        >>> SuiteResults(Answers(), (CellResult("mine.seed0", 0, "00ff", "one CPU", 0.1, (found,)),)).rows[0].mean
-        42.0
+        >>> from nag.suites import CellResult, Measurement, SuiteResults
+        >>> from nag.suites.store import StoreSuite
+        >>> found = Measurement("", "store", "sqlite", "rows=100", "look_up_seconds", 0.5)
+        >>> cell = CellResult("look_ups.seed0", 0, "00ff", "one CPU", 0.1, (found,))
+        >>> SuiteResults(StoreSuite(10, 1, 100, 5), (cell,)).rows[0].mean
+        0.5
     """
 
     suite: Suite
@@ -48,11 +46,11 @@ class SuiteResults:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Mean and spread over the seeds, as in `results.json`."""
+        """Mean and standard deviation over the seeds, as in `results.json`."""
         return aggregate(self.suite.name, self.cells, self.suite.medians)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A data frame with one line a row."""
+        """A data frame of the rows."""
         import pandas as pd
 
         return pd.DataFrame([asdict(row) for row in self.rows])
@@ -68,33 +66,25 @@ class SuiteResults:
 def run_suite(
     suite: Suite, options: SuiteOptions | None = None, *, only: Sequence[str] = (), jobs: int = 1, progress: bool = True
 ) -> SuiteResults:
-    """Computes a suite; nothing is kept on disk. For hours of cells, `nag benchmark` keeps and resumes each.
+    """Computes a suite in a temporary folder; `nag benchmark` stores each cell and can be resumed.
 
     Args:
         suite: The suite.
-        options: Preset, seeds and device; all of its seeds on the CPU if None.
-        only: Parts of keys; a cell is computed if its key contains one of them, or if there are none.
-        jobs: Processes at a time.
+        options: Preset, seeds and device; all seeds of the suite on the CPU if None.
+        only: Parts of keys; a cell is computed if its key contains one of them. All cells if empty.
+        jobs: Number of processes.
         progress: Whether to show a bar on a terminal.
 
     Raises:
         InvalidRequest: No cell is chosen.
-        NagError: Cells failed by a user's mistake.
+        NagError: Cells failed because of a user error.
 
     Example:
         >>> import nag
-        >>> from nag.suites import Column, Measurement, Suite, Table
-        >>> def measure(context):
-        ...     return [Measurement("nasbench201", "", "mine", "", "answer", 42.0)]
-        >>> class Answers(Suite):
-        ...     name, title = "answers", "Answers"
-        ...     tables = (Table("Answers", (Column("answer", "answer"),)),)
-        ...     protocol = "The answer is looked up."
-        ...     def cells(self, options):
-        ...         return options.cells(2, measure, "mine")
-        >>> results = nag.run_suite(Answers(), progress=False)
-        >>> results.rows[0].mean, results.rows[0].seeds, len(results.to_pandas())
-        (42.0, 2, 1)
+        >>> from nag.suites.store import StoreSuite
+        >>> results = nag.run_suite(StoreSuite(10, 1, 100, 5), only=["look_ups"], progress=False)
+        >>> [row.mean for row in results.rows if row.metric == "look_ups"], len(results.to_pandas())
+        ([5.0], 7)
     """
     options = SuiteOptions() if options is None else options
     selection = Selection.of(suite, options, only)
