@@ -1,4 +1,4 @@
-"""How the architectures of a space are written: what its file says of operations, wiring and codec, read without tensors."""
+"""Notation of the architectures of a space: operations, edges and codec of its file, read without tensors."""
 
 from __future__ import annotations
 
