@@ -20,8 +20,8 @@ def ranking_metrics(predicted: np.ndarray, true: np.ndarray, maximise: bool = Tr
 
     Returns:
         `kendall_tau` (tau-b) and `spearman`, both nan where either side is constant, `mae` (unit of the target), and
-        `precision_at_10pct`, the share of the predicted best tenth that belongs to the true best tenth; where ties make a
-        tenth ambiguous, its expectation if they are broken at random. All are nan where there are no predictions.
+        `precision_at_10pct`, the share of the predicted top 10 % that is in the true top 10 %; where ties make
+        these ambiguous, its expectation if they are broken at random. All are nan where there are no predictions.
 
     Example:
         >>> import numpy as np

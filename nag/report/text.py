@@ -101,7 +101,7 @@ def _train_predictor(run: Run) -> list[str]:
         f" measured architectures.{split}",
         f"On architectures that it never saw, Kendall's tau between prediction and truth is {format_value(tau)}"
         f" (1 is a perfect ranking, 0 is chance){beside}.",
-        f"Of the tenth that it predicts best, {_share(precision)} belong to the true best tenth (chance: 10 %)."
+        f"{_share(precision)} of its predicted top 10 % are in the true top 10 % (chance: 10 %)."
         if precision is not None
         else "",
     ]

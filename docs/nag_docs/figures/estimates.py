@@ -18,8 +18,8 @@ def calibration() -> Figure:
         where = {s: {"task": task, "setting": f"coverage={s:g}"} for s in stated}
         measured_lines(axis, found, "coverage", [m for (m,) in found.keys("method")], where)
         axis.plot(stated, stated, "--", color="#010203", alpha=0.7, linewidth=1)
-        axis.set(xlabel="stated", title=task, xticks=stated)
-    axes[0].set(ylabel="covered")
+        axis.set(xlabel="nominal coverage", title=task, xticks=stated)
+    axes[0].set(ylabel="coverage")
     axes[0].legend(frameon=False, fontsize=7)
     return figure_of(axes)
 

@@ -40,14 +40,14 @@ def extrapolation() -> Figure:
 
 
 def speed() -> Figure:
-    """Architectures generated in a CPU-second."""
+    """Architectures generated per CPU second."""
     found = Values("speed")
     of = found.keys("space", "method")
     rates = {f"{space}, {m}": found.mean("samples_per_cpu_second", space=space, method=m) for space, m in of}
     (axis,) = axes_of(height=2.0)
     bars(axis, rates)
     reference(axis, _PUBLISHED_RATE, "published (DiffusionNAG, GPU)", upright=True)
-    axis.set(xscale="log", xlabel="architectures a CPU-second, one thread")
+    axis.set(xscale="log", xlabel="architectures per CPU second, one thread")
     axis.legend(**ABOVE)
     return figure_of([axis])
 
@@ -82,5 +82,5 @@ def gpu() -> Figure:
     seconds = {s: found.mean("seconds_per_sample", setting=s) for (s,) in found.keys("setting") if s.startswith("nodes=")}
     (axis,) = axes_of(height=2.0)
     bars(axis, {s.replace("=", " = "): value for s, value in seconds.items()})
-    axis.set(xlabel="seconds a sample of a large graph")
+    axis.set(xlabel="seconds per sample of a large graph")
     return figure_of([axis])

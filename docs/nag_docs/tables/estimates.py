@@ -14,8 +14,10 @@ def calibration() -> str:
         others = (("coverage_spread", ".3f"), ("coverage_best", ".3f"), ("width", ".3g"), ("width_median", ".3g"))
         at_90 = (found.cell(form, name, **of, setting="coverage=0.9").partition(PLUS_MINUS)[0] for name, form in others)
         lines.append([task, method, found.labels(**of), *inside, *at_90])
-    header = ["task", "intervals", "labels", *(f"inside, {setting.removeprefix('coverage=')} stated" for setting in stated)]
-    return markdown([*header, "at 0.9: over splits ±", "predicted best tenth", "mean width", "median width"], lines)
+    header = ["task", "intervals", "labels", *(f"coverage at {setting.removeprefix('coverage=')}" for setting in stated)]
+    return markdown(
+        [*header, "at 0.9: standard deviation over splits", "predicted top 10 %", "mean width", "median width"], lines
+    )
 
 
 def selection() -> str:
@@ -56,8 +58,8 @@ def stopping() -> str:
         of = {"space": space, "method": method, "setting": setting}
         shown = [*(found.cell(".3f", name, **of) for name in names), found.cell(".4f", "regret", **of)]
         lines.append([space, method, setting.replace("=", " "), *shown])
-    header = ["curves", "predictor", "rule", "epochs saved", "with the predictor's own runs", "best run kept"]
-    return markdown([*header, "of the whole half", "regret"], lines)
+    header = ["curves", "predictor", "rule", "epochs saved", "including the training half", "best run kept"]
+    return markdown([*header, "best run of the test half kept", "regret"], lines)
 
 
 def proxies() -> str:
@@ -68,16 +70,16 @@ def proxies() -> str:
         of = {"method": method, "setting": setting}
         lines.append([method, setting, *(found.cell(form, name, **of) for name, form in zip(names, forms, strict=True))])
     header = ["score", "networks", "Spearman with published values", "Spearman with accuracy", "tau with accuracy"]
-    return markdown([*header, "Spearman, best tenth", "architectures a CPU-s"], lines)
+    return markdown([*header, "Spearman, best 10 %", "architectures per CPU second"], lines)
 
 
 def store() -> str:
     found = Values("store")
     columns = (
-        ("evaluations_per_second", ".0f", "evaluations completed a second"),
+        ("evaluations_per_second", ".0f", "completed evaluations per second"),
         ("look_up_seconds", ".3f", "10,000 look-ups, s"),
         ("decoded_seconds", ".3f", "with curves, s"),
-        ("state_seconds", ".3f", "states alone, s"),
+        ("state_seconds", ".3f", "states only, s"),
         ("claim_seconds", ".4f", "claim and complete one, s"),
         ("megabytes", ".0f", "MB"),
     )

@@ -31,7 +31,7 @@ def generation() -> str:
             ]
         )
     header = ["space", "process", "seeds", "valid", "unique", "novel", "TV operations", "TV edges", "TV depth", "TV parameters"]
-    return markdown([*header, "evaluations", "training CPU-s", "samples a CPU-s"], lines)
+    return markdown([*header, "evaluations", "training CPU s", "samples per CPU s"], lines)
 
 
 def steps() -> str:
@@ -49,8 +49,10 @@ def extrapolation() -> str:
     names = ("ceiling", "before_mean", "after_mean", "after_best", "best_found", "random_best", "beyond_ceiling", "labels_used")
     for (method,) in found.keys("method"):
         lines.append([method, *(found.cell(".0f" if name == "labels_used" else ".2f", name, method=method) for name in names)])
-    header = ["pretrained on", "its ceiling", "mean before", "mean after", "best sample after", "best labelled"]
-    return markdown([*header, "best of as many random labels", "beyond the ceiling by", "labels"], lines)
+    header = ["pretrained on", "best of the training set", "mean before", "mean after", "best sample after", "best labelled"]
+    return markdown(
+        [*header, "best of equally many random labels", "gain of the best labelled over the training set", "labels"], lines
+    )
 
 
 def speed() -> str:
@@ -61,8 +63,15 @@ def speed() -> str:
         quality = (found.cell(".3f", name, **of) for name in ("validity_raw", "uniqueness", "novelty"))
         floor = found.cell(".1f", "times_floor", space=space, method=method)
         lines.append([space, method, *(found.cell(".4g", name, **of) for name in names), *quality, floor])
-    header = ["space", "method", "samples a CPU-s", "times 0.53", "training CPU-s", "published training over it"]
-    return markdown([*header, "evaluations", "valid", "unique", "novel", "step over the floor"], lines)
+    header = [
+        "space",
+        "method",
+        "samples per CPU s",
+        "speed-up over the published code",
+        "training CPU s",
+        "training speed-up over the published code",
+    ]
+    return markdown([*header, "evaluations", "valid", "unique", "novel", "step over roofline bound"], lines)
 
 
 def scale() -> str:
@@ -74,8 +83,8 @@ def scale() -> str:
         lines.append([setting.removeprefix("nodes="), *shown])
     exponents = [found.cell(".2f", f"{name}_exponent") for name in ("train", "memory", "sample")]
     lines.append(["exponent from 64 nodes", *exponents, "–", "–"])
-    header = ["nodes", "s a training step (4 graphs)", "peak MB", "s a sample (64 evaluations)", "peak MB"]
-    return markdown([*header, "node states and attention, share of the network"], lines)
+    header = ["nodes", "s per training step (4 graphs)", "peak MB", "s per sample (64 evaluations)", "peak MB"]
+    return markdown([*header, "share of attention and node states in the network"], lines)
 
 
 def real_graphs() -> str:

@@ -23,7 +23,7 @@ def peers() -> str:
         [method, *(found.cell(form, name, method=method) for name, form in zip(names, forms, strict=True))]
         for (method,) in found.keys("method")
     ]
-    return markdown(["method", "mean accuracy", "best", "functions", "mean percentile", "sampling CPU-s"], lines)
+    return markdown(["method", "mean accuracy", "best", "distinct functions", "mean percentile", "sampling CPU s"], lines)
 
 
 def limits() -> str:
@@ -32,7 +32,7 @@ def limits() -> str:
         of = {"task": task, "method": method, "setting": setting}
         values = (("kept", ".3f"), ("best", ".2f"), ("optimum", ".2f"), ("gap", ".2f"))
         lines.append([setting, method, *(found.cell(form, name, **of) for name, form in values)])
-    return markdown(["limit", "method", "share that keeps it", "best accuracy", "optimum under it", "gap"], lines)
+    return markdown(["limit", "method", "share within the limit", "best accuracy", "optimum within the limit", "gap"], lines)
 
 
 def fronts() -> str:
@@ -41,4 +41,4 @@ def fronts() -> str:
         [setting, *(found.cell(".3f", f"hypervolume_ratio{end}", setting=setting) for end in ("", "_nadir"))]
         for (setting,) in found.keys("setting", where=lambda row: str(row["setting"]).startswith("front"))
     ]
-    return markdown(["front", "hypervolume over the true front's", "above the front's worst corner"], lines)
+    return markdown(["front", "hypervolume relative to the true front", "the same with the nadir as reference"], lines)

@@ -20,7 +20,7 @@ def predictor() -> str:
             if both[0] != "–":
                 cells.append(f"{labels}: {both[0]} ({both[1].partition(' ')[0]})")
         lines.append([task, method, ", ".join(cells), found.cell(".3f", "tau_ceiling", task=task, method=method)])
-    return markdown(["task", "predictor", "labels: tau (without twins)", "tau that label noise allows"], lines)
+    return markdown(["task", "predictor", "labels: tau (without twins)", "noise ceiling of tau"], lines)
 
 
 def predictor_times() -> str:
@@ -34,7 +34,7 @@ def predictor_times() -> str:
             for setting in settings
         )
         lines.append([task, method, ", ".join(times)])
-    return markdown(["task", "predictor", "labels: CPU-seconds to fit / to score the whole table"], lines)
+    return markdown(["task", "predictor", "labels: CPU seconds to fit / to score the whole table"], lines)
 
 
 def ablation() -> str:

@@ -33,7 +33,7 @@ def search() -> str:
         "to the top 0.1 %",
         *(f"regret at {n}" for n in (10, 20, 50, 100, 150)),
     ]
-    header += ["report metric", "labels", "of other tasks", "network training CPU-s", "search CPU-s"]
+    header += ["report metric", "labels", "labels of other tasks", "network training CPU s", "search CPU s"]
     return markdown(header, lines)
 
 
@@ -81,5 +81,5 @@ def search_front() -> str:
         of = {"method": method, "setting": setting}
         shown = (found.cell(form, name, **of) for name, form in names)
         lines.append([method, found.seeds(**of), found.labels(**of), *shown])
-    header = ["strategy", "seeds", "queries", "hypervolume over the true front's", "above the front's worst corner"]
-    return markdown([*header, "points of the true front", "search CPU-s"], lines)
+    header = ["strategy", "seeds", "queries", "hypervolume relative to the true front", "the same with the nadir as reference"]
+    return markdown([*header, "points of the true front", "search CPU s"], lines)
