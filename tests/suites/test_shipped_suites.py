@@ -13,13 +13,17 @@ import torch
 
 from nag.core.data_files import data_dir_set
 from nag.core.errors import InvalidRequest, MissingData
+from nag.diffusion import GuidanceMethod
+from nag.predictors import GPPredictor
 from nag.predictors.learning_curves import EarlyStopping
 from nag.suites import SuiteOptions
 from nag.suites.curve_sets import CurveSet, PublishedCurves
+from nag.suites.guided_transfer import GuidedTransfer
 from nag.suites.parts.guided_samples import Samples
 from nag.suites.parts.roofline import Roofline, count_flops, measure_roofline
 from nag.tasks import load_task
 from nag.tasks.tables.curves import CurveTable
+from nag.training import FitOptions
 
 HAS_DATA = "NAG_DATA_DIR" in os.environ
 NEEDS_DATA = {
@@ -281,6 +285,17 @@ def test_adapters_of_the_transfer_suite_share_their_networks_and_gain_from_label
     again = measured(other, tmp_path)
     assert sorted((tmp_path / "products").iterdir()) == products
     assert again["adapters (AIO-P)", "k=0", "kendall_tau"].value == tau[0].value
+
+
+@pytest.mark.slow
+def test_guided_samples_none_of_which_is_valid_have_no_percentiles(suite_of, tmp_path):
+    make = suite_of("guidance").generators["default"]
+    guided = GuidedTransfer(make, FitOptions(max_steps=1), GPPredictor, GuidanceMethod(0.0), labels=10, samples=2, seeds=1)
+    suite = transfer(suite_of("transfer", guided=guided))
+    (cell,) = (cell for cell in suite.cells(SuiteOptions()) if "guided" in cell.key)
+    found = {m.metric: m.value for m in cell.run(cell.context(tmp_path)) if m.method == "meta-predictor"}
+    assert found["guided_percentile"] is found["guided_best_percentile"] is None
+    assert found["sampling_cpu_seconds"] > 0
 
 
 def test_the_curves_suite_starts_where_its_design_did_not_look_and_adds_seeds(suite_of):
