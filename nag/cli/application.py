@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import warnings
+from pathlib import Path
 
 from nag import __version__
 from nag.cli.commands import COMMANDS, Command
@@ -23,6 +24,7 @@ from nag.core.errors import InvalidRequest, NagError, did_you_mean
 from nag.core.plugins import allow_plugins
 from nag.core.secrets import masked
 from nag.core.signatures import annotations_of
+from nag.workflows.ownership import require_own_folder
 
 __all__ = ["error_line", "run"]
 
@@ -110,6 +112,8 @@ def _compose_and_run(name: str, command: Command, words: list[str]) -> None:
     cfg, options = compose_options(name, command, words)
     check_inputs(options)
     options.check()
+    if options.out_dir is not None:
+        require_own_folder(Path(options.out_dir), name)
     _prepare(options)
     raise_again()
     with allow_plugins(options.plugins):

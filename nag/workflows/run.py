@@ -26,6 +26,7 @@ from nag.core.secrets import masked_config
 from nag.evaluation import Stopwatch
 from nag.spaces.trained_model import TrainedModel
 from nag.tracking import RunTracker
+from nag.workflows.ownership import require_own_folder
 
 __all__ = ["RunFolder", "stage", "version_of"]
 
@@ -131,15 +132,18 @@ class RunFolder:
         """Makes the folder and takes its lock, unless this run has it.
 
         Raises:
-            InvalidRequest: Another process writes into the folder; the message names it.
+            InvalidRequest: Another process writes into the folder, or it holds a run of another command; the message
+                names it.
         """
+        if not self._lock.held:
+            require_own_folder(self.path, self.command)
         self._lock.acquire()
 
     def start(self) -> None:
         """Takes the lock and begins tracking; writes `config.yaml` unless the folder holds a finished run's.
 
         Raises:
-            InvalidRequest: Another process writes into the folder; the message names it.
+            InvalidRequest: As `lock`.
         """
         self.lock()
         shutil.rmtree(self.path / _STAGED, ignore_errors=True)  # of a killed run
@@ -219,7 +223,7 @@ class RunFolder:
         self._lock.release()
 
     def _write_config(self) -> None:
-        write_text(self.path / "config.yaml", yaml.safe_dump(dict(self.config), sort_keys=False))
+        write_text(self.path / "config.yaml", yaml.safe_dump({"command": self.command, **self.config}, sort_keys=False))
 
 
 def stage(

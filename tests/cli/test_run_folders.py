@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from nag.core.errors import NagError
+from nag.cli.commands import COMMANDS as ALL
+from nag.core.errors import InvalidRequest, NagError
 from nag.core.locks import FolderLock
+from nag.tracking import NullTracker
 from nag.workflows.run import RunFolder
 
 QUIET = "tracker.mode=disabled tracker.console=false"
@@ -22,6 +25,18 @@ COMMANDS = {
     " generator.layers=1 metric_samples=4 overwrite=true",
     "search": "task={p}/task/task.yaml strategy=random budget=3 overwrite=true",
 }
+
+OTHERS = {
+    "quickstart": "task=nas_bench_graph/cora",
+    "train-meta-predictor": "tasks=[nas_bench_graph/cora,nas_bench_graph/citeseer]",
+    "report": "runs=[{p}/accuracy]",
+    "show": "0,0,1,2|gcn,gat,fc,gin search_space=nas_bench_graph",
+    "export": "{p}/accuracy",
+    "import-table": "csv={p}/table.csv search_space={p}/space.yaml search_metric=accuracy",
+    "import-benchmark": "{p}/table.csv",
+    "benchmark": "suite=search",
+}
+"""Commands beside `COMMANDS` -> options with which they are refused before any work."""
 
 
 @pytest.fixture
@@ -76,3 +91,35 @@ def test_a_folder_has_one_writer(nag, lines, command):
     lock.release()
     assert nag(f"{lines[command]} out_dir=r").code == 0
     assert not Path("r/.writer.json").exists()
+
+
+def test_the_rule_is_tried_with_every_command():
+    assert {*COMMANDS, *OTHERS} == set(ALL)
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_a_run_of_another_command_is_not_overwritten(nag, lines, products, command):
+    """Neither a finished run nor one that was stopped, with `resume` and `overwrite` or without."""
+    line = lines.get(command) or f"{command} {OTHERS.get(command, '').format(p=products)}"
+    other = "search" if command == "train-predictor" else "train-predictor"
+    shutil.copytree(products / "accuracy", "r")
+    for name in ("metrics.json", "config.yaml"):
+        Path("r", name).write_text(Path("r", name).read_text().replace("train-predictor", other))
+    for _ in range(2):
+        before = {path.name: path.read_bytes() for path in Path("r").iterdir()}
+        outcome = nag(f"{line} out_dir=r")
+        assert outcome.code == 2
+        assert outcome.err == (
+            f"error: 'r' holds a run of nag {other}, which nag {command} would overwrite. Choose another out_dir.\n"
+        )
+        assert {path.name: path.read_bytes() for path in Path("r").iterdir()} == before
+        Path("r/metrics.json").unlink(missing_ok=True)  # now it is one that was stopped
+
+
+def test_a_stage_does_not_overwrite_a_run_of_another_stage(tmp_path):
+    run = RunFolder(tmp_path, "search", 0, "cpu", {}, NullTracker())
+    run.start()
+    run.release()
+    with pytest.raises(InvalidRequest, match="holds a run of nag search"):
+        RunFolder(tmp_path, "evaluate", 0, "cpu", {}, NullTracker()).start()
+    RunFolder(tmp_path, "search", 0, "cpu", {}, NullTracker()).start()

@@ -10,6 +10,7 @@ from nag.cli.ending import conclude
 from nag.cli.options import any_task_of, builder_maker_of, fabric_of, folder_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
+from nag.workflows.ownership import require_own_folder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from nag.workflows.run import RunFolder
 
 __all__ = ["export", "import_benchmark", "import_table", "quickstart", "show"]
+
+_STAGES = {
+    "": "quickstart",
+    "generator": "train-generator",
+    "predictor": "train-predictor",
+    "guided": "sample",
+    "unguided": "sample",
+}
+"""Folder in that of a quickstart -> the command whose run it holds."""
 
 
 def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
@@ -39,9 +49,11 @@ def quickstart(cfg: DictConfig, options: QuickstartOptions) -> None:
     if cfg.tracker.get("group", "") is None:
         cfg.tracker.group = f"quickstart-{folder.resolve().name}"  # its stages stand together
 
+    for name, command in _STAGES.items():
+        require_own_folder(folder / name, command)
+
     def make_run(name: str) -> RunFolder:
-        commands = {"": "quickstart", "generator": "train-generator", "predictor": "train-predictor"}
-        run = run_folder_of(cfg, commands.get(name, "sample"), folder / name)
+        run = run_folder_of(cfg, _STAGES[name], folder / name)
         run.overwrite = True  # the stages of a quickstart that was stopped begin anew
         return run
 
