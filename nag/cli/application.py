@@ -24,7 +24,7 @@ from nag.core.errors import InvalidRequest, NagError, did_you_mean
 from nag.core.plugins import allow_plugins
 from nag.core.secrets import masked
 from nag.core.signatures import annotations_of
-from nag.workflows.ownership import require_own_folder
+from nag.workflows.folders import require_own_folder
 
 __all__ = ["error_line", "run"]
 
@@ -110,8 +110,8 @@ def _is_option(command: Command, word: str) -> bool:
 def _compose_and_run(name: str, command: Command, words: list[str]) -> None:
     warnings.filterwarnings("ignore", module=r"(hydra|torch_geometric|lightning_fabric|wandb|pydantic)(\..*)?")
     cfg, options = compose_options(name, command, words)
-    check_inputs(options)
     options.check()
+    check_inputs(options)
     if options.out_dir is not None:
         require_own_folder(Path(options.out_dir), name)
     _prepare(options)

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from nag.cli.inputs import Input, check_function, check_listed, check_metrics, check_native
-from nag.core.documents import Document, shortened
-from nag.core.errors import InvalidRequest, MissingData
+from nag.cli.inputs import Input, check_conditions, check_listed, check_metrics, check_native, check_same_space
+from nag.core.checkpoint_header import read_header
+from nag.core.documents import Document
+from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count, Finite, Fraction, PositiveFraction, ProperFraction, Seed, Size, Text
 
 __all__ = [
@@ -38,7 +39,9 @@ Group = Annotated[dict[str, Any], "chosen by name"]
 PathText = Annotated[str, Field(strict=True, min_length=1, max_length=4096, description="a path")]
 
 
-def _no_list(path: str) -> str:
+def _local(path: str) -> str:
+    if "://" in path:
+        raise ValueError("It must be a path on this machine")
     if (path[0], path[-1]) in {("[", "]"), ("{", "}")}:
         raise ValueError(f"It must be a path; a folder of this name is written ./{path}")
     return path
@@ -58,18 +61,33 @@ def _space_name(name: str) -> str:
     return name
 
 
-def _checkpoint(command: str) -> Input:
-    return Input("checkpoint", f"Make one with: nag {command}")
+def _store(address: str) -> str:
+    from nag.execution.addresses import check_store_address
+
+    return check_store_address(address)
 
 
-GeneratorFile = Annotated[PathText, _checkpoint("train-generator")]
-PredictorFile = Annotated[PathText, _checkpoint("train-predictor")]
-MetaPredictorFile = Annotated[PathText, _checkpoint("train-meta-predictor")]
-LabelsFile = Annotated[PathText, Input("", "Give a CSV file, a store, or the folder of a search.")]
+def _drawing(path: str) -> str:
+    from nag.graphs.drawing_paths import check_drawing_path
+
+    check_drawing_path(path)
+    return path
+
+
+def _checkpoint(kind: str) -> Input:
+    return Input("checkpoint", f"Make one with: nag train-{kind}", checkpoint=kind)
+
+
+GeneratorFile = Annotated[PathText, _checkpoint("generator")]
+PredictorFile = Annotated[PathText, _checkpoint("predictor")]
+MetaPredictorFile = Annotated[PathText, _checkpoint("meta-predictor")]
+LabelsFile = Annotated[PathText, Input("", "Give a CSV file, a store, or the folder of a search.", store=True)]
 InputFile = Annotated[PathText, Input("file")]
 DataFolder = Annotated[PathText, Input("data folder", "Name the folder of the tables, or leave data_dir out.", folder=True)]
 RunPath = Annotated[PathText, Input("run folder")]
-OutPath = Annotated[PathText, AfterValidator(_no_list)]
+OutPath = Annotated[PathText, AfterValidator(_local)]
+DrawingPath = Annotated[OutPath, AfterValidator(_drawing)]
+StoreAddress = Annotated[PathText, AfterValidator(_store)]
 TaskName = Annotated[PathText, AfterValidator(_task_name)]
 SpaceName = Annotated[PathText, AfterValidator(_space_name)]
 Architectures = Annotated[int, Field(strict=True, ge=1, le=10**7)]
@@ -120,7 +138,8 @@ class TrainGeneratorOptions(CommandOptions):
     training: Group
 
     def check(self) -> None:
-        """The architectures are of the space."""
+        """The architectures and the conditions are of the space."""
+        check_conditions(self.search_space, [name for name, path in self.conditions.items() if path is None])
         if self.architectures is not None:
             check_listed(self.architectures, self.search_space)
 
@@ -201,6 +220,8 @@ class SampleOptions(CommandOptions):
             raise InvalidRequest("labels and descriptor are for a meta-predictor", "Give meta_predictor=PATH too.")
         if self.meta_predictor is not None and self.predictor is not None:
             raise InvalidRequest("a predictor and a meta-predictor are given", "Choose one.")
+        if self.task is not None and self.search_space is not None:
+            check_same_space(self.task, self.search_space)
 
 
 class EvaluateOptions(CommandOptions):
@@ -208,7 +229,7 @@ class EvaluateOptions(CommandOptions):
 
     architectures: InputFile
     task: TaskName
-    store: PathText | None
+    store: StoreAddress | None
     retry_failed: bool
     probe: bool
     export: bool
@@ -217,10 +238,9 @@ class EvaluateOptions(CommandOptions):
     builder: Group
 
     def check(self) -> None:
-        """The architectures are of the task's space; a function's file is there."""
+        """The architectures are of the task's space."""
         from nag.evaluation import space_of_task
 
-        check_function(self.evaluator)
         check_listed(self.architectures, space_of_task(self.task))
 
 
@@ -237,7 +257,7 @@ class SearchOptions(CommandOptions):
     proxies: list[Text]
     generator: GeneratorFile | None
     meta_predictor: MetaPredictorFile | None
-    store: PathText | None
+    store: StoreAddress | None
     retry_failed: bool
     probe: bool
     resume: bool
@@ -248,8 +268,7 @@ class SearchOptions(CommandOptions):
     builder: Group
 
     def check(self) -> None:
-        """The objective is given once, of metrics that the task has; a function's file is there."""
-        check_function(self.evaluator)
+        """The objective is given once, of metrics that the task has."""
         if (self.minimise or self.maximise or self.limits) and (self.objective.maximise or self.objective.minimise):
             hint = "Write all of it as objective.maximise, objective.minimise and objective.limits."
             raise InvalidRequest("the objective is given twice", hint)
@@ -263,6 +282,12 @@ class ReportOptions(CommandOptions):
     runs: list[RunPath]
     title: Text
 
+    def check(self) -> None:
+        """The folders hold finished runs."""
+        from nag.workflows.folders import run_folders
+
+        run_folders([Path(run) for run in self.runs])
+
 
 class ShowOptions(CommandOptions):
     """Options of `nag show`."""
@@ -270,11 +295,13 @@ class ShowOptions(CommandOptions):
     architecture: str
     search_space: SpaceName
     task: TaskName | None
-    file: OutPath | None
+    file: DrawingPath | None
 
     def check(self) -> None:
-        """The architecture is of the space."""
+        """The architecture and the task are of the space."""
         check_native(self.architecture, self.search_space)
+        if self.task is not None:
+            check_same_space(self.task, self.search_space)
 
 
 class ExportOptions(CommandOptions):
@@ -296,13 +323,14 @@ class ExportOptions(CommandOptions):
         return self.weights is None and Path(self.architecture).expanduser().is_dir()
 
     def check(self) -> None:
-        """The weights are named, and there; an architecture is of its space."""
+        """The weights are named, and there; an architecture and a task are of its space."""
+        if self.task is not None and self.search_space is not None:
+            check_same_space(self.task, self.search_space)
         if self.weights is None and not self.is_run:
             hint = "Give a run folder (nag export runs/d), weights=FILE of a folder weights, or weights=initial"
             raise InvalidRequest("the weights of the network are not named", f"{hint} for untrained ones.")
-        if self.weights not in (None, "initial") and not Path(str(self.weights)).expanduser().exists():
-            what = f"checkpoint '{shortened(str(self.weights), 150)}' does not exist"
-            raise MissingData(what, "Make one with: nag evaluate evaluator=train")
+        if self.weights not in (None, "initial"):
+            read_header(str(self.weights), "network")
         if self.weights == "initial":
             check_native(self.architecture, self._space)
 

@@ -15,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from nag.cli.targets import locate
+from nag.core.documents import shortened
+from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.lazy import names_of
 
 __all__ = ["signature_of"]
 
-_LIGHT = ("collections.abc", "nag.core.numbers", "pathlib", "pydantic", "typing", "typing_extensions")
+_LIGHT = (
+    *("collections.abc", "pathlib", "pydantic", "typing", "typing_extensions"),
+    *("nag.core.numbers", "nag.core.imports", "nag.evaluation.proxy_names"),
+)
 
 
 def signature_of(target: str, where: str = "_target_") -> Callable[..., Any]:
@@ -34,10 +39,17 @@ def signature_of(target: str, where: str = "_target_") -> Callable[..., Any]:
         object itself.
 
     Raises:
-        InvalidRequest: No such function or class, or its module cannot be imported.
+        InvalidRequest: No such function or class, or its module cannot be imported; for what is in `nag`, the hint names
+            the closest one.
     """
-    found = _definition(target) if target.startswith("nag.") else None
-    return locate(target, where) if found is None else _placeholder(*found)
+    if not target.startswith("nag."):
+        return locate(target, where)
+    name = target.replace(":", ".")
+    found = _definition(name)
+    if found is not None:
+        return _placeholder(*found)
+    _require_defined(name, target, where)
+    return locate(target, where)
 
 
 @functools.cache
@@ -60,6 +72,31 @@ def _definition(target: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] | Non
             return module, node
     home = names_of(found[0].read_text(encoding="utf-8")).get(name)
     return None if home is None else _definition(".".join(home))
+
+
+def _require_defined(name: str, target: str, where: str) -> None:
+    """Raises `InvalidRequest` where the source of a module says that it has no such name."""
+    parts = name.split(".")
+    length = next(length for length in range(len(parts), 0, -1) if _module(".".join(parts[:length])))
+    module, missing = ".".join(parts[:length]), parts[length : length + 1]
+    known = _names_in(module)
+    if missing and missing[0] not in known:
+        public = [each for each in known if not each.startswith("_")]
+        what = f"{where} is {shortened(target, 100)}, but module {module} has no '{shortened(missing[0], 60)}'"
+        raise InvalidRequest(what, did_you_mean(missing[0], public))
+
+
+def _names_in(module: str) -> set[str]:
+    """Names of all that a module of nag defines or imports, and of its sub-modules."""
+    found = _module(module)
+    if found is None:
+        return set()
+    path, tree = found
+    named = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    named |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    below = path.parent.iterdir() if path.name == "__init__.py" else ()
+    inside = {each.stem for each in below if each.suffix == ".py" or (each / "__init__.py").is_file()}
+    return named | inside | set(names_of(path.read_text(encoding="utf-8")))
 
 
 def _placeholder(module: str, node: ast.ClassDef | ast.FunctionDef) -> Callable[..., Any]:

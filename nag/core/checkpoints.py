@@ -10,32 +10,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from nag import __version__
-from nag.core.documents import Document, check, parse_json, shortened
-from nag.core.errors import DamagedFile, InvalidRequest, MissingData
+from nag.core.checkpoint_header import FORMAT, read_header
+from nag.core.documents import parse_json, shortened
+from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.files import finite, write_bytes
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_tensors", "require_elements", "save_checkpoint"]
-
-_FORMAT = "nag-2"
-_OLD_FORMATS = ("nag-1",)
-_MAX_HEADER = 32 * 2**20
-"""Bytes of the largest header that is read."""
-_COMMANDS = {
-    "generator": "nag train-generator",
-    "predictor": "nag train-predictor",
-    "meta-predictor": "nag train-meta-predictor",
-    "network": "nag evaluate evaluator=train",
-}
-"""Kind of checkpoint -> the command that makes one."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +52,6 @@ class Checkpoint:
         return f"'{shortened(str(self.path), 150)}'"
 
 
-class _Metadata(Document):
-    """The header's metadata."""
-
-    format: Annotated[str, Field(max_length=20)]
-    kind: Annotated[str, Field(min_length=1, max_length=50)]
-    version: Annotated[str, Field(max_length=100)]
-    class_: Annotated[str, Field(alias="class", max_length=500)]
-    config: Annotated[str, Field(max_length=_MAX_HEADER)]
-    space: Annotated[str, Field(max_length=_MAX_HEADER)]
-    facts: Annotated[str, Field(max_length=_MAX_HEADER)]
-
-
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint atomically; numbers of the metadata that are not finite become null.
 
@@ -88,7 +64,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         what = f"the weights '{broken}' of the {checkpoint.kind} are not finite"
         raise InvalidRequest(what, "Train with a lower learning rate.")
     metadata = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "kind": checkpoint.kind,
         "version": __version__,
         "class": str(checkpoint.description["class"]),
@@ -111,44 +87,25 @@ def load_checkpoint(path: Path | str, kind: str | None = None) -> Checkpoint:
         DamagedFile: Truncated, no checkpoint of this package, or with weights that are not finite.
         InvalidRequest: A checkpoint of another kind, or of nag before 0.2.
     """
-    path = Path(path)
-    made_by = f"Make one with: {_COMMANDS.get(kind or '', 'nag train-generator')}"
-    where = f"'{shortened(str(path), 150)}'"
-    if not path.is_file():
-        raise MissingData(f"checkpoint {where} does not exist", made_by)
-    _check_header(path, where)
+    path = Path(path).expanduser()
+    where, header = f"'{shortened(str(path), 150)}'", read_header(path, kind)
+    parts = {part: _mapping(getattr(header, part), part, where) for part in ("config", "space", "facts")}
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = _checked(dict(file.metadata() or {}), kind, where, made_by)
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
-        if isinstance(error, DamagedFile | InvalidRequest):
-            raise
         raise DamagedFile(f"{where} is no complete safetensors file", "Train it again, or copy it again.") from error
-    parts = {part: _mapping(getattr(metadata, part), part, where, made_by) for part in ("config", "space", "facts")}
     broken = _not_finite(tensors)
     if broken is not None:
         raise DamagedFile(f"{where} holds weights that are not finite ('{shortened(broken, 60)}')", "Train it again.")
-    description = {"class": metadata.class_, "config": parts["config"]}
-    return Checkpoint(path, metadata.kind, description, parts["space"], parts["facts"], tensors)
+    description = {"class": header.class_, "config": parts["config"]}
+    return Checkpoint(path, header.kind, description, parts["space"], parts["facts"], tensors)
 
 
-def _checked(metadata: dict[str, str], kind: str | None, where: str, made_by: str) -> _Metadata:
-    if metadata.get("format") in _OLD_FORMATS:
-        old = _COMMANDS.get(metadata.get("kind", ""), "the command that made it")
-        raise InvalidRequest(f"{where} was written by nag before 0.2, which this version does not read", f"Run again: {old}")
-    if metadata.get("format") != _FORMAT:
-        raise DamagedFile(f"{where} was not written by this package", made_by)
-    found = check(_Metadata, metadata, f"metadata of {where}")
-    if kind is not None and found.kind != kind:
-        raise InvalidRequest(f"{where} holds a {shortened(found.kind)}", f"A {kind} is needed here. {made_by}")
-    return found
-
-
-def _mapping(text: str, part: str, where: str, made_by: str) -> dict[str, Any]:
+def _mapping(text: str, part: str, where: str) -> dict[str, Any]:
     found = parse_json(text, f"the {part} in {where}")
     if not isinstance(found, dict):
-        raise DamagedFile(f"the {part} in {where} is not a mapping", made_by)
+        raise DamagedFile(f"the {part} in {where} is not a mapping", "Train it again, or copy it again.")
     return found
 
 
@@ -183,16 +140,6 @@ def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         if name in own and own[name].dtype != value.dtype:
             raise ValueError(f"'{shortened(name, 60)}' holds {value.dtype}, not {own[name].dtype}")
     module.load_state_dict(dict(tensors))
-
-
-def _check_header(path: Path, named: str) -> None:
-    """Raises `DamagedFile` if the header is longer than the file or than what is read."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-    if length > path.stat().st_size - 8:
-        raise DamagedFile(f"{named} is no complete safetensors file", "Train it again, or copy it again.")
-    if length > _MAX_HEADER:
-        raise DamagedFile(f"{named} has a header of {length} bytes", f"At most {_MAX_HEADER} are read.")
 
 
 def _not_finite(tensors: Mapping[str, Tensor]) -> str | None:

@@ -14,12 +14,14 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
 
-__all__ = ["folder_of", "import_path", "importable", "is_import_path", "load_callable", "short_names"]
+__all__ = ["FunctionPath", "folder_of", "import_path", "importable", "is_import_path", "load_callable", "short_names"]
 
 _USER_MODULE = "nag_user_"
 """Beginning of the names under which modules of files are registered."""
@@ -95,6 +97,15 @@ def load_callable(name: str) -> Any:
             did_you_mean(attribute, names) or "Define it.",
         )
     return found
+
+
+def _loadable(name: str) -> str:
+    load_callable(name)
+    return name
+
+
+FunctionPath = Annotated[str, AfterValidator(_loadable)]
+"""Import path of a function or class that can be imported."""
 
 
 def folder_of(name: str) -> Path:

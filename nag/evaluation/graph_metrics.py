@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.errors import InvalidRequest
 from nag.evaluation.margins import Margin
+from nag.evaluation.metric_names import GRAPH_METRICS, require_computed
 from nag.graphs import DagBatch, levels
 from nag.predictors import Predictor
 from nag.predictors.gp_cost import scores_of
@@ -188,11 +189,10 @@ def computed_metrics(space: SearchSpace, reference: DagBatch, names: list[str] |
         >>> sorted(computed_metrics(space, sample_uniform(space, 50, seed=0)))
         ['depth', 'flops_m', 'num_edges', 'num_nodes', 'params_m']
     """
-    known = [*space.costs, *_GRAPH]
     for name in names or []:
-        if name not in known:
-            raise InvalidRequest(f"{space.name} has no computed metric '{name}'", did_you_mean(name, known))
-    return {name: ComputedMetric(_computer(space, name), reference) for name in (known if names is None else names)}
+        require_computed(space.name, name, space.costs)
+    wanted = [*space.costs, *GRAPH_METRICS] if names is None else names
+    return {name: ComputedMetric(_computer(space, name), reference) for name in wanted}
 
 
 def _computer(space: SearchSpace, name: str) -> Callable[[DagBatch], Tensor]:

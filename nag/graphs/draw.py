@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from nag.core.documents import shortened
-from nag.core.errors import InvalidRequest
 from nag.core.files import write_bytes
 from nag.graphs.architecture import Architecture
+from nag.graphs.drawing_paths import check_drawing_path
 from nag.graphs.layout import BOX_HEIGHT, Layout, Slot, lay_out
 
 if TYPE_CHECKING:
@@ -107,13 +107,10 @@ def save_drawing(
         ['chain.svg']
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix == ".svg":
+    if check_drawing_path(path) == ".svg":
         write_bytes(path, draw_svg(arch, title, operations).encode())
-    elif suffix == ".png":
-        write_bytes(path, draw_png(arch, title, operations=operations))
     else:
-        raise InvalidRequest(f"a drawing cannot be written to '{path}'", "Give a path that ends in .svg or .png.")
+        write_bytes(path, draw_png(arch, title, operations=operations))
 
 
 def _printable(title: str | None) -> str | None:

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from nag.core.documents import Document, check, read_bounded, read_json, shortened
-from nag.core.errors import DamagedFile, MissingData
+from nag.core.errors import DamagedFile
 from nag.core.numbers import Finite, NonNegative, Seed, Size
 from nag.core.secrets import masked, masked_config
+from nag.workflows.folders import run_folders
 
 __all__ = ["Run", "find_runs"]
 
@@ -142,22 +143,7 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
         MissingData: No such folder, or no run in it.
         DamagedFile: A `metrics.json` that is none, or a file or folder that a link leads out of its folder.
     """
-    folders: dict[Path, Path] = {}
-    for path in paths:
-        if path.is_file():
-            raise MissingData(f"'{shortened(str(path))}' is a file, not a run folder", "Name the folder that holds it.")
-        if not path.is_dir():
-            raise MissingData(f"run folder '{shortened(str(path))}' does not exist", "Check the path.")
-        inside = [child for child in sorted(path.iterdir()) if (child / "metrics.json").is_file()]
-        own = [path] if (path / "metrics.json").is_file() else []
-        if not own and not inside:
-            raise MissingData(f"'{path / 'metrics.json'}' does not exist", "Name the folder of a finished run.")
-        for folder in [*own, *inside]:
-            if not folder.resolve().is_relative_to(path.resolve()):
-                raise DamagedFile(
-                    f"'{shortened(str(folder))}' is a link that leads out of '{path.name}'", "Name its target instead."
-                )
-            folders.setdefault(folder.resolve(), folder)
+    folders = run_folders(paths)
     names = [resolved.name for resolved in folders]
     runs = []
     for resolved, folder in folders.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,16 +88,8 @@ def space_from_mapping(
         costs=document.costs,
         description=description,
         networks=notation.networks,
-        fingerprint=_fingerprint(description),
+        fingerprint=notation.fingerprint,
     )
-
-
-def _fingerprint(description: dict[str, Any]) -> str:
-    """Digest of a description, but for spellings that are read and never written."""
-    codec = description.get("codec")
-    if codec is not None:
-        description = {**description, "codec": {key: value for key, value in codec.items() if key != "numbers"}}
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _semantics(document: SpaceDocument) -> Semantics:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +35,14 @@ class Notation:
         wiring: Its operations, numbers of nodes, fixed edges and constraints.
         codec: Reads and writes strings.
         networks: Import path of the class that builds its networks, if the file names one.
+        fingerprint: Digest of the description; spaces with one fingerprint are equal.
     """
 
     document: SpaceDocument
     wiring: Wiring
     codec: Codec
     networks: str | None
+    fingerprint: str
 
     def decode(self, text: str) -> Architecture:
         """The architecture of a native string.
@@ -96,7 +100,15 @@ def read_notation(description: Any, where: str, resolve: Callable[[str], str] | 
     )
     wiring = Wiring(tuple(document.operations), *document.nodes, edges, constraints)
     networks = None if document.networks is None else resolve(document.networks)
-    return Notation(document, wiring, _codec(document.codec, wiring, resolve, where), networks)
+    return Notation(document, wiring, _codec(document.codec, wiring, resolve, where), networks, _fingerprint(description))
+
+
+def _fingerprint(description: dict[str, Any]) -> str:
+    """Digest of a description, but for spellings that are read and never written."""
+    codec = description.get("codec")
+    if codec is not None:
+        description = {**description, "codec": {key: value for key, value in codec.items() if key != "numbers"}}
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _beside(path: Path, named: str) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nag.core.errors import InvalidRequest
+from nag.core.imports import FunctionPath
 from nag.evaluation import Evaluator, TableEvaluator, TrainingTrial, load_task_data, suggested_training
 from nag.evaluation.function_names import Functions, canonical_functions
+from nag.evaluation.proxy_names import ProxyName
 from nag.evaluation.proxy_trial import ProxyTrial
 from nag.evaluation.trial import Trial
 from nag.evaluation.user_trials import FunctionTrial, ShellTrial
@@ -135,7 +137,7 @@ def evaluate_by_training(task: Task, context: EvaluationContext, split_seed: int
 def evaluate_by_proxy(
     task: Task,
     context: EvaluationContext,
-    proxy: str,
+    proxy: ProxyName,
     data_set: str | None = None,
     batch_size: int = 64,
     initialisations: int = 1,
@@ -176,7 +178,7 @@ def spelled_functions(space: SearchSpace, archs: Sequence[Architecture]) -> list
     return [f"graph:{digest}" for digest in space.hashes(space.to_dags(archs))]
 
 
-def evaluate_by_function(task: Task, context: EvaluationContext, function: str) -> Evaluator:
+def evaluate_by_function(task: Task, context: EvaluationContext, function: FunctionPath) -> Evaluator:
     """Calls a Python function, `path/to/file.py:name` or `package.module:name`."""
     place, _, name = function.rpartition(":")
     if place.endswith(".py"):

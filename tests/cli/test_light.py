@@ -10,19 +10,23 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from nag.cli.commands import COMMANDS
 from nag.cli.source_signatures import signature_of
 from nag.cli.targets import locate
+from nag.core.checkpoint_header import FORMAT
 from nag.core.errors import InvalidRequest, MissingData
 from nag.core.lazy import names_of
 from nag.core.numbers import Count, SmallCount, Width
 from nag.core.signatures import annotations_of, conform
-from nag.evaluation import list_data_sets, list_tasks, list_training_tasks, load_task, space_of_task
+from nag.evaluation import computed_metrics, list_data_sets, list_tasks, list_training_tasks, load_task, space_of_task
 from nag.evaluation.data_sets import data_set_kind
-from nag.evaluation.metric_names import metric_names
+from nag.evaluation.metric_names import GRAPH_METRICS, metric_names
+from nag.evaluation.proxy_names import PROXY_NAMES
 from nag.graphs import Architecture
 from nag.networks import DataShape, builder_of, has_builder
+from nag.proxies import list_proxies
 from nag.spaces import list_spaces, load_space, notation_of, space_titles
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +84,24 @@ MISTAKES = [
     "train-generator search_space=nas_bench_graph architectures=HERE/archs.txt",
     "benchmark suite=search earlier=none.json",
     "search task=HERE/own.yaml budget=3 evaluator=function evaluator.function=none.py:f",
+    "search task=HERE/own.yaml budget=3 evaluator=function evaluator.function=os.path:nothing",
+    "search task=digits/nasbench201 budget=3 evaluator=proxy evaluator.proxy=synflw",
+    "search task=digits/nasbench201 budget=3 strategy._target_=nag.search.RandomSerch",
+    "search task=digits/nasbench201 budget=3 strategy._target_=nag.serch.RandomSearch",
+    "search task=nas_bench_graph/cora budget=3 store=postgresq://head/nag",
+    "search task=nas_bench_graph/cora budget=3 out_dir=s3://bucket/run",
+    "search task=nas_bench_graph/cora budget=3 out_dir=HERE/other",
+    "search task=nas_bench_graph/cora budget=3 generator=HERE/archs.txt",
+    "sample generator=HERE/predictor.safetensors",
+    "sample generator=HERE/generator.safetensors task=digits/nasbench201 search_space=nas_bench_graph",
+    "train-predictor task=nas_bench_graph/cora labels=postgresq://head/nag",
+    "train-generator search_space=nas_bench_graph conditions={depht:null}",
+    "train-generator search_space=nas_bench_graph generator.kernel._target_=nag.diffusion.NoSuch",
+    "show 0,0,1,2|gcn,gat,fc,gin search_space=nas_bench_graph task=analog_nasbench/ptq",
+    "show 0,0,1,2|gcn,gat,fc,gin search_space=nas_bench_graph file=a.sgv",
+    "export 0,0,1,2|gcn,gat,fc,gin search_space=nas_bench_graph task=digits/nasbench201 weights=initial",
+    "export x weights=HERE/archs.txt",
+    "report runs=HERE",
 ]
 LIGHT = [
     "",
@@ -117,7 +139,35 @@ def test_help_and_lists_import_nothing_heavy():
 def test_mistakes_are_told_before_anything_heavy_is_imported(tmp_path):
     (tmp_path / "archs.txt").write_text("0,0,1,2|gcn,gat,fc,gin\n0,0,1,2|gcn,gat,fc,gni\n")
     (tmp_path / "own.yaml").write_text("space: nasbench201\nsecondary_metrics: {speed: maximise}\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.yaml").write_text("command: evaluate\n")
+    for kind in ("generator", "predictor"):
+        metadata = {"format": FORMAT, "kind": kind, "version": "", "class": "", "config": "", "space": "", "facts": ""}
+        save_file({"a": torch.zeros(1)}, tmp_path / f"{kind}.safetensors", metadata)
     run_apart(RUN.format(lines=[line.replace("HERE", str(tmp_path)) for line in MISTAKES], code=2))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("search task=digits/nasbench201 budget=3 evaluator=proxy evaluator.proxy=synflw", "Did you mean 'synflow'?"),
+        ("search task=digits/nasbench201 budget=3 strategy._target_=nag.search.RandomSerch", "Did you mean 'RandomSearch'?"),
+        ("search task=digits/nasbench201 budget=3 strategy._target_=nag.serch:RandomSearch", "Did you mean 'search'?"),
+        ("search task=nas_bench_graph/cora budget=3 store=postgresq://me:pw@head/nag", "Did you mean 'postgresql://'?"),
+        ("train-predictor task=nas_bench_graph/cora labels=sqlit:///a.db", "Did you mean 'sqlite://'?"),
+        ("train-generator search_space=nas_bench_graph 'conditions={depht: null}'", "Did you mean 'depth'?"),
+        ("show '0,0,1,2|gcn,gat,fc,gin' search_space=nas_bench_graph task=analog_nasbench/ptq", "Its space is nasbench201."),
+        ("report runs=.", "Name the folder of a finished run."),
+        ("export x weights=none", "Make one with: nag evaluate evaluator=train"),
+    ],
+)
+def test_mistakes_are_told_with_what_helps(nag, line, told):
+    outcome = nag(line)
+    assert outcome.code == 2
+    assert outcome.err.endswith(f"{told}\n")
+    assert len(outcome.err.splitlines()) == 1
+    assert "pw" not in outcome.err
+    assert {path.name for path in Path.cwd().iterdir()} <= {"home"}
 
 
 PACKAGED = [name for name in list_tasks() if metric_names(name) is not None]
@@ -140,6 +190,13 @@ def test_names_of_a_task_file_are_known_early(tmp_path):
     task = load_task(tmp_path / "task.yaml")
     assert metric_names(tmp_path / "task.yaml") == ("speed", "size") == (task.search_metric, *task.secondary_metrics)
     assert notation_of(space_of_task(tmp_path / "task.yaml")).wiring.operations == task.space.vocabulary[2:]
+
+
+def test_proxies_and_computed_metrics_that_are_known_early_are_those_there_are():
+    space = load_space("nasbench201")
+    assert tuple(sorted(list_proxies())) == PROXY_NAMES
+    assert set(computed_metrics(space, space.to_dags(space.sample(5, seed=0)))) == {*space.costs, *GRAPH_METRICS}
+    assert notation_of("nasbench201").fingerprint == space.fingerprint
 
 
 @pytest.mark.data

@@ -10,7 +10,7 @@ from nag.cli.ending import conclude
 from nag.cli.options import any_task_of, builder_maker_of, fabric_of, folder_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
-from nag.workflows.ownership import require_own_folder
+from nag.workflows.folders import require_own_folder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

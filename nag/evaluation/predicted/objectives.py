@@ -16,6 +16,7 @@ from nag.evaluation.graph_metrics import GraphMetric, PredictedMetric, computed_
 from nag.evaluation.guidance_score import FrontScore, GuidanceScore
 from nag.evaluation.labelled_reward import LabelledReward
 from nag.evaluation.margins import RISK, USUAL_RISK, LimitRisk
+from nag.evaluation.metric_names import GRAPH_METRICS
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tasks import Objective
@@ -36,7 +37,6 @@ __all__ = [
 
 _EVEN = 0.5
 _REFERENCE = 1000
-_COMPUTED = ("depth", "num_edges", "num_nodes")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def known_metrics(
         found[trained.metric.name] = PredictedMetric(trained.metric.name, trained.predictor, spread, margin)
     rest = [name for name in names if name not in found]
     for name in rest:
-        if name not in (known := [*found, *space.costs, *_COMPUTED]):
+        if name not in (known := [*found, *space.costs, *GRAPH_METRICS]):
             raise InvalidRequest(f"no predictor is given for metric '{name}', and no graph tells it", did_you_mean(name, known))
     if rest:
         device = next((next(p.predictor.buffers()).device for p in predictors), torch.device("cpu"))

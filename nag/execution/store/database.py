@@ -31,6 +31,7 @@ from nag.core.documents import shortened
 from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.packages import require
 from nag.core.secrets import masked
+from nag.execution.addresses import check_store_address
 from nag.execution.store.schema import SCHEMA_VERSION, evaluations, metadata, store_version
 
 __all__ = ["OPENING_PATIENCE", "Database"]
@@ -166,7 +167,7 @@ def _parse(url: str | Path) -> URL:
     Raises:
         InvalidRequest: They mean none.
     """
-    words = str(url)
+    words = check_store_address(str(url))
     parsed = None
     if words and "://" not in words:
         parsed = URL.create("sqlite", database=str(Path(words).expanduser()))
