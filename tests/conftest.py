@@ -1,11 +1,14 @@
 """Marks and fixtures of the test suite: tests marked `data` run where the benchmark tables are at hand, `gpu` on a GPU."""
 
+import copy
+import multiprocessing
 import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import save_file
 
+from nag.cli import composition
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, enumerate_space, load_space
 
@@ -63,6 +67,19 @@ def _mark_what_is_covered_slow(items):
             uses.update(found)
 
 
+_IMPORTED_BY_WORKERS = [
+    "nag.execution.executors",
+    "nag.evaluation.proxy_trial",
+    "nag.evaluation.training_trial",
+    "nag.evaluation.user_trials",
+    "psycopg",
+    "pytest",
+    "sklearn.datasets",
+    "sqlite3",
+    "torch._dynamo",
+]
+
+
 @pytest.fixture(scope="session")
 def device():
     """The device of the tests marked `gpu`."""
@@ -74,6 +91,36 @@ def _one_worker():
     """Evaluations start one worker unless a test asks for more: starting costs more than most of them measure."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nag.execution.executors.local._cpus", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _prepared_workers():
+    """Worker processes of all tests are forked from one that has imported what most of them would import by themselves."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        yield
+        return
+    forkserver.set_forkserver_preload(_IMPORTED_BY_WORKERS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forkserver, "set_forkserver_preload", lambda modules: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _composed_once():
+    """Hydra composes the same packaged configuration once a process; a tenth of a second each would be a minute in all."""
+    compose, found = composition._composed, {}
+
+    def composed(name, command, choices):
+        if any(choice.startswith("hydra.") for choice in choices):  # groups of the test's own, in files that may change
+            return compose(name, command, choices)
+        key = name, tuple(choices)
+        if key not in found:
+            found[key] = compose(name, command, choices)
+        return copy.deepcopy(found[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(composition, "_composed", composed)
         yield
 
 

@@ -246,9 +246,9 @@ def test_a_sqlite_store_and_a_cluster_elsewhere_are_refused(store):
 
 @pytest.fixture(scope="module")
 def ray_cluster():
-    """A local cluster for all tests of this module, with four CPUs whatever the host has."""
+    """A local cluster for all tests of this module, with two CPUs whatever the host has."""
     ray = pytest.importorskip("ray")
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, _system_config={"worker_niceness": 0})
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _system_config={"worker_niceness": 0})
     yield ray
     ray.shutdown()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.forkserver
 import os
 import sqlite3
 import threading
 import time
 from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.forkserver import ForkServer
 
 import pytest
 from store_trials import CheapTrial, value_of, wanted
@@ -195,10 +196,11 @@ def test_a_result_is_on_the_disk_as_soon_as_its_call_has_returned(store):
     assert store.counts()["done"] == 6
 
 
-def test_a_server_killed_before_a_worker_starts_is_started_again(store):
+def test_a_server_killed_before_a_worker_starts_is_started_again(store, monkeypatch):
     """(L10)"""
-    server = multiprocessing.forkserver._forkserver
-    server._stop()
+    server = ForkServer()
+    monkeypatch.setattr(forkserver, "connect_to_new_process", server.connect_to_new_process)
+    monkeypatch.setattr(forkserver, "ensure_running", server.ensure_running)
     killed = []
 
     def kill():
@@ -211,6 +213,7 @@ def test_a_server_killed_before_a_worker_starts_is_started_again(store):
     killer.start()
     records = LocalExecutor(workers=1).run(store, CheapTrial(), wanted(2))
     killer.join()
+    server._stop()
     assert killed
     assert [record.status for record in records] == ["done"] * 2
 

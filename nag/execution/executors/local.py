@@ -35,8 +35,9 @@ _STARTS, _PAUSE = 4, 0.2
 class LocalExecutor(Executor):
     """Runs trials in processes of this host, which end when this one does.
 
-    Workers are forked from a server process that has imported this package once and nothing else, so that they start in
-    milliseconds and no thread or device is forked with them; where there is no such server (Windows), each is spawned.
+    Workers are forked from a server process that has imported this package and the trial's module once and nothing else, so
+    that they start in milliseconds and no thread or device is forked with them; where there is no such server (Windows), each
+    is spawned.
 
     Args:
         workers: Number of processes; None for one for each CPU that this one may use. How each works, `WorkOptions` says.
@@ -88,7 +89,7 @@ class _ProcessPool(WorkerPool):
                 f"the trial cannot be sent to a worker: {error}", "Define it in a module, not inside a function."
             ) from error
         self._arguments = (url, pickled, task, evaluator, options)
-        self._context = _context()
+        self._context = _context(type(trial).__module__)
         self._processes: dict[str, tuple[BaseProcess, Connection]] = {}
 
     def start(self, name: str) -> None:
@@ -167,11 +168,13 @@ def _end_group(leader: int | None) -> None:
             os.killpg(leader, signal.SIGKILL)
 
 
-def _context() -> BaseContext:
+def _context(module: str) -> BaseContext:
+    """What starts processes; modules of this package alone are imported before a fork, since others may start threads."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "nag.execution.worker"])  # if no server runs yet
+    own = [module] if module.startswith("nag.") else []
+    context.set_forkserver_preload(["__main__", "nag.execution.worker", *own])  # if no server runs yet
     return context
 
 
