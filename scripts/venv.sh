@@ -10,6 +10,8 @@ set_up() { # extras, such as "" or "[test]"
     if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
         [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
         echo "Installing nag$1 into $venv ..."
+        # The pip that comes with Python 3.10 and 3.11 takes twice the time of a later one to read the index.
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade -c "$root/constraints.txt" pip
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -c "$root/constraints.txt" -e "$root$1"
         echo "$want" >"$stamp"
     fi

@@ -157,7 +157,7 @@ def test_a_lease_without_end_holds_nothing(store, hence):
     start = time.monotonic()
     (record,) = LocalExecutor(workers=1).run(store, CheapTrial(), [asked()])
     assert record.status == "done"
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # not the hours of the lease
 
 
 def test_leases_are_an_hour_at_most(store):

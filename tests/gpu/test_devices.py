@@ -135,7 +135,9 @@ def test_training_steps_stay_on_the_device_and_do_not_wait(family, cells):
         assert not waits
 
 
-@pytest.mark.parametrize("name", GUIDANCES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "exact" else []) for name in GUIDANCES]
+)
 def test_guidance_stays_on_the_device(name, cells):
     space, dags = cells
     with pretend.accelerator():

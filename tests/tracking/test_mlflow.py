@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nag.core.errors import InvalidRequest
+from nag.core.packages import is_installed
 from nag.evaluation import TableEvaluator
 from nag.graphs import Architecture, draw_png
 from nag.search import Problem
@@ -19,7 +20,7 @@ from nag.tracking import Image, MlflowTracker, RunContext
 from nag.workflows.run import RunFolder
 from nag.workflows.search import SearchPlan, search
 
-mlflow = pytest.importorskip("mlflow")
+pytestmark = pytest.mark.skipif(not is_installed("mlflow"), reason="mlflow is not installed")
 
 ARCH = Architecture(("input", "a", "output"), ((0, 1), (1, 2)))
 SECRET = "pl4nted-s3cret"
@@ -31,6 +32,12 @@ nodes: 4
 edges: [[0, 1], [1, 2], [2, 3]]
 codec: {name: edge_list}
 """
+
+
+def client_of(tracker):
+    from mlflow import MlflowClient  # takes two seconds, which not every process that only collects tests need spend
+
+    return MlflowClient(tracking_uri=tracker.uri)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +78,7 @@ def test_a_search_is_read_back_and_goes_on_in_the_same_run(tmp_path, home, capfd
     run_search(folder, 6, resume=True)
     assert list(home.rglob("*")) == []
     assert capfd.readouterr() == ("", "")
-    client = mlflow.MlflowClient(tracking_uri=tracker.uri)
+    client = client_of(tracker)
     (experiment,) = [found for found in client.search_experiments() if found.name == "nag"]
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
@@ -109,7 +116,7 @@ def test_pictures_and_names_that_mlflow_does_not_take(tmp_path):
     tracker.artifact("all", "kind", [tmp_path / "file"])
     tracker.finish()
     tracker.finish()
-    client = mlflow.MlflowClient(tracking_uri=tracker.uri)
+    client = client_of(tracker)
     run = client.get_run((tmp_path / "run" / "mlflow" / "run_id").read_text().strip())
     assert run.data.params == {"a _ms_": "None"}
     assert [metric.step for metric in client.get_metric_history(run.info.run_id, "latency _ms_")] == [2]
