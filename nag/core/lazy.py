@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import sys
 from pathlib import Path
@@ -38,6 +39,7 @@ def lazily(package: str) -> None:
     vars(module).update(__getattr__=get, __dir__=lambda: sorted({*vars(module), *homes}))
 
 
+@functools.cache
 def names_of(source: str) -> dict[str, tuple[str, str]]:
     """Name -> module and name there, of all that a module imports by `from` at its top or under `if TYPE_CHECKING:`.
 

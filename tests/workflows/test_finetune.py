@@ -233,8 +233,8 @@ def test_the_command_makes_a_generator_that_sample_reads(monkeypatch, capsys, tm
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("generator=none.safetensors", ["reward", "predictor=PATH"]),
-        ("generator=none.safetensors predictor=p task=nas_bench_graph/cora", ["one only"]),
+        (f"generator={__file__}", ["reward", "predictor=PATH"]),
+        (f"generator={__file__} predictor={__file__} task=nas_bench_graph/cora", ["one only"]),
         ("generator=none.safetensors task=nas_bench_graph/cora", ["none.safetensors", "does not exist"]),
         ("generator=none.safetensors task=nas_bench_graph/cora budget=0", ["budget is 0"]),
         ("generator=none.safetensors task=nas_bench_graph/coar", ["coar", "Did you mean"]),
