@@ -112,7 +112,7 @@ def test_every_large_graph_is_drawn_equally_often(epochs, batch_size):
     assert stats.chisquare(counts.numpy()).pvalue > 0.99
 
 
-@pytest.mark.parametrize("processes", [2, 3, 5])
+@pytest.mark.parametrize("processes", [3, *(pytest.param(number, marks=pytest.mark.slow) for number in (2, 5))])
 def test_processes_that_share_batches_draw_every_graph_equally_often(processes):
     feed = GraphBatchSampler(chains(SKEWED), 16, multiple=processes)
     batches = epochs_of(feed, 120)

@@ -34,12 +34,13 @@ _QUIET = "tracker.mode=disabled tracker.console=false"
 _TRAINING = "evaluator.epochs=1"
 _QUICK = {
     "train-generator": f"training.max_steps=100 metric_samples=50 {_QUIET}",
-    "quickstart": f"training.max_steps=400 generator.width=32 generator.layers=2 num_train=40 num_samples=10 {_QUIET}",
+    "quickstart": f"training.max_steps=200 generator.width=32 generator.layers=2 num_train=30 num_samples=5 {_QUIET}",
     **dict.fromkeys(
         ("train-predictor", "train-meta-predictor", "sample", "evaluate", "search", "finetune-generator", "export"), _QUIET
     ),
 }
 """Command -> options that a test adds."""
+_NUMBER = re.compile(r"(num_samples|budget)=(\d+)")
 _NEVER = re.compile(r"bash scripts/(\w+)\.sh|(pip install|git|cd|ray|make) ")
 """Commands that need a network, a checkout or a cluster; scripts must exist."""
 _SERVERS = {
@@ -74,8 +75,7 @@ def commands_of(text: str) -> Iterator[str]:
 def quick(words: list[str]) -> list[str]:
     """A command of `nag` with small numbers of samples and of trainings."""
     training = "evaluator=train" in words
-    fewer = re.compile(rf"(num_samples{'|budget' if training else ''})=(\d+)")
-    small = [_SERVERS.get(word, fewer.sub(_smaller, word)) for word in words]
+    small = [_SERVERS.get(word, _NUMBER.sub(_smaller, word)) for word in words]
     added = f"{_QUICK.get(words[0], '')} {_TRAINING if training else ''}".split()
     keys = {word.partition("=")[0] for word in added}
     return [word for word in small if word and word.partition("=")[0] not in keys] + added

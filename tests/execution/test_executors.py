@@ -253,10 +253,10 @@ def ray_cluster():
     ray.shutdown()
 
 
-def test_ray_gives_the_same_results_as_local_processes(ray_cluster, store, tmp_path):
+@pytest.mark.parametrize("trial", [lambda folder: CheapTrial(), pytest.param(TinyTraining, marks=pytest.mark.slow)])
+def test_ray_gives_the_same_results_as_local_processes(ray_cluster, store, tmp_path, trial):
     (tmp_path / "running").touch()  # no pause
-    requests = [*wanted(6), *wanted(6, seed=3)]
-    trial = TinyTraining(str(tmp_path))
+    requests, trial = [*wanted(6), *wanted(6, seed=3)], trial(str(tmp_path))
     far = RayExecutor(workers=2).run(store, trial, requests)
     near = LocalExecutor(workers=2).run(EvaluationStore(tmp_path / "near.db"), trial, requests)
     assert [record.key for record in far] == [request.key for request in requests]

@@ -121,15 +121,17 @@ SMALLER = {
 }
 
 
+LONG = {"curves", "search", "speed", "transfer"}
+"""Suites whose smallest cell takes seconds."""
+
+
 def check_cell(suite, name, folder):
     cell = suite.cells(SuiteOptions())[0]
     found = cell.run(cell.context(folder))
     assert {m.metric for m in found if m.value is not None} >= METRICS[name]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in ("curves", "transfer") else []) for name in SMALLER]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in SMALLER])
 def test_a_small_cell_measures_what_the_tables_show(name, suite_of, tmp_path):
     check_cell(SMALLER[name](suite_of(name)), name, tmp_path)
 
