@@ -75,14 +75,15 @@ def commands_of(text: str) -> Iterator[str]:
 def quick(words: list[str]) -> list[str]:
     """A command of `nag` with small numbers of samples and of trainings."""
     training = "evaluator=train" in words
-    small = [_SERVERS.get(word, _NUMBER.sub(_smaller, word)) for word in words]
+    share = {"num_samples": 5, "budget": 5 if training else 2}  # a search under a limit has to find what keeps it
+    small = [_SERVERS.get(word, _NUMBER.sub(lambda found: _smaller(found, share[found[1]]), word)) for word in words]
     added = f"{_QUICK.get(words[0], '')} {_TRAINING if training else ''}".split()
     keys = {word.partition("=")[0] for word in added}
     return [word for word in small if word and word.partition("=")[0] not in keys] + added
 
 
-def _smaller(found: re.Match[str]) -> str:
-    return f"{found[1]}={max(2, ceil(int(found[2]) / 5))}"
+def _smaller(found: re.Match[str], divisor: int) -> str:
+    return f"{found[1]}={max(2, ceil(int(found[2]) / divisor))}"
 
 
 def run_command(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
