@@ -36,6 +36,11 @@ class Notation:
         codec: Reads and writes strings.
         networks: Import path of the class that builds its networks, if the file names one.
         fingerprint: Digest of the description; spaces with one fingerprint are equal.
+
+    Example:
+        >>> from nag.spaces import notation_of
+        >>> notation_of("nas_bench_graph").decode("0,0,1,2|gcn,gat,fc,gin").ops
+        ('input', 'gcn', 'gat', 'fc', 'gin', 'output')
     """
 
     document: SpaceDocument
