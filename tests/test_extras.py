@@ -95,6 +95,7 @@ TRAIN = "task=digits/nasbench201 evaluator=train evaluator.epochs=1 tracker.mode
 def test_a_missing_package_is_told_with_its_command_before_any_work(package, extra, line, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "metrics.json").write_text("{}")
     (tmp_path / "cells.txt").write_text(f"{CELL}\n")
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, package, None)
@@ -107,4 +108,4 @@ def test_a_missing_package_is_told_with_its_command_before_any_work(package, ext
     assert stop.value.code == 2
     assert told.startswith(f'error: package {package} is not installed. Run: pip install "nag[{extra}]"'), told
     assert len(told.splitlines()) == 1
-    assert not list(tmp_path.rglob("metrics.json"))
+    assert list(tmp_path.rglob("metrics.json")) == [tmp_path / "a" / "metrics.json"]

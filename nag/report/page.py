@@ -29,7 +29,7 @@ from nag.report.tiles import tiles
 from nag.report.trainings import training_sections
 from nag.search import Study
 
-__all__ = ["write_report"]
+__all__ = ["page_of_runs", "write_report"]
 
 
 def write_report(runs: Study | Mapping[str, Study] | Sequence[str | Path], path: str | Path, title: str = "nag report") -> Path:
@@ -66,17 +66,24 @@ def write_report(runs: Study | Mapping[str, Study] | Sequence[str | Path], path:
     """
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name at least one run folder, or pass a study with queries.")
-    path = Path(path)
     if isinstance(runs, Study | Mapping):
         searches = searches_of_studies({"search": runs} if isinstance(runs, Study) else runs)
-        return _write(path, title, [search.run for search in searches], {}, searches)
-    found = find_runs([Path(run) for run in runs])
+        page = _page(title, [search.run for search in searches], {}, searches)
+    else:
+        page = page_of_runs([Path(run) for run in runs], title)
+    write_text(Path(path), page)
+    return Path(path)
+
+
+def page_of_runs(runs: Sequence[Path], title: str) -> str:
+    """The page of some run folders; arguments and errors are those of `write_report`."""
+    found = find_runs(runs)
     samples = {run.path: read_samples(run) for run in found if run.command in {"sample", "evaluate"}}
-    return _write(path, title, found, samples, [read_search(run, found) for run in found if run.command == "search"])
+    return _page(title, found, samples, [read_search(run, found) for run in found if run.command == "search"])
 
 
-def _write(path: Path, title: str, found: Sequence[Run], samples: Samples, searches: Sequence[Search]) -> Path:
-    """Writes the page of runs that were read."""
+def _page(title: str, found: Sequence[Run], samples: Samples, searches: Sequence[Search]) -> str:
+    """The page of runs that were read."""
     sections = [
         *_search_sections(searches, found),
         *truth_sections(found, samples),
@@ -86,8 +93,7 @@ def _write(path: Path, title: str, found: Sequence[Run], samples: Samples, searc
     ]
     headline = headline_of(found, samples, searches, sections)
     hero = None if headline is None else headline.figure
-    write_text(path, _rendered(title, found, headline, without_hero(sections, hero)))
-    return path
+    return _rendered(title, found, headline, without_hero(sections, hero))
 
 
 def _rendered(title: str, runs: Sequence[Run], headline: Headline | None, sections: Sequence[Section]) -> str:

@@ -20,7 +20,7 @@ from nag.tasks.tables.table import BenchmarkTable
 from nag.tasks.task import Task
 from nag.tasks.task_file import is_task_file
 
-__all__ = ["TableColumns", "import_table"]
+__all__ = ["TableColumns", "import_table", "require_outside", "task_of_table", "write_task"]
 
 
 @dataclass(frozen=True)
@@ -103,19 +103,40 @@ def import_table(
         ...     print(load_task(path))
         Task(mine: searched on the reported metric score (higher is better))
     """
-    source, folder = Path(csv_path).expanduser(), Path(out_dir).expanduser()
-    if source.resolve() == (folder / "table.csv").resolve():
-        raise InvalidRequest(f"importing '{csv_path}' into its own folder would replace it", "Choose another out_dir.")
-    table = read_csv_table(source, load_space(space), columns.arch, metrics=columns.metrics)
-    for note in table.notes:
-        tell(note)
-    task = _task_of(table, columns, name or table.name, dict(task_features or {}))
-    _write(folder, task, space)
+    folder = Path(out_dir).expanduser()
+    require_outside(csv_path, folder)
+    write_task(folder, task_of_table(csv_path, space, columns, name, task_features, tell), space)
     return (folder / "task.yaml").resolve()
 
 
-def _write(folder: Path, task: Task, space: str | Path) -> None:
+def require_outside(csv_path: str | Path, folder: Path) -> None:
+    """Raises `InvalidRequest` where a table is itself what an import into a folder would write."""
+    if Path(csv_path).expanduser().resolve() == (folder / "table.csv").resolve():
+        raise InvalidRequest(f"importing '{csv_path}' into its own folder would replace it", "Choose another out_dir.")
+
+
+def task_of_table(
+    csv_path: str | Path,
+    space: str | Path,
+    columns: TableColumns,
+    name: str | None = None,
+    task_features: Mapping[str, float] | None = None,
+    tell: Callable[[str], None] = lambda note: None,
+) -> Task:
+    """The task of a table, which is checked; nothing is written. Arguments and errors are those of `import_table`."""
+    table = read_csv_table(Path(csv_path).expanduser(), load_space(space), columns.arch, metrics=columns.metrics)
+    for note in table.notes:
+        tell(note)
+    return _task_of(table, columns, name or table.name, dict(task_features or {}))
+
+
+def write_task(folder: Path, task: Task, space: str | Path) -> None:
     """Writes the files of a task.
+
+    Args:
+        folder: Where to.
+        task: A task with a table.
+        space: Name or path of its search space.
 
     Raises:
         InvalidRequest: The folder cannot be written to.

@@ -59,7 +59,7 @@ def run_folders(paths: Sequence[Path]) -> dict[Path, Path]:
         Resolved path -> the path as it was given.
 
     Raises:
-        MissingData: No such folder, or no run in it.
+        MissingData: No such folder, or no run in it but that of a report.
         DamagedFile: A link leads out of a folder.
 
     Example:
@@ -81,12 +81,15 @@ def run_folders(paths: Sequence[Path]) -> dict[Path, Path]:
 
 
 def _runs_in(path: Path) -> list[Path]:
-    """A folder, if it holds a finished run, and the folders right inside that do."""
+    """A folder, if it holds a finished run, and the folders right inside that do; reports are left out."""
     if path.is_file():
         raise MissingData(f"'{shortened(str(path))}' is a file, not a run folder", "Name the folder that holds it.")
     if not path.is_dir():
         raise MissingData(f"run folder '{shortened(str(path))}' does not exist", "Check the path.")
-    found = [folder for folder in (path, *sorted(path.iterdir())) if (folder / "metrics.json").is_file()]
+    held = [folder for folder in (path, *sorted(path.iterdir())) if (folder / "metrics.json").is_file()]
+    found = [folder for folder in held if command_of(folder) != "report"]
+    if held and not found:
+        raise MissingData(f"'{shortened(str(path))}' holds a report, not a run", "Name the folders of the runs in it.")
     if not found:
         raise MissingData(f"'{path / 'metrics.json'}' does not exist", "Name the folder of a finished run.")
     return found

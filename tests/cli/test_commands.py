@@ -151,5 +151,7 @@ def test_a_published_file_becomes_tables(nag, follow):
     assert outcome.code == 0, outcome.err
     assert "data_dir=" in outcome.out
     assert "nasbench201/cifar10," in outcome.out
+    assert metrics("tables")["command"] == "import-benchmark"
+    assert yaml.safe_load(Path("tables/config.yaml").read_text())["partial"] is True
     follow(outcome, "strategy=random")
     assert metrics("b")["best_report_metric"] == 91.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,22 @@ def test_a_drawing_stands_beside_its_configuration_and_its_properties(nag, produ
     assert metrics["accuracy"] > 0
     assert f"canonical_hash: {metrics['canonical_hash']}" in done.out
     assert {path.suffix for path in Path("a").iterdir() if path.name[0] != "."} == {".svg", ".yaml", ".json"}
+
+
+@pytest.mark.parametrize("command", ["import-table", "report"])
+def test_every_run_folder_holds_configuration_and_metrics(nag, products, command):
+    line = f"{command} {COMMANDS[command][0].format(p=products)} out_dir=a"
+    assert nag(line).code == 0
+    metrics, config = json.loads(Path("a/metrics.json").read_text()), yaml.safe_load(Path("a/config.yaml").read_text())
+    assert metrics["command"] == config["command"] == command
+    assert {"nag_version", "seed", "device", "cpu_seconds", "wall_seconds", "versions"} < set(metrics)
+    assert nag(line).code == 0  # the same command may write into its folder again
+
+
+def test_a_report_in_the_folder_of_a_run_is_no_run_of_it(nag, products):
+    assert nag(f"report runs={products}/accuracy out_dir=runs/page").code == 0
+    shutil.copytree(products / "accuracy", "runs/accuracy")
+    assert nag("report runs=runs out_dir=page").code == 0
+    assert "runs/page" not in Path("page/report.html").read_text()
+    outcome = nag("report runs=page")
+    assert outcome.err == "error: 'page' holds a report, not a run. Name the folders of the runs in it.\n"

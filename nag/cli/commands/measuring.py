@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nag.cli.console import warn
 from nag.cli.ending import conclude
-from nag.cli.options import any_task_of, device_of, evaluator_of, folder_of, run_folder_of
+from nag.cli.options import any_task_of, device_of, evaluator_of, run_folder_of
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
 
@@ -75,18 +75,27 @@ def _words(suite: str, left_out: tuple[str, ...]) -> list[str]:
 
 def report(cfg: DictConfig, options: ReportOptions) -> None:
     """Write one self-contained HTML page about runs."""
-    from nag.core.locks import FolderLock
-    from nag.report import write_report
-
     runs = [Path(run) for run in options.runs]
     if not runs:
         raise InvalidRequest("there is no run to report on", "Name run folders: runs=[a,b].")
-    target = runs[0] if len(runs) == 1 and options.out_dir is None else folder_of(cfg, "report")
-    lock = FolderLock(target, "report")
-    if (target / "metrics.json").is_file():  # a run folder, into which one process writes
+    if len(runs) == 1 and options.out_dir is None:
+        page = _add_report(runs[0], options.title)
+    else:
+        from nag.report.stage import report
+
+        page = report(run_folder_of(cfg, "report", tracked=False), runs, options.title)
+    conclude({"report": page}, ["python", "-m", "webbrowser", "-t", str(page)])
+
+
+def _add_report(run: Path, title: str) -> Path:
+    """Writes the report of one run beside its results."""
+    from nag.core.locks import FolderLock
+    from nag.report import write_report
+
+    lock = FolderLock(run, "report")
+    if (run / "metrics.json").is_file():  # a run folder, into which one process writes
         lock.acquire()
     try:
-        page = write_report(runs, target / "report.html", options.title)
+        return write_report([run], run / "report.html", title)
     finally:
         lock.release()
-    conclude({"report": page}, ["python", "-m", "webbrowser", "-t", str(page)])

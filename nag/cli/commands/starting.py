@@ -84,12 +84,13 @@ def show(cfg: DictConfig, options: ShowOptions) -> None:
 
 def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
     """Make a task of a CSV table."""
-    from nag.tasks import TableColumns, import_table, load_task
+    from nag.tasks import TableColumns, load_task
+    from nag.workflows.importing import import_table
 
     searched = options.search_metric, options.report_metric, options.maximise
     columns = TableColumns(*searched, options.side_metrics, options.arch_column)
-    folder = folder_of(cfg, "import-table")
-    path = import_table(options.csv, options.search_space, folder, columns, options.name, options.descriptor, say)
+    run = run_folder_of(cfg, "import-table", tracked=False)
+    path = import_table(run, options.csv, options.search_space, columns, options.name, options.descriptor, say)
     task = load_task(path)
     say(f"{task.name}: {len(task.table)} architectures of {task.table.space.name}, {task.protocol}")
     conclude({"task": path}, ["nag", "search", f"task={path}", "budget=20"])
@@ -97,9 +98,10 @@ def import_table(cfg: DictConfig, options: ImportTableOptions) -> None:
 
 def import_benchmark(cfg: DictConfig, options: ImportBenchmarkOptions) -> None:
     """Make tables of a published benchmark file, such as nasbench_only108.tfrecord."""
-    from nag.tasks import import_benchmark, list_tasks
+    from nag.tasks import list_tasks
+    from nag.workflows.importing import import_benchmark
 
-    paths = import_benchmark(options.file, folder_of(cfg, "import-benchmark"), options.partial, say)
+    paths = import_benchmark(run_folder_of(cfg, "import-benchmark", tracked=False), options.file, options.partial, say)
     family = "nasbench101" if paths[0].name.startswith("nasbench101") else "nasbench201"
     folder = paths[0].resolve().parent
     tasks = [name for name, note in list_tasks(folder).items() if name.startswith(family) and note.endswith("(available)")]

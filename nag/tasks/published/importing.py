@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from nag.tasks.published.csv_exports import read_csv_export
 from nag.tasks.published.nasbench101_records import read_nasbench101_records
 from nag.tasks.published.tfrecord import is_tfrecord
 
-__all__ = ["import_benchmark"]
+__all__ = ["import_benchmark", "read_benchmark", "require_replaceable"]
 
 _STAMP = (1980, 1, 1, 0, 0, 0)  # of all entries of a zip file, so that equal content makes equal files
 
@@ -57,14 +57,27 @@ def import_benchmark(
             ...
         nag.core.errors.MissingData: 'nasbench_only108.tfrecord' does not exist. Check the path.
     """
-    source, folder = Path(path).expanduser(), Path(out_dir).expanduser()
+    folder, files = Path(out_dir).expanduser(), read_benchmark(path, partial, tell)
+    require_replaceable(folder, files)
+    try:
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+    except OSError as error:
+        what = f"cannot write to '{shortened(str(folder))}' ({error.strerror})"
+        raise InvalidRequest(what, "Choose another out_dir.") from error
+    return [folder / name for name in files]
+
+
+def read_benchmark(path: str | Path, partial: bool, tell: Callable[[str], None]) -> dict[str, bytes]:
+    """Name -> content of each table of a published file. Arguments and errors are those of `import_benchmark`."""
+    source = Path(path).expanduser()
     if not source.exists():
         raise MissingData(f"'{shortened(str(path))}' does not exist", "Check the path.")
     if source.is_file() and is_tfrecord(_head(source)):
         arrays = read_nasbench101_records(source)
         nasbench101.check_arrays(arrays, source.name)
         _check_whole(source, len(arrays["params"]), nasbench101.CELLS, partial, tell)
-        return _write(folder, {nasbench101.FILE: _npz(arrays)})
+        return {nasbench101.FILE: _npz(arrays)}
     frame = _frame(source, _cells(source))
     nasbench201.check_frame(frame, source.name)
     _check_whole(source, len(frame), nasbench201.CELLS, partial, tell)
@@ -72,7 +85,15 @@ def import_benchmark(
     files = {nasbench201.MAIN: _csv(frame[main])}
     if "cifar10_val_acc_12ep" in frame:
         files[nasbench201.TWELVE_EPOCHS] = _csv(frame[["index", "cifar10_val_acc_12ep"]])
-    return _write(folder, files)
+    return files
+
+
+def require_replaceable(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Raises `InvalidRequest` where a folder holds a file of one of these names with other content."""
+    for name, content in files.items():
+        path = folder / name
+        if path.is_file() and path.read_bytes() != content:
+            raise InvalidRequest(f"'{shortened(str(path))}' is there already, with other content", "Choose another out_dir.")
 
 
 def _head(path: Path) -> bytes:
@@ -133,18 +154,3 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
             np.lib.format.write_array(content, array, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", _STAMP), content.getvalue(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> list[Path]:
-    paths = {folder / name: content for name, content in files.items()}
-    for path, content in paths.items():
-        if path.is_file() and path.read_bytes() != content:
-            raise InvalidRequest(f"'{shortened(str(path))}' is there already, with other content", "Choose another out_dir.")
-    try:
-        for path, content in paths.items():
-            write_bytes(path, content)
-    except OSError as error:
-        raise InvalidRequest(
-            f"cannot write to '{shortened(str(folder))}' ({error.strerror})", "Choose another out_dir."
-        ) from error
-    return list(paths)
