@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from nag.suites import run_suite
     from nag.tasks import Metric, Objective, Observations, Task
     from nag.training import FitOptions
-    from nag.workflows.load import load
+    from nag.workflows.sources.load import load
 
 __version__ = "0.2.0"
 
@@ -90,7 +90,7 @@ _HOMES = {
     "fit_predictor": "nag.evaluation.predicted",
     "list_spaces": "nag.spaces",
     "list_tasks": "nag.evaluation",
-    "load": "nag.workflows.load",
+    "load": "nag.workflows.sources.load",
     "load_space": "nag.spaces",
     "load_task": "nag.evaluation",
     "run_suite": "nag.suites",

@@ -38,7 +38,7 @@ from nag.suites.running.context import CellContext
 from nag.suites.running.hardware import hardware
 from nag.suites.speed import step_against_floor
 from nag.suites.suite import Column, Table
-from nag.workflows.run import version_of
+from nag.workflows.run_folder.run import version_of
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("torch", "torch-geometric", "lightning-fabric", "numpy", "hydra-core", "triton")

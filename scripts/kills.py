@@ -44,8 +44,8 @@ LONGEST = 300  # seconds of a run
 LEFT_OUT = {"versions", "reused", "identity", "steps_per_second"}
 PRELOADED = (
     "nag.cli.application nag.cli.commands nag.workflows.search nag.workflows.evaluate nag.workflows.evaluators"
-    " nag.workflows.train_generator"
-    " nag.workflows.run nag.search nag.training nag.tasks nag.networks nag.tracking hydra.utils omegaconf sklearn.datasets"
+    " nag.workflows.train_generator nag.workflows.run_folder.run"
+    " nag.search nag.training nag.tasks nag.networks nag.tracking hydra.utils omegaconf sklearn.datasets"
 )
 SPACE = """
 name: sketches

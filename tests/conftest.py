@@ -69,9 +69,9 @@ def _mark_what_is_covered_slow(items):
 
 _IMPORTED_BY_WORKERS = [
     "nag.execution.executors",
-    "nag.evaluation.proxy_trial",
-    "nag.evaluation.training_trial",
-    "nag.evaluation.user_trials",
+    "nag.evaluation.trials.proxy_trial",
+    "nag.evaluation.trials.training_trial",
+    "nag.evaluation.trials.user_trials",
     "psycopg",
     "pytest",
     "sklearn.datasets",

@@ -16,7 +16,7 @@ import torch
 
 import nag
 from nag.cli.commands import COMMANDS
-from nag.evaluation.in_process import evaluator_of_task
+from nag.evaluation.trials.in_process import evaluator_of_task
 
 
 def run_python(code: str) -> str:

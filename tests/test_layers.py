@@ -111,8 +111,8 @@ def test_every_module_has_a_layer():
         ("nag/workflows/sample.py", "from omegaconf import DictConfig"),
         ("nag/evaluation/ledger.py", "import sqlalchemy.orm"),
         ("nag/nn/dag_transformer.py", "from nag.spaces import SearchSpace"),
-        ("nag/workflows/run.py", "from nag.cli import main"),
-        ("nag/workflows/run.py", "from nag import load_space"),
+        ("nag/workflows/run_folder/run.py", "from nag.cli import main"),
+        ("nag/workflows/run_folder/run.py", "from nag import load_space"),
     ],
 )
 def test_forbidden_imports_are_found(file, source):
@@ -178,7 +178,7 @@ def test_searching_evaluating_and_sampling_import_nothing_that_they_may_not_use(
 import sys, nag.graphs
 assert not {"networkx", "torch_geometric", "matplotlib"} & set(sys.modules)
 import nag.workflows.evaluate, nag.workflows.sample, nag.workflows.search, nag.predictors.gp
-import nag.evaluation.small_networks, nag.networks.registry, nag.proxies
+import nag.evaluation.networks.small_networks, nag.networks.registry, nag.proxies
 assert not {"torch_geometric", "lightning_fabric", "torch._dynamo", "matplotlib"} & set(sys.modules)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

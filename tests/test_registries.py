@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CLOSED = {
     "nag/cli/commands/__init__.py": {"COMMANDS"},  # the commands of the console script
-    "nag/evaluation/graph_metrics.py": {"_GRAPH"},  # numbers of a graph that limits may be put on
-    "nag/evaluation/small_networks.py": {"_ACTIVATIONS"},  # of networks that users describe in JSON
+    "nag/evaluation/scores/graph_metrics.py": {"_GRAPH"},  # numbers of a graph that limits may be put on
+    "nag/evaluation/networks/small_networks.py": {"_ACTIVATIONS"},  # of networks that users describe in JSON
     "nag/networks/nas_bench_graph.py": {"LAYERS"},  # operations of one published space
     "nag/networks/nasbench101.py": {"OPERATIONS"},
     "nag/networks/nasbench201.py": {"OPERATIONS"},

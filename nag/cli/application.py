@@ -24,7 +24,7 @@ from nag.core.errors import InvalidRequest, NagError, did_you_mean
 from nag.core.plugins import allow_plugins
 from nag.core.secrets import masked
 from nag.core.signatures import annotations_of
-from nag.workflows.folders import require_own_folder
+from nag.workflows.run_folder.folders import require_own_folder
 
 __all__ = ["error_line", "run"]
 

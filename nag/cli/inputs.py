@@ -81,7 +81,7 @@ def check_native(text: str, space: str | Path) -> None:
 def check_listed(path: str, space: str | Path) -> None:
     """Checks the strings of a file that lists architectures as `check_native` does; a long file is checked once, later."""
     from nag.spaces import notation_of
-    from nag.workflows.architecture_file import read_architectures
+    from nag.workflows.sources.architecture_file import read_architectures
 
     notation, file = notation_of(space), Path(path)
     if notation is not None and file.is_file() and file.stat().st_size <= _QUICKLY_READ:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nag.spaces import SearchSpace
     from nag.tasks import Objective, Task
     from nag.tracking import RunTracker
-    from nag.workflows.run import RunFolder
+    from nag.workflows.run_folder.run import RunFolder
 
 __all__ = [
     "any_task_of",
@@ -150,7 +150,7 @@ def conditions_of(cfg: DictConfig, space: SearchSpace, graphs: DagBatch | None) 
 
 def graphs_of(cfg: DictConfig, space: SearchSpace) -> DagBatch:
     """The architectures that a file lists."""
-    from nag.workflows.architecture_file import read_architectures
+    from nag.workflows.sources.architecture_file import read_architectures
 
     return space.to_dags(read_architectures(Path(str(cfg.architectures)), space))
 
@@ -165,7 +165,7 @@ def digests_of(cfg: DictConfig, *keys: str) -> dict[str, str]:
     """Option -> digest of the content of the file or folder that it names, for the options that name one."""
     from omegaconf import OmegaConf
 
-    from nag.workflows.inputs import digest_of_path
+    from nag.workflows.run_folder.inputs import digest_of_path
 
     named = {key: OmegaConf.select(cfg, key) for key in keys}
     return {key: digest_of_path(path) for key, path in named.items() if isinstance(path, str) and Path(path).exists()}
@@ -187,7 +187,7 @@ def run_folder_of(
     from omegaconf import OmegaConf
 
     from nag.tracking import NullTracker
-    from nag.workflows.run import RunFolder
+    from nag.workflows.run_folder.run import RunFolder
 
     path = path or folder_of(cfg, command)
     if path.exists() and not path.is_dir():

@@ -284,7 +284,7 @@ class ReportOptions(CommandOptions):
 
     def check(self) -> None:
         """The folders hold finished runs."""
-        from nag.workflows.folders import run_folders
+        from nag.workflows.run_folder.folders import run_folders
 
         run_folders([Path(run) for run in self.runs])
 

@@ -23,7 +23,7 @@ __all__ = ["signature_of"]
 
 _LIGHT = (
     *("collections.abc", "pathlib", "pydantic", "typing", "typing_extensions"),
-    *("nag.core.numbers", "nag.core.imports", "nag.evaluation.proxy_names"),
+    *("nag.core.numbers", "nag.core.imports", "nag.evaluation.trials.proxy_names"),
 )
 
 

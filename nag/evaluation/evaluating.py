@@ -8,7 +8,7 @@ from typing import Any
 
 from nag.core.errors import InvalidRequest, NagError
 from nag.evaluation.evaluator import Evaluation, Evaluator
-from nag.evaluation.in_process import CallableTrial, TrialEvaluator, evaluator_of_task
+from nag.evaluation.trials.in_process import CallableTrial, TrialEvaluator, evaluator_of_task
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 from nag.tasks import Metric, Observations, Task

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nag.evaluation.networks.training_tasks import load_training_task
 from nag.evaluation.task_names import check_task_name, is_training_task
-from nag.evaluation.training_tasks import load_training_task
 from nag.tasks import Task
 from nag.tasks import load_task as load_table_task
 

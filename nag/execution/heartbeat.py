@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from nag.core.errors import NagError
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.store import EvaluationKey, EvaluationStore
 
 __all__ = ["Heartbeat"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from nag.core.progress import OnCount, ignore_count
 from nag.evaluation.evaluator import Evaluation
-from nag.evaluation.function_names import FunctionNames, Functions, canonical_functions
-from nag.evaluation.trial import Trial
+from nag.evaluation.trials.function_names import FunctionNames, Functions, canonical_functions
+from nag.evaluation.trials.trial import Trial
 from nag.execution.executors import Executor
 from nag.execution.store import EvaluationKey, EvaluationStore, Record, Request
 from nag.graphs import Architecture

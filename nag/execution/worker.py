@@ -21,7 +21,7 @@ from nag.core.numbers import LONGEST_LEASE, Count, NonNegative
 from nag.core.secrets import masked
 from nag.core.signatures import checked
 from nag.core.stopwatch import cpu_seconds
-from nag.evaluation.trial import Trial, fault_of
+from nag.evaluation.trials.trial import Trial, fault_of
 from nag.execution.heartbeat import Heartbeat
 from nag.execution.store import EvaluationStore, Record
 from nag.graphs import Architecture

@@ -11,7 +11,7 @@ from nag.report.runs import Run
 from nag.search.study.results import Query, objective_of_metrics, values_of
 from nag.tasks import Objective
 from nag.tasks.metric import Values
-from nag.workflows.history import HistoryRow, read_history
+from nag.workflows.run_folder.history import HistoryRow, read_history
 
 __all__ = ["Search", "SearchQuery", "read_search", "search_of"]
 

@@ -14,7 +14,7 @@ from nag.core.documents import Document, check, read_bounded, read_json, shorten
 from nag.core.errors import DamagedFile
 from nag.core.numbers import Finite, NonNegative, Seed, Size
 from nag.core.secrets import masked, masked_config
-from nag.workflows.folders import run_folders
+from nag.workflows.run_folder.folders import run_folders
 
 __all__ = ["Run", "find_runs"]
 

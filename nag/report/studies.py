@@ -12,7 +12,7 @@ from nag.report.runs import Run
 from nag.search import Study
 from nag.search.study.results import SearchResults
 from nag.tasks import Task
-from nag.workflows.history import HistoryRow, history_row
+from nag.workflows.run_folder.history import HistoryRow, history_row
 
 __all__ = ["searches_of_studies"]
 

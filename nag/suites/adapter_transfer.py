@@ -16,7 +16,7 @@ from nag.spaces.models import load_model, save_model
 from nag.suites import CellContext, Measurement, cell_key
 from nag.suites.parts.ranking import measure_ranking
 from nag.tasks import Task, load_task
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 
 __all__ = ["AdapterTransfer"]
 

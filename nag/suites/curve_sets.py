@@ -13,7 +13,7 @@ from pydantic import Field
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count
 from nag.core.signatures import checked
-from nag.evaluation.small_networks import train_small_networks
+from nag.evaluation.networks.small_networks import train_small_networks
 from nag.tasks.tables.curves import CurveTable
 
 __all__ = ["CurveSet", "CurveSource", "PublishedCurves", "TrainedCurves"]

@@ -14,9 +14,9 @@ from nag.diffusion import FrontGuidance, GuidanceMethod, Unguided
 from nag.diffusion.generation import load_generator
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Stopwatch
-from nag.evaluation.margins import BOUNDARY
 from nag.evaluation.predicted import TrainedPredictor
 from nag.evaluation.predicted.objectives import complete_objective, make_guidance_target
+from nag.evaluation.scores.margins import BOUNDARY
 from nag.predictors import Predictor
 from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
 from nag.suites.page import PagedSuite

@@ -18,7 +18,7 @@ from nag.predictors import NormalScores, Predictor
 from nag.suites import Cell, CellContext, Measurement, SuiteOptions, measurements
 from nag.suites.page import PagedSuite
 from nag.tasks import Task, load_task
-from nag.workflows.proxies import proxies_of
+from nag.workflows.sources.proxies import proxies_of
 from nag.workflows.train_predictor import draw_labels
 
 __all__ = ["PredictorMethod", "PredictorRun", "PredictorSuite", "noise_ceiling"]

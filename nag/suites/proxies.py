@@ -19,14 +19,14 @@ from nag.core.files import write_json
 from nag.core.numbers import Count
 from nag.core.signatures import checked
 from nag.evaluation import load_data_set
-from nag.evaluation.proxy_trial import LIMIT, ProxyTrial
+from nag.evaluation.trials.proxy_trial import LIMIT, ProxyTrial
 from nag.networks import Builder
 from nag.predictors import combined_scores
 from nag.proxies import proxy_named
 from nag.suites import Cell, CellContext, Measurement, SuiteOptions, cell_key, measurements
 from nag.suites.page import PagedSuite
 from nag.tasks import Task, load_task
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 
 __all__ = ["ProxiesSuite", "ProxyRun"]
 

@@ -22,7 +22,7 @@ from nag.suites import CellContext, Measurement, measurements
 from nag.suites.parts.products import metric_of, trained_generator, trained_meta_predictor
 from nag.tasks import Objective, Task, load_task
 from nag.training import FitOptions
-from nag.workflows.proxies import proxies_of
+from nag.workflows.sources.proxies import proxies_of
 
 __all__ = ["BEST", "Generation", "Make", "Search", "Source", "measure_best"]
 

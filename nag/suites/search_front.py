@@ -20,7 +20,7 @@ from nag.suites import CellContext, Measurement, measurements
 from nag.suites.parts.fronts import FrontValues, points_of
 from nag.suites.search_cells import Make
 from nag.tasks import Metric, Objective, Task, load_task
-from nag.workflows.proxies import proxies_of
+from nag.workflows.sources.proxies import proxies_of
 
 __all__ = ["FrontRun"]
 

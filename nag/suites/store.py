@@ -14,7 +14,7 @@ from statistics import median
 
 from nag.core.progress import OnProgress, ignore_progress
 from nag.evaluation import Stopwatch
-from nag.evaluation import trial as trials
+from nag.evaluation.trials import trial as trials
 from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.graphs import Architecture

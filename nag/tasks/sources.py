@@ -59,7 +59,7 @@ class UserEvaluator:
 
     Args:
         function: A function of an `Architecture` (and of `seed`, if it has such a parameter) that returns a number, or a
-            mapping of metrics; None where the evaluator of a command names it (see `nag.evaluation.user_trials`).
+            mapping of metrics; None where the evaluator of a command names it (see `nag.evaluation.trials.user_trials`).
 
     Example:
         >>> UserEvaluator(lambda architecture: len(architecture.edges)).name

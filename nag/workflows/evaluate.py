@@ -19,8 +19,8 @@ from nag.graphs import Architecture
 from nag.networks import export
 from nag.tasks import Task
 from nag.workflows.export import best_network, example_inputs, with_raw_inputs
-from nag.workflows.run import RunFolder, stage
-from nag.workflows.sampled_rows import evaluation_row
+from nag.workflows.run_folder.run import RunFolder, stage
+from nag.workflows.sampling.sampled_rows import evaluation_row
 
 __all__ = ["check_export", "evaluate", "export_best"]
 

@@ -10,11 +10,11 @@ from typing import Any
 from nag.core.errors import InvalidRequest
 from nag.core.imports import FunctionPath
 from nag.evaluation import Evaluator, TableEvaluator, TrainingTrial, load_task_data, suggested_training
-from nag.evaluation.function_names import Functions, canonical_functions
-from nag.evaluation.proxy_names import ProxyName
-from nag.evaluation.proxy_trial import ProxyTrial
-from nag.evaluation.trial import Trial
-from nag.evaluation.user_trials import FunctionTrial, ShellTrial
+from nag.evaluation.trials.function_names import Functions, canonical_functions
+from nag.evaluation.trials.proxy_names import ProxyName
+from nag.evaluation.trials.proxy_trial import ProxyTrial
+from nag.evaluation.trials.trial import Trial
+from nag.evaluation.trials.user_trials import FunctionTrial, ShellTrial
 from nag.execution.executors import Executor, LocalExecutor
 from nag.execution.store import EvaluationStore
 from nag.execution.stored_evaluator import StoredEvaluator

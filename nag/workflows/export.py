@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from nag.core.documents import read_json, shortened
 from nag.core.errors import DamagedFile, MissingData
 from nag.evaluation import DataSet, Evaluator, TrainingTrial
-from nag.evaluation.trained_network import load_trained_network
+from nag.evaluation.networks.trained_network import load_trained_network
 from nag.execution.stored_evaluator import StoredEvaluator
 from nag.graphs import Architecture
 from nag.networks import Builder, DataShape, Exported, count_parameters, export
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = [
     "RawImages",

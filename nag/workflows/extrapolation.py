@@ -16,7 +16,7 @@ from nag.diffusion.discrete import DiscreteGenerator
 from nag.diffusion.finetuning.finetuning import FineTuning, finetune
 from nag.diffusion.finetuning.policy_gradient import kl_to
 from nag.evaluation import Ledger, Stopwatch, TableEvaluator
-from nag.evaluation.labelled_reward import LabelledReward
+from nag.evaluation.scores.labelled_reward import LabelledReward
 from nag.tasks import Task
 from nag.tracking import RunTracker
 from nag.training import FitOptions, fit

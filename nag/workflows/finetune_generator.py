@@ -19,7 +19,7 @@ from nag.evaluation.predicted.finetuning import FineTuned, check_source, finetun
 from nag.evaluation.predicted.rewards import LabelSource, RewardSource
 from nag.graphs import DagBatch
 from nag.training.state import SavedTraining
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["finetune_generator"]
 

@@ -18,9 +18,9 @@ from nag.evaluation.predicted import load_predictor
 from nag.predictors import Predictor
 from nag.tasks import Task
 from nag.training import FitOptions
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 from nag.workflows.sample import sample
-from nag.workflows.steering import Steering
+from nag.workflows.sampling.steering import Steering
 from nag.workflows.train_generator import TrainingData, train_generator
 from nag.workflows.train_predictor import draw_labels, train_predictor
 

@@ -18,11 +18,11 @@ from nag.graphs import Architecture
 from nag.predictors import Prediction
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tasks import Task
-from nag.workflows.run import RunFolder, stage
-from nag.workflows.sample_truth import benchmark_metrics
-from nag.workflows.sampled_rows import architecture_rows, evaluation_row, track_best
-from nag.workflows.saved_draws import SavedDraws, read_draws, write_draws
-from nag.workflows.steering import UNGUIDED, Steering
+from nag.workflows.run_folder.run import RunFolder, stage
+from nag.workflows.run_folder.saved_draws import SavedDraws, read_draws, write_draws
+from nag.workflows.sampling.sample_truth import benchmark_metrics
+from nag.workflows.sampling.sampled_rows import architecture_rows, evaluation_row, track_best
+from nag.workflows.sampling.steering import UNGUIDED, Steering
 
 __all__ = ["sample"]
 

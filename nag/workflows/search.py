@@ -20,8 +20,8 @@ from nag.search.study.results import SearchResults, check_limits, values_of
 from nag.spaces import SearchSpace
 from nag.tasks import Objective, Observation, Task
 from nag.workflows.export import best_network
-from nag.workflows.history import HistoryFile, history_row, tracked_metrics, tracked_table
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.history import HistoryFile, history_row, tracked_metrics, tracked_table
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["SearchPlan", "search"]
 

@@ -10,7 +10,7 @@ from nag.graphs import Architecture, levels, reduce, save_drawing
 from nag.spaces import SearchSpace
 from nag.spaces.neighbourhood import num_edits
 from nag.tasks import Task
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["properties_of", "show"]
 

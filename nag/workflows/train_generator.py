@@ -24,7 +24,7 @@ from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tracking import NullTracker
 from nag.training import FitOptions, FitResult, SavedTraining, read_state
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -10,7 +10,7 @@ import torch
 from nag.evaluation.predicted import check_sources, fit_sources, source_predictor
 from nag.predictors import Episodes, RankedPredictor
 from nag.tasks import Task
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["train_meta_predictor"]
 

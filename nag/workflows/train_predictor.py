@@ -18,7 +18,7 @@ from nag.evaluation.predicted import fit_observations
 from nag.graphs import DagBatch
 from nag.predictors import Predictor
 from nag.tasks import Metric, Observations, Split, Task, split_by_class
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["draw_labels", "task_of_metric", "train_predictor"]
 

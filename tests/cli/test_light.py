@@ -23,7 +23,7 @@ from nag.core.signatures import annotations_of, conform
 from nag.evaluation import computed_metrics, list_data_sets, list_tasks, list_training_tasks, load_task, space_of_task
 from nag.evaluation.data_sets import data_set_kind
 from nag.evaluation.metric_names import GRAPH_METRICS, metric_names
-from nag.evaluation.proxy_names import PROXY_NAMES
+from nag.evaluation.trials.proxy_names import PROXY_NAMES
 from nag.graphs import Architecture
 from nag.networks import DataShape, builder_of, has_builder
 from nag.proxies import list_proxies

@@ -12,7 +12,7 @@ from nag.cli.commands import COMMANDS as ALL
 from nag.core.errors import InvalidRequest, NagError
 from nag.core.locks import FolderLock
 from nag.tracking import NullTracker
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 
 QUIET = "tracker.mode=disabled tracker.console=false"
 COMMANDS = {

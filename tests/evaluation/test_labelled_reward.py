@@ -10,7 +10,7 @@ import torch
 
 from nag.core.errors import InvalidRequest
 from nag.evaluation import Evaluation, TableEvaluator
-from nag.evaluation.labelled_reward import LabelledReward
+from nag.evaluation.scores.labelled_reward import LabelledReward
 from nag.spaces import enumerate_space, space_from_mapping
 from nag.tasks import BenchmarkTable, Task
 

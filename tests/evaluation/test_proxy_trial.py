@@ -11,8 +11,8 @@ import torch
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.evaluation import load_data_set
-from nag.evaluation.proxy_trial import LIMIT, ProxyTrial, batch_of
-from nag.evaluation.trial import fault_of
+from nag.evaluation.trials.proxy_trial import LIMIT, ProxyTrial, batch_of
+from nag.evaluation.trials.trial import fault_of
 from nag.graphs import Architecture
 from nag.networks import NASBench201Builder, NASBenchGraphBuilder
 from nag.proxies import Batch, Proxy, proxy_named

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nag.core.errors import InvalidRequest
-from nag.evaluation.small_networks import train_small_networks
+from nag.evaluation.networks.small_networks import train_small_networks
 
 
 def trained(count: int, **options):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from nag.core.errors import DamagedFile, InvalidRequest, InvalidSpace, MissingData, NagError
+from nag.evaluation.networks.training_tasks import load_training_task
 from nag.evaluation.task_names import is_training_task, list_training_tasks
-from nag.evaluation.training_tasks import load_training_task
 from nag.tasks import list_tasks
 
 

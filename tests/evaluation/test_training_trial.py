@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest, MissingData
-from nag.evaluation.augmentation import crop_flip
 from nag.evaluation.data_sets import load_data_set
-from nag.evaluation.fit_network import batch_rows, measure_network
-from nag.evaluation.network_training import NetworkTraining, suggested_training
-from nag.evaluation.training_trial import TrainingTrial
+from nag.evaluation.networks.augmentation import crop_flip
+from nag.evaluation.networks.fit_network import batch_rows, measure_network
+from nag.evaluation.networks.network_training import NetworkTraining, suggested_training
+from nag.evaluation.trials.training_trial import TrainingTrial
 from nag.graphs import Architecture
 from nag.networks import NASBench201Builder, NASBenchGraphBuilder
 from nag.spaces import load_space

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nag.core.errors import InvalidArchitecture, InvalidRequest
-from nag.evaluation.user_trials import FunctionTrial, ShellTrial
+from nag.evaluation.trials.user_trials import FunctionTrial, ShellTrial
 from nag.graphs import Architecture
 from nag.spaces import load_space
 from nag.spaces.codecs import OpList

@@ -16,7 +16,7 @@ from torch import nn
 
 from nag.core.errors import InvalidArchitecture
 from nag.core.progress import ignore_progress
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.store import EvaluationKey, Request
 from nag.graphs import Architecture
 

@@ -13,7 +13,7 @@ import pytest
 from store_trials import CheapTrial, FaultyTrial, TinyTraining, value_of, wanted
 
 from nag.core.errors import InvalidRequest, MissingData, NagError
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.executors import LocalExecutor, RayExecutor
 from nag.execution.store import EvaluationStore
 from nag.execution.worker import WorkOptions, work

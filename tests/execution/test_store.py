@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from store_trials import chain, wanted
 
 from nag.core.errors import DamagedFile, InvalidRequest, MissingData, NagError
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.spaces import load_space
 

@@ -10,7 +10,7 @@ import pytest
 from nag.core.errors import InvalidArchitecture
 from nag.core.progress import ignore_progress
 from nag.evaluation import load_training_task
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationStore
 from nag.execution.stored_evaluator import StoredEvaluator

@@ -18,8 +18,8 @@ from nag.core.errors import DamagedFile, InvalidRequest, NagError
 from nag.core.numbers import LONGEST_LEASE
 from nag.core.progress import ignore_progress
 from nag.evaluation import load_training_task
-from nag.evaluation.function_names import FunctionNames, canonical_functions
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.function_names import FunctionNames, canonical_functions
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationKey, EvaluationStore, Request
 from nag.execution.stored_evaluator import StoredEvaluator

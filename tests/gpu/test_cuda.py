@@ -18,8 +18,8 @@ from nag.diffusion import (
 from nag.diffusion.guidance import GuidanceMethod, Offspring, Particles, Unguided
 from nag.diffusion.sde import VESDE
 from nag.evaluation.data_sets import load_data_set
-from nag.evaluation.fit_network import fit_network
-from nag.evaluation.network_training import suggested_training
+from nag.evaluation.networks.fit_network import fit_network
+from nag.evaluation.networks.network_training import suggested_training
 from nag.graphs import GraphBatch
 from nag.networks import builder_of
 from nag.predictors import GNNPredictor, GPCostPredictor, GPPredictor, TransformerPredictor, TreesPredictor

@@ -28,8 +28,8 @@ from nag.diffusion.guidance import (
 )
 from nag.diffusion.sde import VESDE, VPSDE, NoisePrediction
 from nag.evaluation.data_sets import load_data_set
-from nag.evaluation.fit_network import fit_network
-from nag.evaluation.network_training import NetworkTraining
+from nag.evaluation.networks.fit_network import fit_network
+from nag.evaluation.networks.network_training import NetworkTraining
 from nag.networks import builder_of
 from nag.predictors import GNNPredictor, GPCostPredictor, GPPredictor, Pretraining, TransformerPredictor, TreesPredictor
 from nag.spaces import load_space, sample_uniform, space_from_mapping

@@ -25,7 +25,7 @@ from nag.suites import CellContext, CellResult, Measurement, Selection, SuiteOpt
 from nag.suites.parts.distances import parameter_counts, total_variation
 from nag.suites.running.fingerprint import fingerprint
 from nag.tracking import NullTracker
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 
 TOY = """
 import os, time
@@ -70,7 +70,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from nag.tracking import NullTracker
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 from nag.suites import Selection, SuiteOptions, benchmark
 from toy_suite import ToySuite
 

@@ -17,7 +17,7 @@ from nag.search.random_search import RandomSearch
 from nag.spaces import enumerate_space, load_space
 from nag.tasks import BenchmarkTable, Metric, Objective, Task
 from nag.tracking import Image, MlflowTracker, RunContext
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 from nag.workflows.search import SearchPlan, search
 
 pytestmark = pytest.mark.skipif(not is_installed("mlflow"), reason="mlflow is not installed")

@@ -18,7 +18,7 @@ from nag.search.random_search import RandomSearch
 from nag.spaces import enumerate_space, load_space
 from nag.tasks import BenchmarkTable, Metric, Objective, Task
 from nag.tracking import Image, RunContext, WandbTracker
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 from nag.workflows.search import SearchPlan, search
 
 ARCH = Architecture(("input", "a", "output"), ((0, 1), (1, 2)))

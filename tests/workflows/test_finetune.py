@@ -27,7 +27,7 @@ from nag.tracking.null import NullTracker
 from nag.training import FitOptions, make_fabric
 from nag.workflows.extrapolation import extrapolate, inverted, pretrain, slice_of
 from nag.workflows.finetune_generator import finetune_generator
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 from nag.workflows.train_generator import train_generator
 from nag.workflows.train_predictor import train_predictor
 

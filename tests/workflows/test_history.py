@@ -17,9 +17,9 @@ from nag.search.evolution import RegularisedEvolution
 from nag.spaces import enumerate_space, load_space
 from nag.tasks import BenchmarkTable, Objective, Task
 from nag.tracking import NullTracker
-from nag.workflows import history as history_module
-from nag.workflows.history import HistoryFile, read_history
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder import history as history_module
+from nag.workflows.run_folder.history import HistoryFile, read_history
+from nag.workflows.run_folder.run import RunFolder
 from nag.workflows.search import SearchPlan, search
 
 SPACE = """

@@ -8,7 +8,7 @@ import pytest
 from nag.evaluation import TableEvaluator
 from nag.spaces import sample_uniform
 from nag.tasks import Limit, load_task
-from nag.workflows.sample_truth import benchmark_metrics
+from nag.workflows.sampling.sample_truth import benchmark_metrics
 
 
 @pytest.fixture(scope="module")

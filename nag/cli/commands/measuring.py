@@ -26,8 +26,8 @@ def evaluate(cfg: DictConfig, options: EvaluateOptions) -> None:
     task = any_task_of(cfg)
 
     from nag.core.documents import read_json
-    from nag.workflows.architecture_file import read_architectures
     from nag.workflows.evaluate import check_export, evaluate, export_best
+    from nag.workflows.sources.architecture_file import read_architectures
 
     archs = read_architectures(Path(options.architectures), task.space)
     run = run_folder_of(cfg, "evaluate")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from nag.cli.schemas import SampleOptions
     from nag.evaluation.predicted import TrainedPredictor
     from nag.tasks import Task
-    from nag.workflows.run import RunFolder
-    from nag.workflows.steering import Steering
+    from nag.workflows.run_folder.run import RunFolder
+    from nag.workflows.sampling.steering import Steering
 
 __all__ = ["sample"]
 
@@ -76,9 +76,9 @@ def _predictors(options: SampleOptions) -> list[str]:
 def _steering_of(cfg: DictConfig, options: SampleOptions, task: Task | None, device: torch.device) -> Steering:
     """What the samples are steered toward."""
     from nag.evaluation import LimitRisk, TableEvaluator
-    from nag.evaluation.labelled_reward import LabelledReward
     from nag.evaluation.predicted import load_predictor
-    from nag.workflows.steering import Steering
+    from nag.evaluation.scores.labelled_reward import LabelledReward
+    from nag.workflows.sampling.steering import Steering
 
     guidance = build(cfg.guidance)
     predictor = _transferred(options, task, device)
@@ -100,7 +100,7 @@ def _transferred(options: SampleOptions, task: Task | None, device: torch.device
         return None
 
     from nag.evaluation.predicted import adapt, load_meta_predictor
-    from nag.workflows.labels import read_labels
+    from nag.workflows.sources.labels import read_labels
 
     trained = load_meta_predictor(options.meta_predictor, device)
     metric = None if task is None else task.search_metric
@@ -114,7 +114,7 @@ def _transferred(options: SampleOptions, task: Task | None, device: torch.device
 
 def _run_of(cfg: DictConfig, options: SampleOptions, task: Task | None) -> RunFolder:
     """The run folder, whose samples are of these checkpoints and this task by their content."""
-    from nag.workflows.inputs import digest_of_path, digest_of_task
+    from nag.workflows.run_folder.inputs import digest_of_path, digest_of_task
 
     inputs = digests_of(cfg, "generator", "predictor", "meta_predictor", "labels")
     if options.predictors:

@@ -26,7 +26,7 @@ __all__ = ["search"]
 
 def search(cfg: DictConfig, options: SearchOptions) -> None:
     """Search for the best architecture with few labels."""
-    from nag.workflows.inputs import digest_of_path, digest_of_task
+    from nag.workflows.run_folder.inputs import digest_of_path, digest_of_task
     from nag.workflows.search import SearchPlan, search
 
     budget, probe = options.budget, options.probe
@@ -141,7 +141,7 @@ def _proxies_of(options: SearchOptions, task: Task) -> ProxyColumns | None:
     if not options.proxies:
         return None
 
-    from nag.workflows.proxies import proxies_of
+    from nag.workflows.sources.proxies import proxies_of
 
     if not task.has_table:
         raise InvalidRequest(f"task {task.name} has no table of proxies", "Use proxies=[].")

@@ -10,7 +10,7 @@ from nag.cli.ending import conclude
 from nag.cli.options import any_task_of, builder_maker_of, fabric_of, folder_of, run_folder_of, task_of, try_generator
 from nag.cli.targets import build
 from nag.core.errors import InvalidRequest
-from nag.workflows.folders import require_own_folder
+from nag.workflows.run_folder.folders import require_own_folder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nag.cli.schemas import ExportOptions, ImportBenchmarkOptions, ImportTableOptions, QuickstartOptions, ShowOptions
     from nag.networks import Exported
     from nag.spaces import SearchSpace
-    from nag.workflows.run import RunFolder
+    from nag.workflows.run_folder.run import RunFolder
 
 __all__ = ["export", "import_benchmark", "import_table", "quickstart", "show"]
 

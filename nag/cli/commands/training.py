@@ -56,7 +56,7 @@ def train_generator(cfg: DictConfig, options: TrainGeneratorOptions) -> None:
 
 def _inputs_of(cfg: DictConfig, space: SearchSpace, data: TrainingData) -> dict[str, str]:
     """Digests of all that a generator is trained on."""
-    from nag.workflows.inputs import digest_of_graphs
+    from nag.workflows.run_folder.inputs import digest_of_graphs
 
     digests = digests_of(cfg, *(f"conditions.{name}" for name in data.conditions or ()))
     listed = {} if data.graphs is None else {"architectures": digest_of_graphs(data.graphs)}
@@ -67,7 +67,7 @@ def train_predictor(cfg: DictConfig, options: TrainPredictorOptions) -> None:
     """Query labels of a task and train a predictor."""
     task = any_task_of(cfg)
 
-    from nag.workflows.own_labels import task_of_labels
+    from nag.workflows.sources.own_labels import task_of_labels
     from nag.workflows.train_predictor import task_of_metric, train_predictor
 
     if options.labels is not None:
@@ -121,7 +121,7 @@ def finetune_generator(cfg: DictConfig, options: FinetuneGeneratorOptions) -> No
     from nag.evaluation.predicted import load_predictor
     from nag.evaluation.predicted.rewards import LabelSource, PredictorSource
     from nag.workflows.finetune_generator import finetune_generator
-    from nag.workflows.inputs import digest_of_task
+    from nag.workflows.run_folder.inputs import digest_of_task
 
     finetuning, device = build(cfg.finetuning), device_of(cfg)
     trained = load_generator(options.generator, device)

@@ -9,8 +9,8 @@ import torch
 
 from nag.core.errors import InvalidRequest
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.margins import HeldOut, Margin, cross_validate
 from nag.evaluation.predicted.trained import TrainedPredictor
+from nag.evaluation.scores.margins import HeldOut, Margin, cross_validate
 from nag.predictors import Predictor
 from nag.spaces import SearchSpace
 from nag.tasks import Metric, Observations

@@ -13,8 +13,8 @@ from nag.core.pareto import front
 from nag.diffusion import FrontGuidance, GuidanceMethod
 from nag.diffusion.generation.guides import ArchitectureScore, FunctionScore
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation.guidance_score import Feasibility
 from nag.evaluation.predicted.objectives import complete_objective, known_metrics, make_guidance_target
+from nag.evaluation.scores.guidance_score import Feasibility
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tasks import Objective, parse_limits

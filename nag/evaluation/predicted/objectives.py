@@ -12,11 +12,11 @@ from torch import Tensor
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.diffusion import FrontGuidance, GuidanceMethod, Score
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation.graph_metrics import GraphMetric, PredictedMetric, computed_metrics
-from nag.evaluation.guidance_score import FrontScore, GuidanceScore
-from nag.evaluation.labelled_reward import LabelledReward
-from nag.evaluation.margins import RISK, USUAL_RISK, LimitRisk
 from nag.evaluation.metric_names import GRAPH_METRICS
+from nag.evaluation.scores.graph_metrics import GraphMetric, PredictedMetric, computed_metrics
+from nag.evaluation.scores.guidance_score import FrontScore, GuidanceScore
+from nag.evaluation.scores.labelled_reward import LabelledReward
+from nag.evaluation.scores.margins import RISK, USUAL_RISK, LimitRisk
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace, can_sample_uniform, sample_uniform
 from nag.tasks import Objective

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from nag.diffusion.generation.guides import ArchitectureScore, FunctionScore
 from nag.evaluation.evaluator import Evaluator
-from nag.evaluation.labelled_reward import LabelledReward
 from nag.evaluation.ledger import Ledger
 from nag.evaluation.predicted.trained import TrainedPredictor
+from nag.evaluation.scores.labelled_reward import LabelledReward
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tasks import Task

@@ -15,8 +15,8 @@ from nag.core.checkpoints import load_checkpoint
 from nag.core.documents import Document, check
 from nag.core.numbers import Finite, NonNegative, Size, Text
 from nag.diffusion.guidance.target import GuidanceTarget
-from nag.evaluation.margins import HeldOut, Margin
 from nag.evaluation.predicted.guide import Guidance
+from nag.evaluation.scores.margins import HeldOut, Margin
 from nag.graphs import Architecture, DagBatch
 from nag.predictors import Prediction, Predictor
 from nag.spaces import SearchSpace

@@ -17,8 +17,8 @@ from nag.core.checkpoints import load_checkpoint
 from nag.core.documents import Document, check
 from nag.core.errors import DamagedFile, InvalidRequest
 from nag.core.numbers import NonNegative, Size, Text
+from nag.evaluation.networks.training_tasks import load_task_data
 from nag.evaluation.predicted.trained import TrainedPredictor
-from nag.evaluation.training_tasks import load_task_data
 from nag.graphs import DagBatch
 from nag.predictors import AdapterPredictor, MetaPredictor, Predictor, TransferPredictor
 from nag.spaces import SearchSpace

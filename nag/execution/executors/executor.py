@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nag.core.errors import InvalidRequest, NagError
 from nag.core.progress import OnCount, ignore_count
 from nag.core.signatures import checked
-from nag.evaluation.trial import Trial
+from nag.evaluation.trials.trial import Trial
 from nag.execution.store import EvaluationKey, EvaluationStore, Record, Request
 from nag.execution.worker import WorkOptions, worker_name
 from nag.graphs import Architecture

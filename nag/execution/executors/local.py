@@ -18,7 +18,7 @@ from nag.core.errors import InvalidRequest, NagError
 from nag.core.numbers import Count
 from nag.core.progress import OnCount, ignore_count
 from nag.core.signatures import checked
-from nag.evaluation.trial import Trial
+from nag.evaluation.trials.trial import Trial
 from nag.execution.executors.executor import Executor, WorkerPool, task_and_evaluator
 from nag.execution.store import EvaluationStore, Record, Request
 from nag.execution.worker import WorkOptions, one_line, work

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, null, select, update
 
 from nag.core.numbers import LONGEST_LEASE
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.store.lookups import conditions_of, key_of, select_rows
 from nag.execution.store.records import EvaluationKey, Record
 from nag.execution.store.schema import KEY, evaluations, record_of, result_values

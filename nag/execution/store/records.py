@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from nag.core.documents import Document, check, parse_json
 from nag.core.numbers import Count, Finite, Fraction, NonNegative, Size
-from nag.evaluation.trial import Measurement, MeasurementSchema
+from nag.evaluation.trials.trial import Measurement, MeasurementSchema
 from nag.graphs import Architecture
 
 __all__ = ["EvaluationKey", "Record", "Request", "State", "StateRow", "Status", "StoredResult", "StoredRow", "checked_row"]

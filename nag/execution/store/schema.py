@@ -20,7 +20,7 @@ from sqlalchemy import (
     and_,
 )
 
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.store.records import EvaluationKey, Record, Request, State, StateRow, StoredResult, StoredRow, checked_row
 
 __all__ = [

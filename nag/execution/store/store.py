@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, null, select, update
 
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.execution.store import claims
 from nag.execution.store.database import OPENING_PATIENCE, Database
 from nag.execution.store.lookups import batches, conditions_of, insert_missing, key_of, select_rows

@@ -10,7 +10,7 @@ from nag.core.errors import InvalidRequest
 from nag.core.numbers import Count
 from nag.core.signatures import conform_value
 from nag.evaluation import Evaluation, Evaluator
-from nag.evaluation.in_process import CallableTrial, TrialEvaluator, evaluator_of_task
+from nag.evaluation.trials.in_process import CallableTrial, TrialEvaluator, evaluator_of_task
 from nag.search.bayesian import BayesianOptimisation
 from nag.search.guided import Generated
 from nag.search.problem import Problem

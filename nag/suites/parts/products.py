@@ -14,7 +14,7 @@ from nag.spaces import SearchSpace
 from nag.suites import CellContext, cell_key
 from nag.tasks import Task, load_task
 from nag.training import FitOptions, make_fabric
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 from nag.workflows.train_generator import TrainingData, train_generator
 from nag.workflows.train_meta_predictor import train_meta_predictor
 from nag.workflows.train_predictor import train_predictor

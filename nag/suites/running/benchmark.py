@@ -17,7 +17,7 @@ from nag.suites.running.cells import Cell, CellResult, read_cell
 from nag.suites.running.context import remove_unfinished
 from nag.suites.running.pool import run_cells
 from nag.suites.suite import Suite, SuiteOptions
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["Selection", "benchmark"]
 
@@ -109,7 +109,7 @@ def benchmark(
         >>> from nag.suites import Selection, SuiteOptions, benchmark
         >>> from nag.suites.store import StoreSuite
         >>> from nag.tracking import NullTracker
-        >>> from nag.workflows.run import RunFolder
+        >>> from nag.workflows.run_folder.run import RunFolder
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     run = RunFolder(Path(folder), "benchmark", 0, "cpu", {}, NullTracker())
         ...     chosen = Selection.of(StoreSuite(10, 1, 100, 5), SuiteOptions(), only=["look_ups"])

@@ -16,7 +16,7 @@ from nag.core.errors import DamagedFile, MissingData
 from nag.suites.running.fingerprint import plain
 from nag.tracking import NullTracker
 from nag.training import make_fabric
-from nag.workflows.run import RunFolder
+from nag.workflows.run_folder.run import RunFolder
 
 __all__ = ["CellContext", "remove_unfinished"]
 

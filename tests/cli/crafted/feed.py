@@ -36,9 +36,9 @@ from nag.tasks import TableColumns, import_table
 from nag.tasks.benchmarks.nas_bench_graph import read_nas_bench_graph
 from nag.tasks.benchmarks.nasbench101 import read_nasbench101
 from nag.training.state import read_state
-from nag.workflows.architecture_file import read_architectures
-from nag.workflows.history import read_history
-from nag.workflows.labels import read_labels
+from nag.workflows.run_folder.history import read_history
+from nag.workflows.sources.architecture_file import read_architectures
+from nag.workflows.sources.labels import read_labels
 
 SECONDS = 10
 MEGABYTES = 500

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nag.core.errors import InvalidRequest, did_you_mean
 from nag.core.pareto import chebyshev, spread_weights
-from nag.evaluation.graph_metrics import GraphMetric
+from nag.evaluation.scores.graph_metrics import GraphMetric
 from nag.graphs import DagBatch
 from nag.spaces import SearchSpace
 from nag.tasks import Limit, Metric, Objective

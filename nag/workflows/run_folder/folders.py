@@ -19,7 +19,7 @@ def command_of(folder: Path) -> str | None:
 
     Example:
         >>> from pathlib import Path
-        >>> from nag.workflows.folders import command_of
+        >>> from nag.workflows.run_folder.folders import command_of
         >>> command_of(Path("no/such/run")) is None
         True
     """
@@ -64,7 +64,7 @@ def run_folders(paths: Sequence[Path]) -> dict[Path, Path]:
 
     Example:
         >>> from pathlib import Path
-        >>> from nag.workflows.folders import run_folders
+        >>> from nag.workflows.run_folder.folders import run_folders
         >>> run_folders([Path("no_such_run")])
         Traceback (most recent call last):
             ...

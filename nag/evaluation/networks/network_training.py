@@ -14,7 +14,7 @@ from torch import nn
 from nag.core.errors import InvalidRequest
 from nag.core.numbers import BatchSize, Count, FractionBelowOne, NonNegative, Rate, Size
 from nag.core.signatures import checked
-from nag.evaluation.augmentation import augmentation_named
+from nag.evaluation.networks.augmentation import augmentation_named
 from nag.networks import DataShape
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from nag.core.imports import import_path
 from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.data_sets import DataSet, load_data_set
-from nag.evaluation.fit_network import FittedNetwork, fit_network, measure_network
-from nag.evaluation.network_training import NetworkTraining, suggested_training
-from nag.evaluation.trained_network import KIND, load_trained_network
-from nag.evaluation.trial import Measurement
+from nag.evaluation.networks.fit_network import FittedNetwork, fit_network, measure_network
+from nag.evaluation.networks.network_training import NetworkTraining, suggested_training
+from nag.evaluation.networks.trained_network import KIND, load_trained_network
+from nag.evaluation.trials.trial import Measurement
 from nag.graphs import Architecture
 from nag.networks import Builder, builder_of, count_parameters
 from nag.spaces import SearchSpace

@@ -11,11 +11,11 @@ from nag.core.errors import InvalidRequest
 from nag.core.progress import OnCount, OnProgress, ignore_count, ignore_progress
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.evaluator import Evaluation, Evaluator, TableEvaluator
-from nag.evaluation.function_names import canonical_functions
-from nag.evaluation.training_tasks import complete_training_task
-from nag.evaluation.training_trial import TrainingTrial
-from nag.evaluation.trial import Measurement, Trial, fault_of
-from nag.evaluation.user_trials import measurement_of
+from nag.evaluation.networks.training_tasks import complete_training_task
+from nag.evaluation.trials.function_names import canonical_functions
+from nag.evaluation.trials.training_trial import TrainingTrial
+from nag.evaluation.trials.trial import Measurement, Trial, fault_of
+from nag.evaluation.trials.user_trials import measurement_of
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 from nag.tasks import Task, TrainedNetworks, UserEvaluator

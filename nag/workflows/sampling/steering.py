@@ -9,10 +9,10 @@ from nag.core.errors import InvalidRequest
 from nag.diffusion import ClassifierFree, FrontGuidance, GuidanceMethod, Unguided
 from nag.diffusion.guidance.target import GuidanceTarget
 from nag.evaluation import Ledger, LimitRisk
-from nag.evaluation.labelled_reward import LabelledReward
-from nag.evaluation.margins import USUAL_RISK
 from nag.evaluation.predicted import TrainedPredictor
 from nag.evaluation.predicted.objectives import AnyValid, Measured, complete_objective, make_guidance_target
+from nag.evaluation.scores.labelled_reward import LabelledReward
+from nag.evaluation.scores.margins import USUAL_RISK
 from nag.spaces import SearchSpace
 from nag.tasks import Limit, Objective
 

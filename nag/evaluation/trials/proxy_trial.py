@@ -17,7 +17,7 @@ from nag.core.progress import OnProgress, ignore_progress
 from nag.core.signatures import checked
 from nag.core.stopwatch import Stopwatch
 from nag.evaluation.data_sets import DataSet, load_data_set
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.trial import Measurement
 from nag.graphs import Architecture
 from nag.networks import Builder, builder_of, count_parameters
 from nag.proxies import Batch, Proxy, initialise_normal, list_proxies, proxy_named

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from torch import Tensor
 
 from nag.core.errors import InvalidRequest
-from nag.evaluation.margins import Margin
 from nag.evaluation.metric_names import GRAPH_METRICS, require_computed
+from nag.evaluation.scores.margins import Margin
 from nag.graphs import DagBatch, levels
 from nag.predictors import Predictor
 from nag.predictors.gp_cost import scores_of

@@ -15,9 +15,9 @@ from torch.nn.functional import cross_entropy
 
 from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.augmentation import augmentation_named
 from nag.evaluation.data_sets import DataSet, Split
-from nag.evaluation.network_training import NetworkTraining
+from nag.evaluation.networks.augmentation import augmentation_named
+from nag.evaluation.networks.network_training import NetworkTraining
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

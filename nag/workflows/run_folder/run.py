@@ -26,7 +26,7 @@ from nag.core.secrets import masked_config
 from nag.evaluation import Stopwatch
 from nag.spaces.trained_model import TrainedModel
 from nag.tracking import RunTracker
-from nag.workflows.folders import require_own_folder
+from nag.workflows.run_folder.folders import require_own_folder
 
 __all__ = ["RunFolder", "stage", "version_of"]
 

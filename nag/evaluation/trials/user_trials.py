@@ -19,8 +19,8 @@ from nag.core.errors import InvalidArchitecture, InvalidRequest
 from nag.core.imports import folder_of, importable, load_callable
 from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.shell_command import ShellCommand
-from nag.evaluation.trial import Measurement
+from nag.evaluation.trials.shell_command import ShellCommand
+from nag.evaluation.trials.trial import Measurement
 from nag.graphs import Architecture
 from nag.spaces import SearchSpace
 

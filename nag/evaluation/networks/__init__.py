@@ -1,0 +1,1 @@
+"""Networks that trials train: how, on what, and what is kept of them."""

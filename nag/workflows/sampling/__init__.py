@@ -1,0 +1,1 @@
+"""Parts of the sampling: what steers it, its samples as rows, and their true values."""
