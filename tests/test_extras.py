@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nag.cli import main
+from nag.evaluation.data_sets import catalogue, shipped_images
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -95,10 +96,12 @@ TRAIN = "task=digits/nasbench201 evaluator=train evaluator.epochs=1 tracker.mode
 def test_a_missing_package_is_told_with_its_command_before_any_work(package, extra, line, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "metrics.json").write_text("{}")
+    (tmp_path / "a" / "metrics.json").write_text('{"command": "evaluate"}')
     (tmp_path / "cells.txt").write_text(f"{CELL}\n")
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, package, None)
+    for kept in (catalogue._built_in, shipped_images._mnist1d):  # what an earlier test loaded
+        kept.cache_clear()
     for module in [name for name in sys.modules if name.startswith(("nag.report", "nag.workflows.quickstart"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(sys, "argv", ["nag", *shlex.split(line)])

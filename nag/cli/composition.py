@@ -6,7 +6,6 @@ but the shell's. Other values (numbers, lists, mappings) are read by Hydra's gra
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from importlib import resources
@@ -23,7 +22,7 @@ from nag.cli.source_signatures import signature_of
 from nag.cli.targets import conform_all, first_line
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, did_you_mean
-from nag.core.hints import shown
+from nag.core.hints import is_class, shown
 from nag.core.imports import is_import_path
 from nag.core.signatures import annotations_of, conform
 
@@ -129,7 +128,7 @@ def _is_choice(command: Command, key: str, value: str) -> bool:
 
 
 def _is_document(annotation: Any) -> bool:
-    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+    return is_class(annotation) and issubclass(annotation, BaseModel)
 
 
 def _composed(name: str, command: Command, choices: Sequence[str]) -> DictConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from importlib import resources
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 from nag.cli.schemas import Group
 from nag.cli.source_signatures import signature_of
 from nag.core.errors import InvalidRequest, did_you_mean
+from nag.core.hints import is_class
 from nag.core.signatures import annotations_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["default_of", "further_options", "groups_of", "is_group", "members", 
 
 def is_group(annotation: Any) -> bool:
     """Whether an option is a part of the configuration with options of its own."""
-    return annotation is Group or (inspect.isclass(annotation) and issubclass(annotation, BaseModel))
+    return annotation is Group or (is_class(annotation) and issubclass(annotation, BaseModel))
 
 
 def groups_of(command: Command) -> list[str]:

@@ -26,6 +26,7 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from nag.core.documents import shortened
 from nag.core.errors import DamagedFile, InvalidRequest
+from nag.core.hints import is_class
 from nag.core.imports import import_path
 from nag.core.plugins import allowed_callable
 from nag.core.signatures import annotations_of, conform
@@ -82,7 +83,7 @@ def allowed_class(path: Any, expected: type[_Made], where: str) -> type[_Made]:
         DamagedFile: It is no such class, or an abstract one.
     """
     found = allowed_callable(path, where)
-    if not inspect.isclass(found) or expected not in found.__mro__ or inspect.isabstract(found):
+    if not is_class(found) or expected not in found.__mro__ or inspect.isabstract(found):
         raise DamagedFile(f"{where}: {shortened(str(path), 100)} is no {expected.__name__}", "Train it again.")
     return cast("type[_Made]", found)
 
@@ -154,7 +155,7 @@ def _read(value: Any, annotation: Any, given: Mapping[str, Any], where: str) -> 
         if set(value) == {_FUNCTION}:
             return _function(value[_FUNCTION], kinds, where)
         if set(value) == {_CLASS, _CONFIG}:
-            expected = next((kind for kind in kinds if inspect.isclass(kind) and kind not in _PLAIN), None)
+            expected = next((kind for kind in kinds if is_class(kind) and kind not in _PLAIN), None)
             if expected is None or expected in (dict, list, tuple, object):
                 raise DamagedFile(f"{where} holds an object where none is expected", "Annotate it with its class.")
             return make_described(value, expected, given, where)
@@ -188,7 +189,7 @@ def _items(kinds: Sequence[Any]) -> tuple[Any, bool]:
     """The type of a sequence's items, and whether it is a tuple."""
     for kind in kinds:
         origin, parts = get_origin(kind) or kind, get_args(kind)
-        if inspect.isclass(origin) and issubclass(origin, Sequence):
+        if is_class(origin) and issubclass(origin, Sequence):
             return (parts[0] if parts else Any), issubclass(origin, tuple)
     return Any, False
 
@@ -206,4 +207,4 @@ def _members(annotation: Any) -> Any:
 
 def _is(kind: Any, abstract: Any) -> bool:
     origin = get_origin(kind) or kind
-    return inspect.isclass(origin) and issubclass(origin, get_origin(abstract) or abstract)
+    return is_class(origin) and issubclass(origin, get_origin(abstract) or abstract)

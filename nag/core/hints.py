@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections.abc
 import math
 import types
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
@@ -19,11 +19,21 @@ from pydantic.fields import FieldInfo
 from nag.core.documents import shortened
 from nag.core.numbers import LARGEST, WIDEST
 
-__all__ = ["MAPPINGS", "SEQUENCES", "described", "item_type", "shown"]
+__all__ = ["MAPPINGS", "SEQUENCES", "described", "is_class", "item_type", "shown"]
 
 SEQUENCES = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
 MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+
+
+def is_class(value: Any) -> TypeGuard[type]:
+    """Whether a value is a class: `list` is one, `list[int]` is none, though Python 3.10 takes it for one.
+
+    Example:
+        >>> is_class(list), is_class(list[int])
+        (True, False)
+    """
+    return isinstance(value, type) and not isinstance(value, types.GenericAlias)
 
 
 def described(annotation: Any, value: Any = None) -> str:

@@ -20,6 +20,7 @@ from pydantic import AfterValidator
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
+from nag.core.hints import is_class
 
 __all__ = ["FunctionPath", "folder_of", "import_path", "importable", "is_import_path", "load_callable", "short_names"]
 
@@ -48,7 +49,7 @@ def short_names(module: str, base: type) -> dict[str, type]:
     """
     found = {}
     for name, value in vars(importlib.import_module(module)).items():
-        concrete = inspect.isclass(value) and issubclass(value, base) and value is not base and not inspect.isabstract(value)
+        concrete = is_class(value) and issubclass(value, base) and value is not base and not inspect.isabstract(value)
         if concrete and not name.startswith("_"):
             found[re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()] = value
     return found

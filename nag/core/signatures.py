@@ -36,7 +36,7 @@ from typing_extensions import NotRequired, Required, Unpack
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidRequest, NagError, did_you_mean
-from nag.core.hints import MAPPINGS, SEQUENCES, described, item_type, shown
+from nag.core.hints import MAPPINGS, SEQUENCES, described, is_class, item_type, shown
 from nag.core.numbers import LARGEST, WIDEST
 
 __all__ = ["accepts", "annotations_of", "checked", "conform", "conform_value"]
@@ -212,7 +212,7 @@ def _parameter(annotation: Any) -> _Parameter:
 
 
 def _is_schema(annotation: Any) -> TypeGuard[type[BaseModel]]:
-    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+    return is_class(annotation) and issubclass(annotation, BaseModel)
 
 
 def _annotation(function: Callable[..., Any], name: str, annotation: Any) -> Any:
@@ -220,10 +220,10 @@ def _annotation(function: Callable[..., Any], name: str, annotation: Any) -> Any
     if annotation is inspect.Parameter.empty:
         return Any
     owner = function
-    if inspect.isclass(function):
+    if is_class(function):
         fields = getattr(function, "__dataclass_fields__", {})
         bases = (base for base in function.__mro__ if name in fields and name in inspect.get_annotations(base))
-        owner = next(bases, function.__init__)
+        owner = next(bases, function.__init__)  # type: ignore[misc]
     owner = inspect.unwrap(owner)
     module = inspect.getmodule(owner)
     return _resolved(annotation, getattr(owner, "__globals__", None) or vars(module or types.ModuleType("empty")))
@@ -269,7 +269,7 @@ def _checkable(annotation: Any) -> Any:
         return Any if Any in members else Union[tuple(members)]  # noqa: UP007
     if origin in SEQUENCES or origin in MAPPINGS:
         return origin[tuple(part if part is Ellipsis else _checkable(part) for part in parts)]
-    if inspect.isclass(annotation) and not issubclass(annotation, str | int | float | Enum | PurePath):
+    if is_class(annotation) and not issubclass(annotation, str | int | float | Enum | PurePath):
         return Annotated[Any, BeforeValidator(_an_object)]
     return Any
 

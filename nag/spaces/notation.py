@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from nag.core.documents import check, shortened
 from nag.core.errors import InvalidSpace, NagError, did_you_mean
+from nag.core.hints import is_class
 from nag.core.imports import is_import_path, load_callable, short_names
 from nag.core.plugins import require_allowed
 from nag.core.signatures import annotations_of, conform
@@ -130,7 +130,7 @@ def pairs_of(pairs: Any) -> tuple[tuple[int, int], ...]:
 def _constraint(name: str, value: Any, resolve: Callable[[str], str], where: str) -> Constraint:
     """The constraint of a space file's entry."""
     kind = load_callable(resolve(name)) if is_import_path(name) else short_names("nag.spaces.constraints", Constraint)[name]
-    if not inspect.isclass(kind) or not issubclass(kind, Constraint):
+    if not is_class(kind) or not issubclass(kind, Constraint):
         raise InvalidSpace(f"'{shortened(name, 100)}' is no constraint", "Name a sub-class of nag.spaces.Constraint.")
     first = next(iter(annotations_of(kind)), None)
     value = tuple(value) if isinstance(value, list) else value
@@ -152,7 +152,7 @@ def _codec(described: Mapping[str, Any] | None, wiring: Wiring, resolve: Callabl
         what = f"{where}: 'codec.name' is '{shortened(name, 40)}'"
         raise InvalidSpace(what, f"This codec cannot be used. {did_you_mean(name[:40], known)}")
     kind = load_callable(resolve(name)) if is_import_path(name) else known[name]
-    if not inspect.isclass(kind) or not issubclass(kind, Codec):
+    if not is_class(kind) or not issubclass(kind, Codec):
         raise InvalidSpace(f"'{shortened(name, 100)}' is no codec", "Name a sub-class of nag.spaces.Codec.")
     try:
         conform(kind.for_space, options, "codec")
