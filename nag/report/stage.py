@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nag.core.files import write_text
 from nag.report.page import page_of_runs
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["report"]
 

@@ -9,7 +9,7 @@ from nag.core.files import write_bytes
 from nag.tasks import TableColumns
 from nag.tasks.importing import require_outside, task_of_table, write_task
 from nag.tasks.published.importing import read_benchmark, require_replaceable
-from nag.workflows.run import RunFolder, stage
+from nag.workflows.run_folder.run import RunFolder, stage
 
 __all__ = ["import_benchmark", "import_table"]
 
