@@ -106,6 +106,14 @@ def _prepared_workers():
         yield
 
 
+@pytest.fixture(scope="session")
+def warm_workers(_prepared_workers):
+    """Worker processes start in milliseconds from here on: for tests that say how long something may take."""
+    process = multiprocessing.get_context("forkserver").Process(target=int)
+    process.start()
+    process.join()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _composed_once():
     """Hydra composes the same packaged configuration once a process; a tenth of a second each would be a minute in all."""

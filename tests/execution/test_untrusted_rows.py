@@ -26,6 +26,8 @@ from nag.execution.stored_evaluator import StoredEvaluator
 from nag.execution.worker import WorkOptions, work
 from nag.spaces import load_space
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 SPACE = load_space("nasbench201")
 CELL = SPACE.decode("|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|skip_connect~2|")
 NAMES = FunctionNames(SPACE)
@@ -157,7 +159,7 @@ def test_a_lease_without_end_holds_nothing(store, hence):
     start = time.monotonic()
     (record,) = LocalExecutor(workers=1).run(store, CheapTrial(), [asked()])
     assert record.status == "done"
-    assert time.monotonic() - start < 60  # not the hours of the lease
+    assert time.monotonic() - start < 10
 
 
 def test_leases_are_an_hour_at_most(store):
