@@ -19,6 +19,8 @@ from nag.execution.executors import LocalExecutor
 from nag.execution.store import EvaluationStore
 from nag.execution.worker import WorkOptions, work
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 LOCK = """
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
