@@ -128,13 +128,13 @@ class _Expansion:
             return self._repeat(step)
         if isinstance(step, OptionalStep):
             inner = self.term(step.of)
-            return ChainTerm((), ()) if inner is None else OptionalTerm(inner)
+            return ChainTerm((), ()) if inner is None else OptionalTerm(_within("present", inner))
         return self._choice(step)
 
     def _repeat(self, step: Repeat) -> Term | None:
         inner = self.term(step.of)
         if inner is not None:
-            return RepeatTerm(inner, step.numbers, step.shared)
+            return RepeatTerm(_within("repeat", inner) if step.shared else inner, step.numbers, step.shared)
         return ChainTerm((), ()) if 0 in step.numbers else None
 
     def _choice(self, step: Choice) -> Term | None:
@@ -229,6 +229,18 @@ class _Expansion:
         if not 0 < low <= high or not free.sizes:
             raise InvalidSpace(f"cell '{name}' has no wiring within its limits", "Write 1 <= in_degree.min <= in_degree.max.")
         return free
+
+
+def _within(kind: str, term: Term) -> Term:
+    """A term within one that has a decision of a kind: a term that has one itself gets a place of its own, `of`."""
+    return ChainTerm((term,), ("of",)) if kind in _kinds(term) else term
+
+
+def _kinds(term: Term) -> set[str]:
+    """Kinds of the decisions whose path is that of the term."""
+    if isinstance(term, RepeatTerm):
+        return {"repeat", *(_kinds(term.of) if term.shared else ())}
+    return {"present", *_kinds(term.of)} if isinstance(term, OptionalTerm) else set()
 
 
 def _in_one(row: list[tuple[str, Term]]) -> list[Part]:
