@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from nag.core.errors import InvalidSpace, did_you_mean
 from nag.spaces.language.designs import Node, Word
 from nag.spaces.language.domains import Value
-from nag.spaces.language.errors import NotCountable
+from nag.spaces.language.errors import NotCountable, at
 from nag.spaces.language.expressions import Condition, parse_condition, references
 from nag.spaces.language.labels import Scope
 from nag.spaces.language.parts import Part
@@ -110,10 +110,14 @@ class Conditions:
         self._operations = operations
         self._home = {name: index for index, part in enumerate(parts) for name in part.sites}
         self._names = {part.name for part in parts}
-        self.rules = tuple(self._rule(text) for text in texts)
+        self.rules = tuple(self._rule(index, text) for index, text in enumerate(texts))
         self.decisions = tuple(dict.fromkeys(name for rule in self.rules for name in rule.decisions))
 
-    def _rule(self, text: str) -> Rule:
+    def _rule(self, index: int, text: str) -> Rule:
+        with at("conditions", index):
+            return self._resolved(text)
+
+    def _resolved(self, text: str) -> Rule:
         condition = parse_condition(text)
         rule = Rule(text, condition, {each.name: self._operand(text, each.name) for each in references(condition)})
         if len({(o.operation, o.part) for o in rule.operands.values() if o.decision is None}) > 1:

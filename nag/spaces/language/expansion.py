@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from nag.core.errors import InvalidSpace, did_you_mean
 from nag.spaces.language.domains import Domain, written
+from nag.spaces.language.errors import at
 from nag.spaces.language.parts import Part
 from nag.spaces.language.steps import (
     CellDefinition,
@@ -70,10 +71,10 @@ class _Expansion:
         names = self._names([step for step in graph if isinstance(step, Section)])
         parts: list[Part] = []
         row: list[tuple[str, Term]] = []
-        for step in graph:
+        for index, step in enumerate(graph):
             if isinstance(step, Section) and not step.arguments:
                 name = names.pop(0)
-                row.append((name, self._section(name, step)))
+                row.append((name, self._section(index, name, step)))
                 continue
             parts += _in_one(row)
             row = []
@@ -81,7 +82,7 @@ class _Expansion:
                 parts.append(Part("module", step.module, "", None, step.arguments, step.module))
             else:
                 name = names.pop(0)
-                parts.append(_with_arguments(name, self._section(name, step), step.arguments))
+                parts.append(_with_arguments(name, self._section(index, name, step), step.arguments))
         parts += _in_one(row)
         shared = [(name, cell) for name, cell in cells.items() if cell.shared]
         parts += [Part("cell", name, name, CellTerm(self._cell(name, cell))) for name, cell in shared]
@@ -105,10 +106,14 @@ class _Expansion:
             seen[name] += 1
         return found
 
-    def _section(self, name: str, section: Section) -> Term:
-        term = self.term(section.of)
+    def _section(self, index: int, name: str, section: Section) -> Term:
+        with at("graph", index):
+            return self._ending(f"section '{name}'", section.of)
+
+    def _ending(self, what: str, step: Step) -> Term:
+        term = self.term(step)
         if term is None:
-            raise InvalidSpace(f"section '{name}' never ends", "Give its block an alternative that does not refer to itself.")
+            raise InvalidSpace(f"{what} never ends", "Give its block an alternative that does not refer to itself.")
         return term
 
     # -- steps ------------------------------------------------------------------------------------------------------
@@ -169,7 +174,8 @@ class _Expansion:
                 return None
         self.depths[use.name] = 0 if before is None else before + 1
         try:
-            return self.term(self.description.blocks[use.name])
+            with at("blocks", use.name):
+                return self.term(self.description.blocks[use.name])
         finally:
             if before is None:
                 del self.depths[use.name]
@@ -192,12 +198,6 @@ class _Expansion:
         finally:
             del self.depths[key]
 
-    def _inner(self, name: str, step: Step) -> Term:
-        term = self.term(step)
-        if term is None:
-            raise InvalidSpace(f"cell '{name}' never ends", "Give its block an alternative that does not refer to itself.")
-        return term
-
     def _fixed(self, name: str, cell: CellDefinition, wiring: FixedWiring) -> FixedCell:
         inputs = ["input"] if cell.inputs == 1 else [f"input{i}" for i in range(cell.inputs)]
         places = tuple(wiring.nodes)
@@ -215,14 +215,14 @@ class _Expansion:
         blind = next((node for node in [*places, "output"] if order[node] not in {v for _, v in edges}), None)
         if blind is not None:
             raise InvalidSpace(f"node '{blind}' of cell '{name}' reads nothing", f"Add an edge [{inputs[0]}, {blind}].")
-        terms = tuple(self._inner(name, step) for step in wiring.nodes.values())
+        terms = tuple(self._ending(f"cell '{name}'", step) for step in wiring.nodes.values())
         return FixedCell(name, cell.inputs, places, terms, tuple(sorted(edges)))
 
     def _free(self, name: str, cell: CellDefinition, wiring: FreeWiring) -> FreeCell:
         if cell.inputs + max(wiring.nodes) > MAX_WIRED:
             raise InvalidSpace(f"cell '{name}' has more than {MAX_WIRED} inputs and nodes", "Use fewer, or fix the wiring.")
         low, high = wiring.in_degree
-        inner = self._inner(name, wiring.of)
+        inner = self._ending(f"cell '{name}'", wiring.of)
         free = FreeCell(
             name, cell.inputs, inner, wiring.nodes, (low, high), wiring.operations_on, wiring.output, wiring.max_edges
         )

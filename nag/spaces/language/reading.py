@@ -11,6 +11,7 @@ from nag.core.errors import InvalidSpace, did_you_mean
 from nag.spaces.language.decisions import RESERVED
 from nag.spaces.language.document import CellDocument, LanguageDocument, import_path
 from nag.spaces.language.domains import Choices, Domain, FloatRange, IntegerRange
+from nag.spaces.language.errors import Fault, Place, fault_at
 from nag.spaces.language.steps import (
     CellDefinition,
     Chain,
@@ -27,7 +28,7 @@ from nag.spaces.language.steps import (
     Use,
 )
 
-__all__ = ["Fault", "read_description"]
+__all__ = ["read_description"]
 
 _ROLES = ("parametric", "identity", "zero", "mergeable")
 _CONTENTS = ("operation", "block", "cell", "choice", "of")
@@ -37,23 +38,6 @@ _RANGE = {"min", "max", "step", "levels", "log"}
 _SCALARS = (bool, int, float, str)
 MAX_COPIES = 4096
 """Copies of the longest repetition."""
-
-Place = tuple[Any, ...]
-"""Keys and indices that lead to a value."""
-
-
-class Fault(InvalidSpace):
-    """A fault at a place of the document.
-
-    Args:
-        place: The place.
-        what: The fault.
-        hint: What was expected.
-    """
-
-    def __init__(self, place: Place, what: str, hint: str) -> None:
-        super().__init__(f"'{'.'.join(shortened(str(key), 60) for key in place)}' {what}", hint)
-        self.place = place
 
 
 def read_description(document: LanguageDocument, source: Mapping[str, Any]) -> Description:
@@ -88,23 +72,23 @@ def _operation(own: Any, place: Place) -> OperationDefinition:
     if own is None or isinstance(own, str):
         return OperationDefinition(_role(own or "parametric", place))
     if not isinstance(own, dict):
-        raise Fault(place, f"is {shortened(repr(own), 60)}", "Write a role, or {role: parametric, kernel: [3, 5]}.")
+        raise fault_at(place, f"is {shortened(repr(own), 60)}", "Write a role, or {role: parametric, kernel: [3, 5]}.")
     module = own.get("module")
     try:
         module = None if module is None else import_path(module)
     except ValueError as error:
-        raise Fault((*place, "module"), f"is {shortened(repr(module), 60)}", f"{error}.") from error
+        raise fault_at((*place, "module"), f"is {shortened(repr(module), 60)}", f"{error}.") from error
     attributes = {key: _domain(value, (*place, key)) for key, value in own.items() if key not in ("role", "module")}
     for key in attributes:
         if not isinstance(key, str) or not key.replace("-", "_").isidentifier() or key in RESERVED:
-            raise Fault((*place, key), "cannot be an attribute", f"Use letters, digits and '_'; not {', '.join(RESERVED)}.")
+            raise fault_at((*place, key), "cannot be an attribute", f"Use letters, digits and '_'; not {', '.join(RESERVED)}.")
     _near(attributes, ("role", "module"), place)
     return OperationDefinition(_role(own.get("role", "parametric"), (*place, "role")), attributes, module)
 
 
 def _role(role: Any, place: Place) -> Any:
     if role not in _ROLES:
-        raise Fault(place, f"is the unknown role '{shortened(str(role), 40)}'", did_you_mean(str(role)[:40], _ROLES))
+        raise fault_at(place, f"is the unknown role '{shortened(str(role), 40)}'", did_you_mean(str(role)[:40], _ROLES))
     return role
 
 
@@ -119,24 +103,28 @@ def _domain(value: Any, place: Place) -> Domain:
     except InvalidSpace as error:
         if isinstance(error, Fault):
             raise
-        raise Fault(place, f"is wrong: {error.what}", error.hint) from error
-    raise Fault(place, f"is {shortened(repr(value), 60)}", "Write a value, a list of values, or {min: 1, max: 8}.")
+        raise fault_at(place, f"is wrong: {error.what}", error.hint) from error
+    raise fault_at(place, f"is {shortened(repr(value), 60)}", "Write a value, a list of values, or {min: 1, max: 8}.")
 
 
 def _range(value: dict[str, Any], place: Place) -> Domain:
     unknown = next((key for key in value if key not in _RANGE), None)
     if unknown is not None:
-        raise Fault((*place, unknown), "is no key of a range", did_you_mean(str(unknown)[:40], _RANGE))
+        raise fault_at((*place, unknown), "is no key of a range", did_you_mean(str(unknown)[:40], _RANGE))
     low, high, log = value.get("min", ""), value.get("max", ""), value.get("log", False)
     if not _is_number(low) or not _is_number(high) or not isinstance(log, bool):
-        raise Fault(place, f"is {shortened(repr(value), 60)}", "A range has numbers 'min' and 'max', and 'log' true or false.")
+        raise fault_at(
+            place, f"is {shortened(repr(value), 60)}", "A range has numbers 'min' and 'max', and 'log' true or false."
+        )
     if "levels" in value or log or isinstance(low, float) or isinstance(high, float):
         levels = value.get("levels", 10)
         if "step" in value or type(levels) is not int:
-            raise Fault(place, f"is {shortened(repr(dict(value)), 60)}", "A float range has a number of 'levels', no 'step'.")
+            raise fault_at(
+                place, f"is {shortened(repr(dict(value)), 60)}", "A float range has a number of 'levels', no 'step'."
+            )
         return FloatRange(float(low), float(high), levels, log)
     if type(value.get("step", 1)) is not int:
-        raise Fault((*place, "step"), f"is {shortened(repr(value['step']), 60)}", "Write a whole number.")
+        raise fault_at((*place, "step"), f"is {shortened(repr(value['step']), 60)}", "Write a whole number.")
     return IntegerRange(low, high, value.get("step", 1))
 
 
@@ -149,7 +137,7 @@ def _near(keys: Iterable[Any], known: Iterable[str], place: Place) -> None:
     for key in keys:
         close = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.8)
         if close and close[0] != key:
-            raise Fault((*place, key), "is not known here", f"Did you mean '{close[0]}'?")
+            raise fault_at((*place, key), "is not known here", f"Did you mean '{close[0]}'?")
 
 
 # -- steps --------------------------------------------------------------------------------------------------------------
@@ -175,18 +163,18 @@ class _Reader:
         step = self.step({key: value for key, value in own.items() if key not in extra and key != "name"}, place)
         name = own.get("name")
         if name is not None and not (isinstance(name, str) and name.isidentifier()):
-            raise Fault((*place, "name"), f"is {shortened(repr(name), 60)}", "Use letters, digits and '_'.")
+            raise fault_at((*place, "name"), f"is {shortened(repr(name), 60)}", "Use letters, digits and '_'.")
         return Section(step, name, {key: _domain(own[key], (*place, key)) for key in extra})
 
     def _module(self, own: Mapping[str, Any], place: Place) -> ModuleStep:
         arguments = {key: value for key, value in own.items() if key != "module"}
         wrong = next((key for key, value in arguments.items() if not isinstance(value, _SCALARS)), None)
         if wrong is not None:
-            raise Fault((*place, wrong), "of a fixed module is no single value", "Nothing is chosen in it: write a value.")
+            raise fault_at((*place, wrong), "of a fixed module is no single value", "Nothing is chosen in it: write a value.")
         try:
             return ModuleStep(import_path(own["module"]), arguments)
         except ValueError as error:
-            raise Fault((*place, "module"), f"is {shortened(repr(own['module']), 60)}", f"{error}.") from error
+            raise fault_at((*place, "module"), f"is {shortened(repr(own['module']), 60)}", f"{error}.") from error
 
     def _attributes(self, own: Mapping[str, Any]) -> list[str]:
         name = own.get("operation")
@@ -207,11 +195,13 @@ class _Reader:
         extra = self._extra(own)
         if extra or "name" in own or "module" in own:
             key = [*extra, *(key for key in ("name", "module") if key in own)][0]
-            raise Fault((*place, key), "is not known here", did_you_mean(str(key)[:40], [*_WORDS[:-2], *self._attributes(own)]))
+            raise fault_at(
+                (*place, key), "is not known here", did_you_mean(str(key)[:40], [*_WORDS[:-2], *self._attributes(own)])
+            )
         return self._modified(own, place)
 
     def _unreadable(self, own: Any, place: Place) -> NoReturn:
-        raise Fault(place, f"is {shortened(repr(own), 60)}", "Write a name, a list of steps, or a mapping.")
+        raise fault_at(place, f"is {shortened(repr(own), 60)}", "Write a name, a list of steps, or a mapping.")
 
     def _modified(self, own: Mapping[str, Any], place: Place) -> Step:
         step = self._content(own, place)
@@ -219,29 +209,29 @@ class _Reader:
         if "repeat" in own:
             step = Repeat(step, _numbers(own["repeat"], 0, MAX_COPIES, (*place, "repeat")), shared)
         elif "shared" in own:
-            raise Fault((*place, "shared"), "needs a repetition", "Add 'repeat: [1, 2]', or remove it.")
+            raise fault_at((*place, "shared"), "needs a repetition", "Add 'repeat: [1, 2]', or remove it.")
         return OptionalStep(step) if optional else step
 
     def _flag(self, own: Mapping[str, Any], key: str, place: Place) -> bool:
         value = own.get(key, False)
         if not isinstance(value, bool):
-            raise Fault((*place, key), f"is {shortened(repr(value), 60)}", "Write true or false.")
+            raise fault_at((*place, key), f"is {shortened(repr(value), 60)}", "Write true or false.")
         return value
 
     def _content(self, own: Mapping[str, Any], place: Place) -> Step:
         contents = [key for key in _CONTENTS if key in own]
         if len(contents) != 1:
             what = f"has '{contents[0]}' and '{contents[1]}'" if contents else "says not what it is"
-            raise Fault(place, what, f"Write one of {', '.join(_CONTENTS)}.")
+            raise fault_at(place, what, f"Write one of {', '.join(_CONTENTS)}.")
         key = contents[0]
         value, here = own[key], (*place, key)
         if "depth" in own and (key != "block" or type(own["depth"]) is not int or not 0 <= own["depth"] <= 64):
-            raise Fault((*place, "depth"), "is misplaced", "Only a block has a depth: a whole number from 0 to 64.")
+            raise fault_at((*place, "depth"), "is misplaced", "Only a block has a depth: a whole number from 0 to 64.")
         if key == "of":
             return self.step(value, here)
         if key == "choice":
             if not isinstance(value, list) or not value:
-                raise Fault(here, f"is {shortened(repr(value), 60)}", "List the alternatives.")
+                raise fault_at(here, f"is {shortened(repr(value), 60)}", "List the alternatives.")
             return Choice(tuple(self.step(each, (*here, index)) for index, each in enumerate(value)))
         name = self._named(value, key, here)
         narrowed = {each: _domain(own[each], (*place, each)) for each in self._attributes(own) if each in own}
@@ -251,7 +241,7 @@ class _Reader:
         known = [each for each, own in self.kinds.items() if kind in (None, own)]
         if not isinstance(name, str) or name not in known:
             what = kind or "operation, block or cell"
-            raise Fault(place, f"is '{shortened(str(name), 60)}', no {what}", did_you_mean(str(name)[:60], known))
+            raise fault_at(place, f"is '{shortened(str(name), 60)}', no {what}", did_you_mean(str(name)[:60], known))
         return name
 
     # -- cells ------------------------------------------------------------------------------------------------------
@@ -265,16 +255,18 @@ class _Reader:
         misplaced = next((key for key in ("of", "in_degree", "max_edges") if getattr(own, key) is not None), None)
         if misplaced is not None or own.edges is None:
             what = "is misplaced" if misplaced else "is missing"
-            raise Fault((*place, misplaced or "edges"), what, "Nodes with names need 'edges', and nothing else.")
+            raise fault_at((*place, misplaced or "edges"), what, "Nodes with names need 'edges', and nothing else.")
         for name in own.nodes:
             if not isinstance(name, str) or not name.isidentifier() or name.startswith("input") or name == "output":
-                raise Fault((*place, "nodes", name), "cannot be a node's name", "Use letters and digits; not input or output.")
+                raise fault_at(
+                    (*place, "nodes", name), "cannot be a node's name", "Use letters and digits; not input or output."
+                )
         nodes = {name: self.step(step, (*place, "nodes", name)) for name, step in own.nodes.items()}
         return FixedWiring(nodes, tuple((u, v) for u, v in own.edges))
 
     def _free(self, own: CellDocument, place: Place) -> FreeWiring:
         if own.of is None or own.edges is not None:
-            raise Fault(
+            raise fault_at(
                 (*place, "of" if own.of is None else "edges"),
                 "is missing" if own.of is None else "is misplaced",
                 "A number of nodes needs 'of', what each holds; names of nodes need 'edges'.",
@@ -292,5 +284,5 @@ def _numbers(value: Any, low: int, high: int, place: Place) -> tuple[int, ...]:
     """Numbers that a value of the file stands for, in increasing order."""
     numbers = _domain(value, place).values
     if not all(type(number) is int and low <= number <= high for number in numbers):
-        raise Fault(place, f"is {shortened(repr(value), 60)}", f"Write whole numbers from {low} to {high}, or a range.")
+        raise fault_at(place, f"is {shortened(repr(value), 60)}", f"Write whole numbers from {low} to {high}, or a range.")
     return tuple(sorted(int(number) for number in numbers))

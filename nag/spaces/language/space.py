@@ -292,12 +292,9 @@ class TypedSpace:
         for part, automaton, word, starts in zip(self._active, self._automata, design.parts, positions, strict=True):
             end, expected, complete = automaton.read(word)
             if end < len(word) or not complete:
-                at = f"at character {starts[end] + 1}" if end < len(word) else "at its end"
-                shown = f"'{word[end].operation}' does not fit" if end < len(word) else "something is missing"
-                hint = f"Expected {shortened(', '.join(expected)) or 'the end'}{' or the end' * (complete and bool(expected))}"
-                raise InvalidArchitecture(
-                    f"{shown} {at} of {part.kind} '{part.name}'", f"{hint}, with attributes that it may have."
-                )
+                where = f"'{word[end].operation}' at character {starts[end] + 1}" if end < len(word) else "the end"
+                hint = _expected(word[end].operation if end < len(word) else None, expected, complete)
+                raise InvalidArchitecture(f"{where} does not fit {part.kind} '{part.name}'", hint)
         first = next(self.derivations(design), None)
         if first is None:
             decided = [next(parses(_term(p), p.path, word)) for p, word in zip(self._active, design.parts, strict=True)]
@@ -329,6 +326,13 @@ class TypedSpace:
     def graph(self, design: Design) -> TypedGraph:
         """The flat graph of a design (see `nag.spaces.language.typed_graph`)."""
         return typed_graph(self.parts, design)
+
+
+def _expected(operation: str | None, expected: Sequence[str], complete: bool) -> str:
+    """What may stand where an operation does not fit."""
+    if operation in expected:
+        return f"'{operation}' may stand there with other attributes."
+    return f"Expected {shortened(', '.join([*expected, *['the end'] * complete]))}."
 
 
 def _leading(part: Part) -> Apply:
