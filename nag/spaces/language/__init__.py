@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from nag.core.lazy import lazily
 
 if TYPE_CHECKING:
-    from nag.spaces.language.decisions import Decision
+    from nag.spaces.language.conditions.grammar import parse_condition
+    from nag.spaces.language.derivations.decisions import Decision
     from nag.spaces.language.designs import CellGraph, Design, Node, TypedGraph
     from nag.spaces.language.domains import Choices, FloatRange, IntegerRange, is_ordered, written
     from nag.spaces.language.errors import NotCountable
-    from nag.spaces.language.expressions import parse_condition
-    from nag.spaces.language.loading import load_typed_space, typed_space_from_mapping, typed_space_from_text
+    from nag.spaces.language.files.loading import load_typed_space, typed_space_from_mapping, typed_space_from_text
     from nag.spaces.language.space import TypedSpace
     from nag.spaces.language.steps import (
         CellDefinition,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from nag.spaces.language.decisions import Decision, decisions_of
+from nag.spaces.language.derivations.decisions import Decision, decisions_of
 from nag.spaces.language.domains import Value
 from nag.spaces.language.terms import Option, Term
 

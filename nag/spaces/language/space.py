@@ -11,20 +11,21 @@ from nag.core.documents import shortened
 from nag.core.errors import InvalidArchitecture, InvalidRequest, did_you_mean
 from nag.core.numbers import Seed, Size
 from nag.core.signatures import conform_value
-from nag.spaces.language.automaton import Automaton
-from nag.spaces.language.conditions import Conditions
-from nag.spaces.language.counting import Counter, of_conditions, unconditional
-from nag.spaces.language.decisions import Decision
-from nag.spaces.language.derivation import all_derivations, derive
+from nag.spaces.language.conditions.rules import Conditions
+from nag.spaces.language.counting.automaton import Automaton
+from nag.spaces.language.counting.counter import Counter, of_conditions, unconditional
+from nag.spaces.language.derivations.decisions import Decision
+from nag.spaces.language.derivations.derivation import all_derivations, derive
+from nag.spaces.language.derivations.neighbours import edited, edits, randomly_edited
+from nag.spaces.language.derivations.parsing import parses
 from nag.spaces.language.designs import Design, TypedGraph, Word
 from nag.spaces.language.domains import Value
 from nag.spaces.language.errors import NotCountable
-from nag.spaces.language.expansion import expand
-from nag.spaces.language.neighbours import edited, edits, randomly_edited
-from nag.spaces.language.parsing import parses
+from nag.spaces.language.expansion.parts import expand
 from nag.spaces.language.parts import Part
 from nag.spaces.language.steps import Description
-from nag.spaces.language.strings import Vocabulary, read_design, write_design
+from nag.spaces.language.strings.reading import Vocabulary, read_design
+from nag.spaces.language.strings.writing import write_design
 from nag.spaces.language.terms import Apply, ChainTerm, Option, Term
 from nag.spaces.language.typed_graph import typed_graph
 
@@ -216,7 +217,7 @@ class TypedSpace:
     # -- neighbours -------------------------------------------------------------------------------------------------
 
     def neighbours(self, design: Design, limit: int = 100_000) -> list[Design]:
-        """All designs one edit away (see `nag.spaces.language.neighbours`), without the design itself.
+        """All designs one edit away (see `nag.spaces.language.derivations.neighbours`), without the design itself.
 
         Args:
             design: A design of the space.
@@ -279,7 +280,7 @@ class TypedSpace:
     # -- strings and graphs -----------------------------------------------------------------------------------------
 
     def encode(self, design: Design) -> str:
-        """The native string of a design (see `nag.spaces.language.strings`)."""
+        """The native string of a design (see `nag.spaces.language.strings.reading`)."""
         return write_design(self._active, design)
 
     def decode(self, text: str) -> Design:

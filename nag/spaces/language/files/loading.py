@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from nag.core.documents import explain, parse_yaml, read_bounded, shortened
 from nag.core.errors import InvalidSpace
-from nag.spaces.language.document import LanguageDocument
 from nag.spaces.language.errors import Fault
-from nag.spaces.language.reading import read_description
+from nag.spaces.language.files.document import LanguageDocument
+from nag.spaces.language.files.steps import read_description
 from nag.spaces.language.space import TypedSpace
 
 __all__ = ["load_typed_space", "typed_space_from_mapping", "typed_space_from_text"]

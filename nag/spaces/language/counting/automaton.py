@@ -10,9 +10,9 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from nag.spaces.language.counting.labels import Box, Label, Scope, boxes_of, refine
 from nag.spaces.language.designs import Node, Word
 from nag.spaces.language.errors import NotCountable
-from nag.spaces.language.labels import Box, Label, Scope, boxes_of, refine
 from nag.spaces.language.terms import Apply, CellTerm, ChainTerm, ChoiceTerm, OptionalTerm, RepeatTerm, Term, join
 
 __all__ = ["Automaton", "Cases"]
@@ -89,7 +89,7 @@ class Automaton:
         return self._cell(term, path, scope, after)
 
     def _cell(self, term: CellTerm, path: str, scope: Scope, after: int) -> int:
-        from nag.spaces.language.cells import cell_language
+        from nag.spaces.language.counting.cells import cell_language
 
         language = cell_language(term.cell, path, scope)
         return self._state(labelled=[(language, after)] if language.size else [])

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nag.spaces.language.derivation import Decided, all_derivations, derive
+from nag.spaces.language.derivations.derivation import Decided, all_derivations, derive
 from nag.spaces.language.designs import Word
 from nag.spaces.language.terms import Option, Term
 

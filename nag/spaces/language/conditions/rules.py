@@ -12,11 +12,12 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from nag.core.errors import InvalidSpace, did_you_mean
+from nag.spaces.language.conditions.expressions import Condition, references
+from nag.spaces.language.conditions.grammar import parse_condition
+from nag.spaces.language.counting.labels import Scope
 from nag.spaces.language.designs import Node, Word
 from nag.spaces.language.domains import Value
 from nag.spaces.language.errors import NotCountable, at
-from nag.spaces.language.expressions import Condition, parse_condition, references
-from nag.spaces.language.labels import Scope
 from nag.spaces.language.parts import Part
 from nag.spaces.language.terms import Option
 

@@ -11,25 +11,15 @@ operand    = value | reference                    reference = NAME {"[" NUMBER "
 from __future__ import annotations
 
 import json
-import operator
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from nag.core.errors import InvalidSpace
+from nag.spaces.language.conditions.expressions import Comparison, Condition, Connective, Reference
 
-__all__ = ["Comparison", "Condition", "Connective", "Reference", "parse_condition", "references"]
+__all__ = ["parse_condition"]
 
-_COMPARE = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "in": lambda left, right: left in right,
-}
 _TOKEN = re.compile(
     r"\s*(?:(?P<arrow>->)|(?P<compare>==|!=|<=|>=|<|>)|(?P<sign>[()\[\],])|(?P<text>\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][\w-]*(?:\[\d+\])*(?:\.[A-Za-z_][\w-]*(?:\[\d+\])*)*))"
@@ -37,69 +27,6 @@ _TOKEN = re.compile(
 _WORDS = ("not", "and", "or", "in")
 MAX_LENGTH = 2000
 """Characters of the longest condition."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The value of a decision or an attribute.
-
-    Args:
-        name: Its name.
-        at: Position in the text, for messages.
-    """
-
-    name: str
-    at: int
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A comparison of two operands, each a value or a reference."""
-
-    left: Any
-    sign: str
-    right: Any
-
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether it is true; numbers and texts are never less than each other."""
-        left, right = (values[side.name] if isinstance(side, Reference) else side for side in (self.left, self.right))
-        try:
-            return bool(_COMPARE[self.sign](left, right))
-        except TypeError:
-            return False
-
-
-@dataclass(frozen=True)
-class Connective:
-    """Conditions joined: `not` one, all of them (`and`), one of them (`or`), the second if the first (`->`)."""
-
-    kind: str
-    parts: tuple[Condition, ...]
-
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether it is true.
-
-        Args:
-            values: Reference -> value, of all references.
-        """
-        if self.kind == "not":
-            return not self.parts[0].holds(values)
-        if self.kind == "->":
-            return not self.parts[0].holds(values) or self.parts[1].holds(values)
-        return (all if self.kind == "and" else any)(part.holds(values) for part in self.parts)
-
-
-Condition = Comparison | Connective
-"""A parsed condition."""
-
-
-def references(condition: Condition) -> Iterator[Reference]:
-    """All references of a condition, from left to right."""
-    if isinstance(condition, Connective):
-        for part in condition.parts:
-            yield from references(part)
-    else:
-        yield from (side for side in (condition.left, condition.right) if isinstance(side, Reference))
 
 
 class _Token(NamedTuple):
@@ -182,7 +109,7 @@ class _Parser:
         self.depth -= 1
         return found
 
-    def joined(self, word: str, part: Any) -> Condition:
+    def joined(self, word: str, part: Callable[[], Condition]) -> Condition:
         parts = [part()]
         while self.met(word):
             parts.append(part())

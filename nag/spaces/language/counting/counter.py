@@ -7,11 +7,11 @@ import random
 from collections.abc import Sequence
 from itertools import accumulate, product
 
-from nag.spaces.language.automaton import Automaton, Cases
-from nag.spaces.language.conditions import Conditions
+from nag.spaces.language.conditions.rules import Conditions
+from nag.spaces.language.counting.automaton import Automaton, Cases
+from nag.spaces.language.counting.labels import Scope
 from nag.spaces.language.designs import Design
 from nag.spaces.language.errors import NotCountable
-from nag.spaces.language.labels import Scope
 from nag.spaces.language.parts import Part
 
 __all__ = ["Counter", "unconditional"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from nag.core.documents import shortened
-from nag.core.errors import InvalidSpace, did_you_mean
-from nag.spaces.language.decisions import RESERVED
-from nag.spaces.language.document import CellDocument, LanguageDocument, import_path
-from nag.spaces.language.domains import Choices, Domain, FloatRange, IntegerRange
-from nag.spaces.language.errors import Fault, Place, fault_at
+from nag.core.errors import did_you_mean
+from nag.spaces.language.errors import Place, fault_at
+from nag.spaces.language.files.document import CellDocument, LanguageDocument, import_path
+from nag.spaces.language.files.operations import SCALARS, read_domain, read_operation, refuse_misspelt
 from nag.spaces.language.steps import (
     CellDefinition,
     Chain,
@@ -30,12 +28,9 @@ from nag.spaces.language.steps import (
 
 __all__ = ["read_description"]
 
-_ROLES = ("parametric", "identity", "zero", "mergeable")
 _CONTENTS = ("operation", "block", "cell", "choice", "of")
 _MODIFIERS = ("repeat", "shared", "optional", "depth")
 _WORDS = (*_CONTENTS, *_MODIFIERS, "name", "module")
-_RANGE = {"min", "max", "step", "levels", "log"}
-_SCALARS = (bool, int, float, str)
 MAX_COPIES = 4096
 """Copies of the longest repetition."""
 
@@ -50,7 +45,7 @@ def read_description(document: LanguageDocument, source: Mapping[str, Any]) -> D
     Raises:
         Fault: Something is wrong in it.
     """
-    operations = {name: _operation(own, ("operations", name)) for name, own in document.operations.items()}
+    operations = {name: read_operation(own, ("operations", name)) for name, own in document.operations.items()}
     reader = _Reader(document, operations)
     return Description(
         name=document.name,
@@ -59,88 +54,10 @@ def read_description(document: LanguageDocument, source: Mapping[str, Any]) -> D
         blocks={name: reader.step(own, ("blocks", name)) for name, own in document.blocks.items()},
         cells={name: reader.cell(own, ("cells", name)) for name, own in document.cells.items()},
         graph=tuple(reader.section(own, ("graph", index)) for index, own in enumerate(document.graph)),
-        recipe={name: _domain(own, ("recipe", name)) for name, own in document.recipe.items()},
+        recipe={name: read_domain(own, ("recipe", name)) for name, own in document.recipe.items()},
         conditions=tuple(document.conditions),
         source=source,
     )
-
-
-# -- operations and domains ---------------------------------------------------------------------------------------------
-
-
-def _operation(own: Any, place: Place) -> OperationDefinition:
-    if own is None or isinstance(own, str):
-        return OperationDefinition(_role(own or "parametric", place))
-    if not isinstance(own, dict):
-        raise fault_at(place, f"is {shortened(repr(own), 60)}", "Write a role, or {role: parametric, kernel: [3, 5]}.")
-    module = own.get("module")
-    try:
-        module = None if module is None else import_path(module)
-    except ValueError as error:
-        raise fault_at((*place, "module"), f"is {shortened(repr(module), 60)}", f"{error}.") from error
-    attributes = {key: _domain(value, (*place, key)) for key, value in own.items() if key not in ("role", "module")}
-    for key in attributes:
-        if not isinstance(key, str) or not key.replace("-", "_").isidentifier() or key in RESERVED:
-            raise fault_at((*place, key), "cannot be an attribute", f"Use letters, digits and '_'; not {', '.join(RESERVED)}.")
-    _near(attributes, ("role", "module"), place)
-    return OperationDefinition(_role(own.get("role", "parametric"), (*place, "role")), attributes, module)
-
-
-def _role(role: Any, place: Place) -> Any:
-    if role not in _ROLES:
-        raise fault_at(place, f"is the unknown role '{shortened(str(role), 40)}'", did_you_mean(str(role)[:40], _ROLES))
-    return role
-
-
-def _domain(value: Any, place: Place) -> Domain:
-    """The domain that a value of the file stands for."""
-    try:
-        if isinstance(value, dict):
-            return _range(value, place)
-        values = value if isinstance(value, list) else [value]
-        if all(isinstance(each, _SCALARS) for each in values):
-            return Choices(tuple(values))
-    except InvalidSpace as error:
-        if isinstance(error, Fault):
-            raise
-        raise fault_at(place, f"is wrong: {error.what}", error.hint) from error
-    raise fault_at(place, f"is {shortened(repr(value), 60)}", "Write a value, a list of values, or {min: 1, max: 8}.")
-
-
-def _range(value: dict[str, Any], place: Place) -> Domain:
-    unknown = next((key for key in value if key not in _RANGE), None)
-    if unknown is not None:
-        raise fault_at((*place, unknown), "is no key of a range", did_you_mean(str(unknown)[:40], _RANGE))
-    low, high, log = value.get("min", ""), value.get("max", ""), value.get("log", False)
-    if not _is_number(low) or not _is_number(high) or not isinstance(log, bool):
-        raise fault_at(
-            place, f"is {shortened(repr(value), 60)}", "A range has numbers 'min' and 'max', and 'log' true or false."
-        )
-    if "levels" in value or log or isinstance(low, float) or isinstance(high, float):
-        levels = value.get("levels", 10)
-        if "step" in value or type(levels) is not int:
-            raise fault_at(
-                place, f"is {shortened(repr(dict(value)), 60)}", "A float range has a number of 'levels', no 'step'."
-            )
-        return FloatRange(float(low), float(high), levels, log)
-    if type(value.get("step", 1)) is not int:
-        raise fault_at((*place, "step"), f"is {shortened(repr(value['step']), 60)}", "Write a whole number.")
-    return IntegerRange(low, high, value.get("step", 1))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
-
-
-def _near(keys: Iterable[Any], known: Iterable[str], place: Place) -> None:
-    """Refuses a key that looks like a misspelt word of the language."""
-    for key in keys:
-        close = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.8)
-        if close and close[0] != key:
-            raise fault_at((*place, key), "is not known here", f"Did you mean '{close[0]}'?")
-
-
-# -- steps --------------------------------------------------------------------------------------------------------------
 
 
 class _Reader:
@@ -159,16 +76,16 @@ class _Reader:
         if "module" in own:
             return self._module(own, place)
         extra = self._extra(own)
-        _near(extra, (*_WORDS, *self._attributes(own)), place)
+        refuse_misspelt(extra, (*_WORDS, *self._attributes(own)), place)
         step = self.step({key: value for key, value in own.items() if key not in extra and key != "name"}, place)
         name = own.get("name")
         if name is not None and not (isinstance(name, str) and name.isidentifier()):
             raise fault_at((*place, "name"), f"is {shortened(repr(name), 60)}", "Use letters, digits and '_'.")
-        return Section(step, name, {key: _domain(own[key], (*place, key)) for key in extra})
+        return Section(step, name, {key: read_domain(own[key], (*place, key)) for key in extra})
 
     def _module(self, own: Mapping[str, Any], place: Place) -> ModuleStep:
         arguments = {key: value for key, value in own.items() if key != "module"}
-        wrong = next((key for key, value in arguments.items() if not isinstance(value, _SCALARS)), None)
+        wrong = next((key for key, value in arguments.items() if not isinstance(value, SCALARS)), None)
         if wrong is not None:
             raise fault_at((*place, wrong), "of a fixed module is no single value", "Nothing is chosen in it: write a value.")
         try:
@@ -234,7 +151,7 @@ class _Reader:
                 raise fault_at(here, f"is {shortened(repr(value), 60)}", "List the alternatives.")
             return Choice(tuple(self.step(each, (*here, index)) for index, each in enumerate(value)))
         name = self._named(value, key, here)
-        narrowed = {each: _domain(own[each], (*place, each)) for each in self._attributes(own) if each in own}
+        narrowed = {each: read_domain(own[each], (*place, each)) for each in self._attributes(own) if each in own}
         return Use(name, narrowed, own.get("depth"))
 
     def _named(self, name: Any, kind: str | None, place: Place) -> str:
@@ -282,7 +199,7 @@ class _Reader:
 
 def _numbers(value: Any, low: int, high: int, place: Place) -> tuple[int, ...]:
     """Numbers that a value of the file stands for, in increasing order."""
-    numbers = _domain(value, place).values
+    numbers = read_domain(value, place).values
     if not all(type(number) is int and low <= number <= high for number in numbers):
         raise fault_at(place, f"is {shortened(repr(value), 60)}", f"Write whole numbers from {low} to {high}, or a range.")
     return tuple(sorted(int(number) for number in numbers))

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
-from nag.spaces.language.automaton import Automaton
-from nag.spaces.language.derivation import all_derivations
+from nag.spaces.language.counting.automaton import Automaton
+from nag.spaces.language.counting.labels import Scope
+from nag.spaces.language.derivations.derivation import all_derivations
+from nag.spaces.language.derivations.parsing import parses
 from nag.spaces.language.designs import CellGraph, Node, Word
-from nag.spaces.language.labels import Scope
-from nag.spaces.language.parsing import parses
 from nag.spaces.language.terms import CellTerm, FixedCell, FreeCell, join
 
 __all__ = ["CellLanguage", "FixedCellLanguage", "FreeCellLanguage", "cell_language"]

@@ -1,14 +1,14 @@
-"""From the words of a description to parts: names are resolved, blocks expanded, every decision gets its name."""
+"""Compiles steps: names are resolved, blocks expanded, recursion bounded, attributes narrowed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from nag.core.errors import InvalidSpace, did_you_mean
-from nag.spaces.language.domains import Domain, written
+from nag.spaces.language.domains import Domain, Value, written
 from nag.spaces.language.errors import at
-from nag.spaces.language.parts import Part
+from nag.spaces.language.expansion.names import label_of, numbered, shown_as
 from nag.spaces.language.steps import (
     CellDefinition,
     Chain,
@@ -16,10 +16,8 @@ from nag.spaces.language.steps import (
     Description,
     FixedWiring,
     FreeWiring,
-    ModuleStep,
     OptionalStep,
     Repeat,
-    Section,
     Step,
     Use,
 )
@@ -35,7 +33,7 @@ from nag.spaces.language.terms import (
     Term,
 )
 
-__all__ = ["expand"]
+__all__ = ["Expansion", "domains_of"]
 
 MAX_TERMS = 50_000
 """Steps of a graph after its blocks are expanded."""
@@ -44,16 +42,16 @@ MAX_WIRED = 16
 """Inputs and nodes of the largest cell of free wiring."""
 
 
-def expand(description: Description) -> list[Part]:
-    """The parts of a space, in the order of its graph, then the cells that are chosen once, then the recipe.
+class Expansion:
+    """Compiles the steps of a description.
+
+    Args:
+        description: The description.
 
     Raises:
-        InvalidSpace: A name is unknown or used twice, a block refers to itself without a depth, or nothing is left of a step.
+        InvalidSpace: A name is used twice.
     """
-    return _Expansion(description).parts()
 
-
-class _Expansion:
     def __init__(self, description: Description) -> None:
         self.description = description
         self.size = 0
@@ -66,51 +64,8 @@ class _Expansion:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def parts(self) -> list[Part]:
-        graph, cells = self.description.graph, self.description.cells
-        names = self._names([step for step in graph if isinstance(step, Section)])
-        parts: list[Part] = []
-        row: list[tuple[str, Term]] = []
-        for index, step in enumerate(graph):
-            if isinstance(step, Section) and not step.arguments:
-                name = names.pop(0)
-                row.append((name, self._section(index, name, step)))
-                continue
-            parts += _in_one(row)
-            row = []
-            if isinstance(step, ModuleStep):
-                parts.append(Part("module", step.module, "", None, step.arguments, step.module))
-            else:
-                name = names.pop(0)
-                parts.append(_with_arguments(name, self._section(index, name, step), step.arguments))
-        parts += _in_one(row)
-        shared = [(name, cell) for name, cell in cells.items() if cell.shared]
-        parts += [Part("cell", name, name, CellTerm(self._cell(name, cell))) for name, cell in shared]
-        if self.description.recipe:
-            recipe = Apply("recipe", _domains(self.description.recipe))
-            parts.append(Part("recipe", "recipe", "", recipe))
-        _check_names(parts)
-        return parts
-
-    def _names(self, sections: Sequence[Section]) -> list[str]:
-        """A name for each section; what several would be called is numbered from 0."""
-        once = {name for name, cell in self.description.cells.items() if cell.shared}
-        wanted = [section.name or _label(section.of, "section") for section in sections]
-        wanted = [f"{name}_section" if name in once else name for name in wanted]
-        counts, seen = Counter(wanted), Counter[str]()
-        found = []
-        for section, name in zip(sections, wanted, strict=True):
-            if section.name is not None and counts[name] > 1:
-                raise InvalidSpace(f"two sections are named '{name}'", "Give them different names.")
-            found.append(f"{name}[{seen[name]}]" if counts[name] > 1 else name)
-            seen[name] += 1
-        return found
-
-    def _section(self, index: int, name: str, section: Section) -> Term:
-        with at("graph", index):
-            return self._ending(f"section '{name}'", section.of)
-
-    def _ending(self, what: str, step: Step) -> Term:
+    def ending(self, what: str, step: Step) -> Term:
+        """The compiled step, which must leave something where recursion ends."""
         term = self.term(step)
         if term is None:
             raise InvalidSpace(f"{what} never ends", "Give its block an alternative that does not refer to itself.")
@@ -127,7 +82,7 @@ class _Expansion:
             return self._use(step)
         if isinstance(step, Chain):
             terms = [self.term(part) for part in step.steps]
-            labels = _distinct([_label(part, "step") for part in step.steps])
+            labels = numbered([label_of(part, "step") for part in step.steps])
             return None if None in terms else ChainTerm(tuple(t for t in terms if t is not None), tuple(labels))
         if isinstance(step, Repeat):
             return self._repeat(step)
@@ -144,8 +99,8 @@ class _Expansion:
 
     def _choice(self, step: Choice) -> Term | None:
         labels, places = (
-            _distinct([_shown(option) for option in step.options]),
-            _distinct([_label(o, "step") for o in step.options]),
+            numbered([shown_as(option) for option in step.options]),
+            numbered([label_of(o, "step") for o in step.options]),
         )
         found = [(label, place, self.term(option)) for label, place, option in zip(labels, places, step.options, strict=True)]
         left = [(label, place, term) for label, place, term in found if term is not None]
@@ -157,10 +112,10 @@ class _Expansion:
         description = self.description
         if use.name in description.operations:
             own = dict(description.operations[use.name].attributes)
-            return Apply(use.name, _domains({name: _narrowed(use, name, domain) for name, domain in _all(use, own).items()}))
+            return Apply(use.name, domains_of({name: _narrowed(use, name, domain) for name, domain in _all(use, own).items()}))
         if use.name in description.cells:
             cell = description.cells[use.name]
-            return Apply(use.name) if cell.shared else CellTerm(self._cell(use.name, cell))
+            return Apply(use.name) if cell.shared else CellTerm(self.cell(use.name, cell))
         if use.name not in description.blocks:
             raise InvalidSpace(f"'{use.name}' is no operation, block or cell", did_you_mean(use.name, self.known))
         return self._block(use)
@@ -184,7 +139,8 @@ class _Expansion:
 
     # -- cells ------------------------------------------------------------------------------------------------------
 
-    def _cell(self, name: str, cell: CellDefinition) -> FixedCell | FreeCell:
+    def cell(self, name: str, cell: CellDefinition) -> FixedCell | FreeCell:
+        """The compiled cell."""
         key = f"cell {name}"
         if key in self.depths:
             raise InvalidSpace(f"cell '{name}' contains itself", "Use a block with a depth for recursion.")
@@ -215,14 +171,14 @@ class _Expansion:
         blind = next((node for node in [*places, "output"] if order[node] not in {v for _, v in edges}), None)
         if blind is not None:
             raise InvalidSpace(f"node '{blind}' of cell '{name}' reads nothing", f"Add an edge [{inputs[0]}, {blind}].")
-        terms = tuple(self._ending(f"cell '{name}'", step) for step in wiring.nodes.values())
+        terms = tuple(self.ending(f"cell '{name}'", step) for step in wiring.nodes.values())
         return FixedCell(name, cell.inputs, places, terms, tuple(sorted(edges)))
 
     def _free(self, name: str, cell: CellDefinition, wiring: FreeWiring) -> FreeCell:
         if cell.inputs + max(wiring.nodes) > MAX_WIRED:
             raise InvalidSpace(f"cell '{name}' has more than {MAX_WIRED} inputs and nodes", "Use fewer, or fix the wiring.")
         low, high = wiring.in_degree
-        inner = self._ending(f"cell '{name}'", wiring.of)
+        inner = self.ending(f"cell '{name}'", wiring.of)
         free = FreeCell(
             name, cell.inputs, inner, wiring.nodes, (low, high), wiring.operations_on, wiring.output, wiring.max_edges
         )
@@ -243,23 +199,8 @@ def _kinds(term: Term) -> set[str]:
     return {"present", *_kinds(term.of)} if isinstance(term, OptionalTerm) else set()
 
 
-def _in_one(row: list[tuple[str, Term]]) -> list[Part]:
-    """One part of consecutive sections without arguments: what follows each other there is one sequence."""
-    if not row:
-        return []
-    return [Part("section", row[0][0], "", ChainTerm(tuple(term for _, term in row), tuple(name for name, _ in row)))]
-
-
-def _with_arguments(name: str, term: Term, arguments: Mapping[str, Domain]) -> Part:
-    fixed = {key: domain.values[0] for key, domain in arguments.items() if len(domain.values) == 1}
-    chosen = {key: domain for key, domain in arguments.items() if key not in fixed}
-    if not chosen:
-        return Part("section", name, "", ChainTerm((term,), (name,)), fixed)
-    leading = Apply(name, _domains(chosen))
-    return Part("section", name, "", ChainTerm((leading, term), (name, name)), fixed, leads=True)
-
-
-def _domains(domains: Mapping[str, Domain]) -> tuple[tuple[str, tuple[bool | int | float | str, ...]], ...]:
+def domains_of(domains: Mapping[str, Domain]) -> tuple[tuple[str, tuple[Value, ...]], ...]:
+    """Name and values of attributes."""
     return tuple((name, tuple(domain.values)) for name, domain in domains.items())
 
 
@@ -278,34 +219,3 @@ def _narrowed(use: Use, name: str, domain: Domain) -> Domain:
         listed = ", ".join(map(written, domain.values[:10]))
         raise InvalidSpace(f"'{name}' of operation '{use.name}' is never {written(strange)}", f"It is one of {listed}.")
     return use.attributes[name]
-
-
-def _label(step: Step, default: str) -> str:
-    """A name for a step: that of the one thing in it."""
-    if isinstance(step, Use):
-        return step.name
-    return _label(step.of, default) if isinstance(step, Repeat | OptionalStep) else default
-
-
-def _shown(step: Step) -> str:
-    """A step as the option of a choice."""
-    if isinstance(step, Use) and step.attributes:
-        pairs = (f"{name}={'/'.join(map(written, domain.values))}" for name, domain in step.attributes.items())
-        return f"{step.name}({','.join(pairs)})"
-    return _label(step, "step")
-
-
-def _distinct(labels: Sequence[str]) -> list[str]:
-    """Labels, those that occur several times numbered from 0."""
-    counts, seen, found = Counter(labels), Counter[str](), []
-    for label in labels:
-        found.append(f"{label}[{seen[label]}]" if counts[label] > 1 else label)
-        seen[label] += 1
-    return found
-
-
-def _check_names(parts: Sequence[Part]) -> None:
-    names = Counter(each.name for part in parts for each in part.decisions)
-    twice = next((name for name, count in names.items() if count > 1), None)
-    if twice is not None:
-        raise InvalidSpace(f"two decisions are named '{twice}'", "Give a section, block or recipe choice another name.")

@@ -1,0 +1,1 @@
+"""Exact counts and uniform draws by automata."""

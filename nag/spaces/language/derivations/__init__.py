@@ -1,0 +1,1 @@
+"""Derivations: decisions, words, the way back, neighbours."""

@@ -1,0 +1,1 @@
+"""From the words of a description to the parts of a space."""
