@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from nag.core.errors import InvalidSpace, did_you_mean
 from nag.spaces.language.domains import Domain, Value, written
-from nag.spaces.language.errors import at
+from nag.spaces.language.errors import Fault, at
 from nag.spaces.language.expansion.names import label_of, numbered, shown_as
 from nag.spaces.language.steps import (
     CellDefinition,
@@ -143,14 +143,13 @@ class Expansion:
         """The compiled cell."""
         key = f"cell {name}"
         if key in self.depths:
-            raise InvalidSpace(f"cell '{name}' contains itself", "Use a block with a depth for recursion.")
+            raise Fault(("cells", name), f"cell '{name}' contains itself", "Use a block with a depth for recursion.")
         self.depths[key] = 0
         try:
-            return (
-                self._fixed(name, cell, cell.wiring)
-                if isinstance(cell.wiring, FixedWiring)
-                else self._free(name, cell, cell.wiring)
-            )
+            with at("cells", name):
+                if isinstance(cell.wiring, FixedWiring):
+                    return self._fixed(name, cell, cell.wiring)
+                return self._free(name, cell, cell.wiring)
         finally:
             del self.depths[key]
 

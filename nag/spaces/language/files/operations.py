@@ -24,6 +24,7 @@ _RANGE = {"min", "max", "step", "levels", "log"}
 
 
 def read_operation(own: Any, place: Place) -> OperationDefinition:
+    """An operation of the file: a role, or a mapping of role, module and attributes."""
     if own is None or isinstance(own, str):
         return OperationDefinition(_role(own or "parametric", place))
     if not isinstance(own, dict):
