@@ -55,9 +55,9 @@ class TypedSpace:
         78
         >>> design = space.decode("conv(kernel=3) pool ; lr=0.1")
         >>> space.decide(design)["body[0].conv.kernel"], len(space.neighbours(design))
-        (3, 18)
+        (3, 14)
         >>> space.encode(space.sample(1, seed=0)[0])
-        'conv(kernel=5) pool conv(kernel=5) ; lr=0.1'
+        'pool ; lr=0.01'
     """
 
     def __init__(self, description: Description) -> None:

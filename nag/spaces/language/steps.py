@@ -53,6 +53,11 @@ class Use:
         name: Its name.
         attributes: Narrower domains of an operation's attributes, for this use.
         depth: How often, at most, a block that refers to itself is entered again from within; None elsewhere.
+
+    Example:
+        >>> from nag.spaces.language import Choices, Use
+        >>> Use("mbconv", {"kernel": Choices((3, 5))}).name
+        'mbconv'
     """
 
     name: str
@@ -62,7 +67,13 @@ class Use:
 
 @dataclass(frozen=True)
 class Chain:
-    """Steps one after the other."""
+    """Steps one after the other.
+
+    Example:
+        >>> from nag.spaces.language import Chain, Use
+        >>> len(Chain((Use("conv"), Use("pool"))).steps)
+        2
+    """
 
     steps: tuple[Step, ...]
 
@@ -75,6 +86,11 @@ class Repeat:
         of: The step.
         numbers: How often, one of these.
         shared: Whether its choices are made once for all copies; otherwise each copy chooses for itself.
+
+    Example:
+        >>> from nag.spaces.language import Repeat, Use
+        >>> Repeat(Use("mbconv"), (2, 3, 4)).numbers
+        (2, 3, 4)
     """
 
     of: Step
@@ -84,14 +100,26 @@ class Repeat:
 
 @dataclass(frozen=True)
 class OptionalStep:
-    """A step that may be left out."""
+    """A step that may be left out.
+
+    Example:
+        >>> from nag.spaces.language import OptionalStep, Use
+        >>> OptionalStep(Use("pool")).of.name
+        'pool'
+    """
 
     of: Step
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several steps."""
+    """One of several steps.
+
+    Example:
+        >>> from nag.spaces.language import Choice, Use
+        >>> [option.name for option in Choice((Use("conv"), Use("pool"))).options]
+        ['conv', 'pool']
+    """
 
     options: tuple[Step, ...]
 
@@ -107,6 +135,11 @@ class ModuleStep:
     Args:
         module: Import path of the module.
         arguments: What it is given.
+
+    Example:
+        >>> from nag.spaces.language import ModuleStep
+        >>> ModuleStep("nag.networks.mobile:Stem", {"width": 16}).arguments
+        {'width': 16}
     """
 
     module: str
@@ -124,6 +157,11 @@ class Section:
         name: Its name in decisions and conditions; by default that of the block, cell or operation in it, numbered from 0
             where several have it (`stage[0]`, `stage[1]`).
         arguments: Name -> domain, chosen once for the section; most have one value.
+
+    Example:
+        >>> from nag.spaces.language import Choices, Section, Use
+        >>> Section(Use("stage"), arguments={"width": Choices((24, 32))}).arguments["width"].values
+        (24, 32)
     """
 
     of: Step
@@ -138,6 +176,12 @@ class FixedWiring:
     Args:
         nodes: Name -> what the node holds, in a topological order.
         edges: Pairs of names; `input` (with several inputs `input0`, `input1`) and `output` are implied.
+
+    Example:
+        >>> from nag.spaces.language import FixedWiring, Use
+        >>> edges = (("input", "a"), ("a", "output"), ("input", "output"))
+        >>> len(FixedWiring({"a": Use("conv")}, edges).edges)
+        3
     """
 
     nodes: Mapping[str, Step]
@@ -155,6 +199,11 @@ class FreeWiring:
         operations_on: Whether nodes or edges carry operations.
         output: Whether the output reads all nodes, or those that nothing else reads.
         max_edges: Most edges between inputs and nodes; None for any number.
+
+    Example:
+        >>> from nag.spaces.language import FreeWiring, Use
+        >>> FreeWiring(Use("edge"), (4,), (2, 2), operations_on="edges", output="all").in_degree
+        (2, 2)
     """
 
     of: Step
@@ -173,6 +222,11 @@ class CellDefinition:
         wiring: Its nodes and edges.
         inputs: Number of inputs.
         shared: Whether it is chosen once and used wherever it is named; otherwise each use chooses for itself.
+
+    Example:
+        >>> from nag.spaces.language import CellDefinition, FreeWiring, Use
+        >>> CellDefinition(FreeWiring(Use("conv"), (2, 3), (1, 2)), inputs=2).shared
+        True
     """
 
     wiring: FixedWiring | FreeWiring
