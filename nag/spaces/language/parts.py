@@ -50,3 +50,9 @@ class Part:
     def is_open(self) -> bool:
         """Whether anything of it is chosen."""
         return any(len(each.options) > 1 for each in self.decisions)
+
+    @property
+    def body(self) -> Term:
+        """The term of a part that has one."""
+        assert self.term is not None
+        return self.term

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from nag.core.errors import InvalidSpace, did_you_mean
+from nag.spaces.language.derivations.decisions import RESERVED
 from nag.spaces.language.domains import Domain, Value, written
 from nag.spaces.language.errors import Fault, at
 from nag.spaces.language.expansion.names import label_of, numbered, shown_as
@@ -200,6 +201,9 @@ def _kinds(term: Term) -> set[str]:
 
 def domains_of(domains: Mapping[str, Domain]) -> tuple[tuple[str, tuple[Value, ...]], ...]:
     """Name and values of attributes."""
+    taken = next((name for name in domains if name in RESERVED), None)
+    if taken is not None:
+        raise InvalidSpace(f"'{taken}' cannot be chosen under this name", f"{', '.join(RESERVED)} are taken.")
     return tuple((name, tuple(domain.values)) for name, domain in domains.items())
 
 
