@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nag.spaces.language.domains import Choices, FloatRange, IntegerRange, is_ordered, written
     from nag.spaces.language.errors import NotCountable
     from nag.spaces.language.files.loading import load_typed_space, typed_space_from_mapping, typed_space_from_text
+    from nag.spaces.language.files.writing import description_to_mapping
     from nag.spaces.language.space import TypedSpace
     from nag.spaces.language.steps import (
         CellDefinition,
@@ -50,6 +51,7 @@ __all__ = [
     "TypedGraph",
     "TypedSpace",
     "Use",
+    "description_to_mapping",
     "is_ordered",
     "load_typed_space",
     "parse_condition",

@@ -13,7 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from nag.spaces.language import NotCountable, TypedSpace, typed_space_from_mapping, typed_space_from_text
+from nag.spaces.language import (
+    NotCountable,
+    TypedSpace,
+    description_to_mapping,
+    typed_space_from_mapping,
+    typed_space_from_text,
+)
 
 OPERATIONS: dict[str, Any] = {
     "conv": {"kernel": [3, 5], "groups": [1, 2]},
@@ -250,6 +256,11 @@ def test_neighbours_in_random_spaces_are_mutual(description, seed):
 def test_a_space_read_from_yaml_is_that_of_the_mapping(small):
     source = small.description.source
     assert typed_space_from_text(yaml.safe_dump(source, sort_keys=False)).description == small.description
+
+
+def test_a_description_is_written_as_it_is_read(small):
+    text = yaml.safe_dump(description_to_mapping(small.description), sort_keys=False)
+    assert typed_space_from_text(text).description == small.description
 
 
 def test_rejection_is_uniform_where_conditions_cannot_be_counted():

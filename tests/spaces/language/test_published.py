@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from scipy.stats import chisquare
 
-from nag.spaces.language import load_typed_space
+from nag.spaces.language import description_to_mapping, load_typed_space, typed_space_from_mapping
 
 FOLDER = Path(__file__).parent / "spaces"
 PUBLISHED = {
@@ -30,6 +32,35 @@ def test_every_file_is_tested_and_short():
     assert all(len(path.read_text().splitlines()) < 40 for path in FOLDER.glob("*.yaml"))
 
 
+@pytest.fixture(scope="module")
+def small(space):
+    """The same space with fewer stages, or cells of fewer nodes."""
+    source = dict(space.description.source)
+    stages = [step for step in source["graph"] if "module" not in step]
+    source["graph"] = stages if "cells" in source else stages[:2]
+    if space.name == "mobilenetv3":
+        source |= {
+            "blocks": {"stage": {"repeat": [1, 2], "of": "mbconv"}},
+            "graph": stages[:1],
+            "recipe": {"resolution": [1, 2]},
+        }
+    if space.name == "fbnet":
+        source["graph"] = [{**stages[0], "repeat": [1, 2]}, {**stages[1], "repeat": 1}]
+    source["cells"] = {name: {**cell, "nodes": 1} for name, cell in source.get("cells", {}).items()}
+    return typed_space_from_mapping(source)
+
+
+def test_a_small_instance_has_as_many_designs_as_are_enumerated(small):
+    designs = small.enumerate()
+    assert 100 < small.count() == len(designs) < 3000
+
+
+def test_draws_of_a_small_instance_are_uniform(small):
+    designs = small.enumerate()
+    drawn = Counter(small.sample(5 * len(designs), seed=0))
+    assert chisquare([drawn[design] for design in designs]).pvalue > 1e-3
+
+
 def test_sizes_are_the_published_ones(space):
     assert space.count() == PUBLISHED[space.name]
 
@@ -38,6 +69,10 @@ def test_round_trips(space):
     for design in space.sample(50, seed=0):
         assert space.decode(space.encode(design)) == design
         assert space.derive(space.decide(design)) == design
+
+
+def test_a_description_is_written_as_it_is_read(space):
+    assert typed_space_from_mapping(description_to_mapping(space.description)).description == space.description
 
 
 def test_neighbours_are_mutual(space):
