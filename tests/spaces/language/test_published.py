@@ -46,6 +46,8 @@ def small(space):
         }
     if space.name == "fbnet":
         source["graph"] = [{**stages[0], "repeat": [1, 2]}, {**stages[1], "repeat": 1}]
+    if space.name == "darts":
+        source["blocks"] = {"edge": {"choice": ["skip_connect", "max_pool_3x3", "sep_conv"]}}
     source["cells"] = {name: {**cell, "nodes": 1} for name, cell in source.get("cells", {}).items()}
     return typed_space_from_mapping(source)
 
