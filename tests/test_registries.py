@@ -16,6 +16,7 @@ CLOSED = {
     "nag/networks/nasbench101.py": {"OPERATIONS"},
     "nag/networks/nasbench201.py": {"OPERATIONS"},
     "nag/report/text.py": {"_WRITERS"},  # what the report says of each command's runs
+    "nag/spaces/language/conditions/expressions.py": {"_COMPARE"},  # signs of the conditions' grammar
     "nag/tasks/catalogue.py": {"_TASKS"},  # the published benchmarks
 }
 """File -> mappings of names to code that a user has no reason to extend."""
