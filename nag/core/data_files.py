@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -10,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nag.core.errors import DamagedFile, MissingData
+from nag.core.files import digest_of_file
 from nag.core.packages import require
 
 __all__ = ["checked_file", "data_dir_set", "find_data_dir", "find_package_file"]
 
-_CHUNK = 1 << 20
 _VARIABLE = "NAG_DATA_DIR"
 
 
@@ -94,10 +93,6 @@ def checked_file(folder: Path, name: str, sha256: str) -> Path:
         raise MissingData(
             f"the data folder holds no {name}", "Put it there, or set data_dir or NAG_DATA_DIR to another folder."
         )
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-    if digest.hexdigest() != sha256:
+    if digest_of_file(path) != sha256:
         raise DamagedFile(f"{name} is damaged or another version (its sha256 differs)", "Restore the published file.")
     return path

@@ -1,18 +1,21 @@
-"""Atomic writes: a reader sees the old file or the new one, never half of either.
+"""Atomic writes: a reader sees the old file or the new one, never half of either; and digests of files.
 
 JSON is read by `nag.core.documents`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["finite", "write_bytes", "write_json", "write_json_lines", "write_text"]
+__all__ = ["blocks_of", "digest_of_file", "finite", "write_bytes", "write_json", "write_json_lines", "write_text"]
+
+_BLOCK = 2**20
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -53,3 +56,18 @@ def finite(value: Any) -> Any:
     if isinstance(value, float):
         return value + 0.0 if math.isfinite(value) else None
     return value
+
+
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """The content of a file, a mebibyte at a time."""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def digest_of_file(path: Path) -> str:
+    """Hexadecimal sha256 of the content of a file."""
+    digest = hashlib.sha256()
+    for block in blocks_of(path):
+        digest.update(block)
+    return digest.hexdigest()

@@ -16,6 +16,7 @@ from typing import Any
 
 from nag.core.documents import shortened
 from nag.core.errors import InvalidArchitecture, InvalidRequest
+from nag.core.files import digest_of_file
 from nag.core.imports import folder_of, importable, load_callable
 from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
@@ -214,8 +215,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _digest_of_file(path: Path, _changed: int, _size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_of_file(path)
 
 
 def _answer(printed: str) -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from nag.core.errors import MissingData
+from nag.core.files import blocks_of
 from nag.evaluation import load_task_data
 from nag.graphs import DagBatch
 from nag.tasks import Task, TrainedNetworks
 
 __all__ = ["digest_of_graphs", "digest_of_path", "digest_of_task"]
 
-_CHUNK = 2**20
 _MOST_BYTES = 2**28
 """Content of a folder that is read; of what lies beyond it, names and sizes count."""
 
@@ -27,25 +26,19 @@ def digest_of_path(path: Path | str) -> str:
     path = Path(path).expanduser()
     digest = hashlib.sha256()
     if path.is_file():
-        for block in _blocks(path):
+        for block in blocks_of(path):
             digest.update(block)
     elif path.is_dir():
         left = _MOST_BYTES
         for file in sorted(file for file in path.rglob("*") if file.is_file()):
             size = file.stat().st_size
             digest.update(f"{file.relative_to(path)}\0{size}\0".encode())
-            for block in _blocks(file) if size <= left else ():
+            for block in blocks_of(file) if size <= left else ():
                 digest.update(block)
             left -= min(size, left)
     else:
         raise MissingData(f"'{path}' does not exist", "Check the path.")
     return digest.hexdigest()
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            yield block
 
 
 def digest_of_graphs(dags: DagBatch) -> str:
