@@ -263,7 +263,11 @@ def _checkable(annotation: Any) -> Any:
             isinstance(part, Le) and cast(float, part.le) < WIDEST for part in bounds
         )  # in place of the general bound
         inner = _FREE[parts[0]] if bounded and parts[0] in _FREE else _checkable(parts[0])
-        return Any if inner is Any else Annotated[(inner, *annotation.__metadata__)]
+        return (
+            Any
+            if inner is Any
+            else functools.reduce(lambda kind, extra: Annotated[kind, extra], annotation.__metadata__, inner)
+        )
     if origin in (Union, types.UnionType):
         members = [_checkable(part) for part in parts]
         return Any if Any in members else Union[tuple(members)]  # noqa: UP007
