@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import runpy
 import subprocess
-import tarfile
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -37,16 +35,15 @@ class Thing:
 
 
 @pytest.fixture
-def counted(tmp_path) -> Path:
+def counted(tmp_path, monkeypatch) -> Path:
     """The checkout that the last column of the page was counted on, which its command names."""
     revision = re.search(r"scripts/census\.py 0\.1\.0=\w+ 0\.2\.0=(\w+)`", PAGE.read_text(encoding="utf-8"))
     assert revision is not None
-    packed = subprocess.run(["git", "archive", revision[1]], cwd=ROOT, capture_output=True, check=False)
-    if packed.returncode:
+    monkeypatch.chdir(ROOT)
+    try:
+        return CENSUS["_checkout"](revision[1], tmp_path)
+    except subprocess.CalledProcessError:
         pytest.skip("the history is not at hand")
-    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
-        archive.extractall(tmp_path, filter="data")
-    return tmp_path
 
 
 def shown(name: str) -> str:

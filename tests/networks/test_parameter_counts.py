@@ -57,7 +57,7 @@ def test_random_cells_of_nasbench101_have_the_published_number_of_parameters():
 )
 def test_graph_networks_have_the_published_number_of_parameters(dataset, hidden, first, last, features, classes):
     table = load_task(f"nas_bench_graph/{dataset}").table
-    rows, archs = some_rows(table, 12)
+    rows, archs = some_rows(table, 30)
     published = table.measured["params_m"][rows] * 1e6
     builder = NASBenchGraphBuilder(hidden, linear_first=first, linear_last=last)
     counts = count(builder, archs, DataShape("graph", features, classes))

@@ -16,10 +16,11 @@ from nag.core.numbers import BatchSize, Count
 from nag.core.progress import OnProgress, ignore_progress
 from nag.core.signatures import checked
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.data_sets import DataSet, load_data_set
+from nag.evaluation.data_sets import DataSet
+from nag.evaluation.trials.network_trial import NetworkTrial
 from nag.evaluation.trials.trial import Measurement
 from nag.graphs import Architecture
-from nag.networks import Builder, builder_of, count_parameters
+from nag.networks import Builder, count_parameters
 from nag.proxies import Batch, Proxy, initialise_normal, list_proxies, proxy_named
 from nag.spaces import SearchSpace
 
@@ -47,7 +48,7 @@ def batch_of(data: DataSet, size: int, seed: int) -> Batch:
 
 @checked
 @dataclass(frozen=True)
-class ProxyTrial:
+class ProxyTrial(NetworkTrial):
     """Scores the network of an architecture on one batch, by a proxy, averaged over initial weights.
 
     Small and picklable: the data are loaded by name, once in a process, where the trial runs. The batch is the same for all
@@ -97,25 +98,10 @@ class ProxyTrial:
         if isinstance(self.proxy, str):
             object.__setattr__(self, "proxy", proxy_named(self.proxy))
 
-    def load_data(self) -> DataSet:
-        """The data set; read once in a process.
-
-        Raises:
-            InvalidRequest: No such data set.
-            MissingData: It is not at hand.
-            DamagedFile: Its files are damaged.
-        """
-        return load_data_set(self.data_set, self.split_seed, self.data_dir, self.image_size, self.layout)
-
     @property
     def used_proxy(self) -> Proxy:
         """The proxy."""
         return proxy_named(self.proxy) if isinstance(self.proxy, str) else self.proxy
-
-    @property
-    def used_builder(self) -> Builder:
-        """The builder, the space's own where none is given; raises `InvalidRequest` where the space has none."""
-        return builder_of(self.space) if self.builder is None else self.builder
 
     @property
     def fingerprint(self) -> str:

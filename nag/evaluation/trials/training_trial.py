@@ -17,13 +17,14 @@ from nag.core.errors import InvalidRequest, MissingData
 from nag.core.imports import import_path
 from nag.core.progress import OnProgress, ignore_progress
 from nag.core.stopwatch import Stopwatch
-from nag.evaluation.data_sets import DataSet, load_data_set
+from nag.evaluation.data_sets import DataSet
 from nag.evaluation.networks.fit_network import FittedNetwork, fit_network, measure_network
 from nag.evaluation.networks.network_training import NetworkTraining, suggested_training
 from nag.evaluation.networks.trained_network import KIND, load_trained_network
+from nag.evaluation.trials.network_trial import NetworkTrial
 from nag.evaluation.trials.trial import Measurement
 from nag.graphs import Architecture
-from nag.networks import Builder, builder_of, count_parameters
+from nag.networks import Builder, count_parameters
 from nag.spaces import SearchSpace
 from nag.tasks.sources import LoadedData
 
@@ -33,7 +34,7 @@ _FORMAT = "training-1"
 
 
 @dataclass(frozen=True)
-class TrainingTrial:
+class TrainingTrial(NetworkTrial):
     """Trains the network of an architecture: searched on validation accuracy, reported on test accuracy, both in percent.
 
     Small and picklable: the data are loaded by name, once in a process, where the trial runs. On a CPU with a given number of
@@ -70,21 +71,6 @@ class TrainingTrial:
     split_seed: int = 0
     image_size: int | None = None
     layout: str | None = None
-
-    def load_data(self) -> DataSet:
-        """The data set; read once in a process.
-
-        Raises:
-            InvalidRequest: No such data set.
-            MissingData: It is not at hand.
-            DamagedFile: Its files are damaged.
-        """
-        return load_data_set(self.data_set, self.split_seed, self.data_dir, self.image_size, self.layout)
-
-    @property
-    def used_builder(self) -> Builder:
-        """The builder, the space's own where none is given; raises `InvalidRequest` where the space has none."""
-        return builder_of(self.space) if self.builder is None else self.builder
 
     @property
     def used_options(self) -> NetworkTraining:
